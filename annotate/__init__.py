@@ -1,0 +1,1 @@
+"""The craft of getting labels: Label Studio, label configurations, results and records, packets."""

@@ -1,0 +1,1 @@
+"""What every room stands on: words, bytes, state. Imports no other room."""

@@ -1,0 +1,1 @@
+"""The ledger: the relational database that holds the state, and the append-only log of what happened."""

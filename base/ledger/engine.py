@@ -1,0 +1,124 @@
+"""Opening the ledger, and the one way to change it: a transaction that writes rows and their events together."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, create_engine, event, insert
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.orm import Session
+from yuelu.base.errors import Misconfigured, ServiceUnavailable
+from yuelu.base.ledger import judgement, log, media, releases, work  # noqa: F401  every table must be known to the base
+from yuelu.base.ledger.log import Event
+from yuelu.base.ledger.types import Table
+
+_BUSY_S = 60
+
+
+class Transaction:
+    """Rows and events that are committed together or not at all. `session` reads and writes; `event` says why."""
+
+    def __init__(self, session: Session, actor: str, role: str) -> None:
+        self.session, self.actor, self.role = session, actor, role
+        self.events: list[Event] = []
+
+    def event(
+        self, action: str, subject: str, *, after: str | None = None, before: str | None = None, reason: str | None = None
+    ) -> None:
+        """Remember that `actor` did `action` to `subject`; written when the transaction commits."""
+        self.events.append(Event(self.actor, self.role, action, subject, before, after, reason))
+
+    def add_new(self, table: type[Table], rows: list[dict[str, Any]]) -> int:
+        """Insert the rows whose keys are not there yet; return how many were. Existing rows stay as they are."""
+        if not rows:
+            return 0
+        postgres = self.session.get_bind().dialect.name == "postgresql"
+        make: Callable[..., Any] = postgresql.insert if postgres else sqlite.insert
+        added = 0
+        for start in range(0, len(rows), 500):  # SQLite takes 32,766 parameters in one statement
+            statement = make(table).values(rows[start : start + 500]).on_conflict_do_nothing()
+            added += self.session.connection().execute(statement).rowcount
+        return added
+
+
+class Ledger:
+    """The database at `url`, migrated to what this code expects."""
+
+    def __init__(self, url: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.url, self.now = url, now
+        self.engine = _engine(url)
+
+    def migrate(self) -> None:
+        """Bring the schema up to date; safe to run again. Raises ServiceUnavailable."""
+        try:
+            command.upgrade(migrations(self.url), "head")
+        except OperationalError as error:
+            raise ServiceUnavailable(
+                f"cannot open the ledger: {error.orig}", "check the address and that the server runs"
+            ) from error
+        with Session(self.engine) as session, session.begin():
+            if session.get(log.LogSizeRow, 1) is None:
+                session.execute(insert(log.LogSizeRow).values(id=1, size=0))
+
+    @contextmanager
+    def transaction(self, actor: str, role: str = "operator") -> Iterator[Transaction]:
+        """Yield a transaction that commits with its events when the block ends well, and leaves no trace otherwise."""
+        with Session(self.engine) as session, session.begin():
+            if self.engine.dialect.name == "sqlite":
+                # Take the write lock first: a read that later wants to write would fail instead of waiting.
+                session.connection().exec_driver_sql("BEGIN IMMEDIATE")
+            transaction = Transaction(session, actor, role)
+            yield transaction
+            session.flush()
+            log.append(session, self.now(), transaction.events)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Yield a session that reads one consistent state and writes nothing."""
+        with Session(self.engine) as session:
+            if self.engine.dialect.name == "sqlite":
+                session.connection().exec_driver_sql("BEGIN")
+            else:
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            yield session
+            session.rollback()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+
+def migrations(url: str) -> Config:
+    """Return Alembic's configuration for the ledger at `url`."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.attributes["url"] = url
+    return config
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise Misconfigured(f"no ledger at {url!r}", "use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME") from None
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(parsed, connect_args={"timeout": _BUSY_S})
+        event.listen(engine, "connect", _prepare_sqlite)
+        return engine
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    raise Misconfigured(f"no ledger on {parsed.get_backend_name()}", "use SQLite or PostgreSQL")
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # we begin transactions ourselves, so that BEGIN IMMEDIATE is possible
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_S * 1000}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

@@ -1,0 +1,55 @@
+"""Tables of the media. Written by `pipelines.ingest`."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+from yuelu.base.ledger.types import Table
+
+
+class CollectionRow(Table):
+    """A named set of assets that arrived together."""
+
+    __tablename__ = "collections"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    legal_basis: Mapped[str]
+    grade: Mapped[str]
+    terms: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class AssetRow(Table):
+    """One media object; see `base.records.Asset`."""
+
+    __tablename__ = "assets"
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    medium: Mapped[str]
+    media_type: Mapped[str]
+    bytes: Mapped[int]
+    role: Mapped[str]
+    group: Mapped[str] = mapped_column(index=True)
+    derived_from: Mapped[str | None] = mapped_column(index=True)
+    store_key: Mapped[str | None]
+    facts: Mapped[dict[str, Any]]
+
+
+class ListingRow(Table):
+    """One object of a source, as listed, and how it ended. `sha256` is None when its bytes could not be read."""
+
+    __tablename__ = "listings"
+    __table_args__ = (UniqueConstraint("collection", "source", "path"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    collection: Mapped[str] = mapped_column(ForeignKey("collections.name"))
+    source: Mapped[str]  # the address of the source
+    path: Mapped[str]  # below the source
+    bytes: Mapped[int]
+    modified_ns: Mapped[int]  # what the source says; with `bytes` it tells whether a file must be read again
+    outcome: Mapped[str] = mapped_column(index=True)
+    sha256: Mapped[str | None] = mapped_column(index=True)
+    reason: Mapped[str | None]  # why it is in quarantine, or what it duplicates
+    listed_at: Mapped[datetime]

@@ -1,0 +1,139 @@
+"""An S3 bucket (any endpoint) as a store, through boto3."""
+
+import io
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, cast
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from yuelu.base.errors import KeyTaken, Misconfigured, NotFound, OutcomeUnknown, ServiceUnavailable
+from yuelu.base.store.port import Entry, checked_key
+
+_RETRIES = 5
+_RANGE = 1 << 20  # bytes fetched at a time by `open`
+
+
+class S3Store:
+    """Bytes by key below a prefix of one bucket. Needs a server that honours `If-None-Match: *` (see `probe`)."""
+
+    def __init__(self, bucket: str, prefix: str = "", endpoint: str | None = None) -> None:
+        self.bucket, self.prefix, self.endpoint = bucket, prefix.strip("/"), endpoint
+        # Checksums only where the operation demands them: several S3 servers reject boto3's newer default trailer.
+        config = Config(
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            retries={"max_attempts": _RETRIES, "mode": "standard"},
+            s3={"addressing_style": "path"} if endpoint else {},
+        )
+        self.client: Any = boto3.client("s3", endpoint_url=endpoint, config=config)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return S3Store, (self.bucket, self.prefix, self.endpoint)  # a client does not travel to a Dask worker
+
+    @property
+    def address(self) -> str:
+        """`s3://bucket/prefix`, with the endpoint behind a `?` when it is not Amazon's."""
+        place = f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+        return f"{place}?endpoint={self.endpoint}" if self.endpoint else place
+
+    def _name(self, key: str) -> str:
+        return f"{self.prefix}/{checked_key(key)}" if self.prefix else checked_key(key)
+
+    def create(self, key: str, data: bytes) -> None:
+        """Write `data` under a new key. Raises KeyTaken, OutcomeUnknown."""
+        for attempt in range(_RETRIES):
+            try:
+                self.client.put_object(Bucket=self.bucket, Key=self._name(key), Body=data, IfNoneMatch="*")
+            except ClientError as error:
+                if _code(error) == "ConditionalRequestConflict":  # another writer is at it right now: look again
+                    time.sleep(0.1 * 2**attempt)
+                    continue
+                if _code(error) in ("PreconditionFailed", "412"):
+                    raise KeyTaken(f"{key} already exists", "a key is written once; use a new one") from error
+                raise self._explained(error, key) from error
+            except BotoCoreError as error:
+                raise OutcomeUnknown(f"writing {key}: {error}", "read the key back before writing again") from error
+            else:
+                return
+        raise OutcomeUnknown(f"writing {key}: the server reported a conflict {_RETRIES} times", "read the key back")
+
+    def read(self, key: str) -> bytes:
+        """Return the bytes. Raises NotFound."""
+        return cast(bytes, self._ask(key, lambda name: self.client.get_object(Bucket=self.bucket, Key=name))["Body"].read())
+
+    def open(self, key: str) -> BinaryIO:
+        """Return a seekable reader that fetches ranges. Raises NotFound."""
+        size = self._ask(key, lambda name: self.client.head_object(Bucket=self.bucket, Key=name))["ContentLength"]
+        return cast(BinaryIO, io.BufferedReader(_Ranged(self, key, size), _RANGE))
+
+    def read_range(self, key: str, start: int, end: int) -> bytes:
+        """Return bytes start..end-1. Raises NotFound."""
+        wanted = f"bytes={start}-{end - 1}"
+        answer = self._ask(key, lambda name: self.client.get_object(Bucket=self.bucket, Key=name, Range=wanted))
+        return cast(bytes, answer["Body"].read())
+
+    def exists(self, key: str) -> bool:
+        """Return whether the key was written."""
+        try:
+            self._ask(key, lambda name: self.client.head_object(Bucket=self.bucket, Key=name))
+        except NotFound:
+            return False
+        return True
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        """Yield the entries whose key starts with `prefix`, in order of their keys."""
+        base = f"{self.prefix}/" if self.prefix else ""
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=base + prefix)
+        for page in pages:
+            for entry in page.get("Contents", ()):
+                yield Entry(entry["Key"][len(base) :], entry["Size"])
+
+    def _ask(self, key: str, call: Callable[[str], Any]) -> Any:
+        try:
+            return call(self._name(key))
+        except ClientError as error:
+            raise self._explained(error, key) from error
+        except BotoCoreError as error:
+            raise ServiceUnavailable(f"{self.address}: {error}", "check the endpoint and the credentials") from error
+
+    def _explained(self, error: ClientError, key: str) -> Exception:
+        if _code(error) in ("NoSuchKey", "404"):
+            return NotFound(f"no {key} in {self.address}", "list the store to see what it holds")
+        if _code(error) == "NoSuchBucket":
+            return NotFound(f"no bucket {self.bucket}", "create the bucket first")
+        if _code(error) == "NotImplemented":
+            return Misconfigured(f"{self.address} cannot create a key only once", "use a server that honours If-None-Match")
+        return ServiceUnavailable(f"{self.address}: {error}", "check the endpoint, the bucket and the credentials")
+
+
+class _Ranged(io.RawIOBase):
+    def __init__(self, store: S3Store, key: str, size: int) -> None:
+        self.store, self.key, self.size, self.at = store, key, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self.at = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.at, io.SEEK_END: self.size}[whence])
+        return self.at
+
+    def tell(self) -> int:
+        return self.at
+
+    def readinto(self, buffer: Any) -> int:
+        end = min(self.at + len(buffer), self.size)
+        if end <= self.at:
+            return 0
+        data = self.store.read_range(self.key, self.at, end)
+        buffer[: len(data)] = data
+        self.at += len(data)
+        return len(data)
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))

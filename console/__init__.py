@@ -1,0 +1,1 @@
+"""The doors for people: the command line and the demonstration. Calls every room, decides nothing itself."""

@@ -1,0 +1,1 @@
+"""The craft of releases: build, commit, sign, pull, verify, diff. Opens a release without ledger, Dask or Label Studio."""
