@@ -5,6 +5,7 @@ import hmac
 from typing import Any
 
 import rfc8785
+
 from yuelu.base.errors import InvalidRecord
 
 

@@ -1,6 +1,7 @@
 """The Arrow tables that pass between rooms, with units in the metadata of their fields."""
 
 import pyarrow as pa
+
 from yuelu.base.errors import SchemaMismatch
 
 _KEYS = [pa.field("task", pa.string(), nullable=False), pa.field("annotator", pa.string(), nullable=False)]

@@ -1,12 +1,14 @@
 """Ed25519 keys: made, kept in files that only their owner reads, used to sign and to verify (RFC 8032)."""
 
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
 from yuelu.base.canonical import sha256
 from yuelu.base.errors import IntegrityFailure, NotFound
 
@@ -70,7 +72,7 @@ class SigningKey:
 def write_secret(path: Path, secret: bytes) -> None:
     """Create `path` with `secret`, readable by its owner alone; an existing file is left as it is."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(secret)

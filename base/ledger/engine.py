@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session
+
 from yuelu.base.errors import Misconfigured, ServiceUnavailable
 from yuelu.base.ledger import judgement, log, media, releases, work  # noqa: F401  every table must be known to the base
 from yuelu.base.ledger.log import Event
@@ -43,7 +44,7 @@ class Transaction:
         added = 0
         for start in range(0, len(rows), 500):  # SQLite takes 32,766 parameters in one statement
             statement = make(table).values(rows[start : start + 500]).on_conflict_do_nothing()
-            added += self.session.connection().execute(statement).rowcount
+            added += len(self.session.execute(statement.returning(*table.__table__.primary_key)).all())
         return added
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
+
 from yuelu.base.ledger.types import Table
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
+
 from yuelu.base import merkle
 from yuelu.base.canonical import canonical
 from yuelu.base.ledger.types import Table

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy.orm import Mapped, mapped_column
+
 from yuelu.base.ledger.types import Table
 
 

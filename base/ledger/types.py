@@ -7,6 +7,7 @@ from sqlalchemy import JSON, BigInteger, DateTime, Integer, MetaData
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
+
 from yuelu.base.errors import InvalidRecord
 
 

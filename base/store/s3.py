@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, cast
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
 from yuelu.base.errors import KeyTaken, Misconfigured, NotFound, OutcomeUnknown, ServiceUnavailable
 from yuelu.base.store.port import Entry, checked_key
 

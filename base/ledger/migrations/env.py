@@ -2,6 +2,7 @@
 
 from alembic import context
 from sqlalchemy import text
+
 from yuelu.base.ledger.engine import Ledger
 from yuelu.base.ledger.types import Table
 

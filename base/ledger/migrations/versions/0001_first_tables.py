@@ -1,8 +1,9 @@
 """first tables."""
 
 import sqlalchemy as sa
-import yuelu.base.ledger.types
 from alembic import op
+
+import yuelu.base.ledger.types
 
 revision = "0001"
 down_revision = None

@@ -1,0 +1,126 @@
+"""The contract of a store, kept by a folder and by a real S3 server alike."""
+
+import pickle
+import threading
+from pathlib import Path
+
+import pytest
+
+from yuelu.base.errors import InvalidRecord, KeyTaken, Misconfigured, NotFound, ServiceUnavailable
+from yuelu.base.store.address import open_store, single_winner
+from yuelu.base.store.port import Entry, Store, create_once
+
+
+@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.integration)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    address = str(tmp_path / "store") if request.param == "folder" else request.getfixturevalue("bucket")
+    return open_store(address)
+
+
+def test_a_key_is_written_once(store: Store) -> None:
+    store.create("a/b", b"first")
+    with pytest.raises(KeyTaken, match="a/b already exists"):
+        store.create("a/b", b"second")
+    assert store.read("a/b") == b"first"
+
+
+def test_content_that_is_there_is_not_written_again(store: Store) -> None:
+    assert create_once(store, "a/b", b"first")
+    assert not create_once(store, "a/b", b"first")
+
+
+def test_what_was_never_written_is_not_there(store: Store) -> None:
+    assert not store.exists("a/b")
+    with pytest.raises(NotFound, match="no a/b in"):
+        store.read("a/b")
+    with pytest.raises(NotFound, match="no a/b in"):
+        store.open("a/b")
+    store.create("a/b/c", b"")
+    with pytest.raises(NotFound, match="no a/b in"):
+        store.read("a/b")
+
+
+def test_listing_is_by_prefix_and_in_order(store: Store) -> None:
+    for key in ("b/2", "a/10", "a/9", "ab", "a/x/y"):
+        store.create(key, key.encode())
+    assert list(store.list("a/")) == [Entry("a/10", 4), Entry("a/9", 3), Entry("a/x/y", 5)]
+    assert [entry.key for entry in store.list()] == ["a/10", "a/9", "a/x/y", "ab", "b/2"]
+    assert [entry.key for entry in store.list("a")] == ["a/10", "a/9", "a/x/y", "ab"]
+    assert list(store.list("nothing/here")) == []
+
+
+def test_a_reader_seeks(store: Store) -> None:
+    data = bytes(range(256)) * 9000  # more than two of the ranges that S3 is read by
+    store.create("big", data)
+    with store.open("big") as file:
+        file.seek(-5, 2)
+        assert file.read() == data[-5:]
+        file.seek(1_000_000)
+        assert file.read(300_000) == data[1_000_000:1_300_000]
+        assert file.tell() == 1_300_000
+        assert file.read() == data[1_300_000:]
+        assert file.read() == b""
+    assert store.read("big") == data
+
+
+@pytest.mark.parametrize("key", ["", "/a", "a//b", "a/../b", "./a", "a/", "a\\b", "a\0b"])
+def test_keys_that_lead_elsewhere_are_refused(store: Store, key: str) -> None:
+    with pytest.raises(InvalidRecord, match="is not a key"):
+        store.create(key, b"")
+    with pytest.raises(InvalidRecord, match="is not a key"):
+        store.read(key)
+
+
+def test_of_many_writers_of_one_key_one_wins(store: Store) -> None:
+    won: list[int] = []
+
+    def write(number: int) -> None:
+        try:
+            store.create("versions/000001.json", str(number).encode())
+            won.append(number)
+        except KeyTaken:
+            pass
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(16)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert len(won) == 1
+    assert store.read("versions/000001.json") == str(won[0]).encode()
+    assert single_winner(store)
+
+
+def test_a_store_travels_to_a_worker_and_is_found_by_its_address(store: Store) -> None:
+    store.create("k", b"v")
+    assert pickle.loads(pickle.dumps(store)).read("k") == b"v"  # noqa: S301  our own bytes
+    assert open_store(store.address).read("k") == b"v"
+
+
+def test_unfinished_writes_are_in_no_listing(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    store.create("k", b"v")
+    (tmp_path / ".parts" / "left-by-a-killed-process").write_bytes(b"half")
+    assert [entry.key for entry in store.list()] == ["k"]
+
+
+def test_addresses_of_no_store_are_refused() -> None:
+    with pytest.raises(Misconfigured, match="no store at 'ftp://x'"):
+        open_store("ftp://x")
+
+
+@pytest.mark.integration
+def test_a_bucket_that_is_not_there_is_named(s3_endpoint: str) -> None:
+    store = open_store(f"s3://nowhere?endpoint={s3_endpoint}")
+    with pytest.raises(NotFound, match="no bucket nowhere"):
+        store.create("k", b"v")
+
+
+def test_a_server_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "k")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setattr("yuelu.base.store.s3._RETRIES", 1)
+    store = open_store("s3://b?endpoint=http://127.0.0.1:9")
+    with pytest.raises(ServiceUnavailable, match="Could not connect"):
+        store.read("k")

@@ -1,0 +1,115 @@
+"""Real servers on loopback, started once when the first test asks for them and stopped by their process ids."""
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import boto3
+import psycopg
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FIXTURES = Path(os.environ.get("YUELU_FIXTURES", ROOT.parent / "shared" / "fixtures"))
+
+
+@pytest.fixture(scope="session")
+def fixtures() -> Path:
+    """The folder of real data with known answers; it is not part of the project."""
+    if not FIXTURES.is_dir():
+        pytest.skip(f"no real test data at {FIXTURES}; set YUELU_FIXTURES to have these tests run")
+    return FIXTURES
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    def find() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+
+    return find
+
+
+def _stop(pid: int) -> None:
+    """End the process and wait until it is gone."""
+    with contextlib.suppress(ProcessLookupError):
+        for kind in (signal.SIGTERM, signal.SIGKILL):
+            os.kill(pid, kind)
+            for _ in range(100):
+                os.kill(pid, 0)
+                time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[str]:
+    """The address of a PostgreSQL server of our own; give it a database name."""
+    folder, port = tmp_path_factory.mktemp("postgres"), free_port()
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    if not programs:
+        pytest.fail("PostgreSQL is not installed; run ./scripts/test, which installs it")
+    run_as: dict[str, object] = {}
+    if os.getuid() == 0:  # PostgreSQL refuses to run as root
+        user = pwd.getpwnam("postgres")
+        run_as = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        for part in [folder, *folder.parents]:
+            if part == Path("/tmp"):  # noqa: S108  where pytest's folders begin
+                break
+            part.chmod(0o755)
+        os.chown(folder, user.pw_uid, user.pw_gid)
+    env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
+    base = [programs[-1] / "initdb", "-D", folder / "data", "-U", "yuelu", "-A", "trust", "--no-sync"]
+    subprocess.run(base, check=True, capture_output=True, env=env, cwd="/", **run_as)  # type: ignore[call-overload]
+    settings = [f"-cport={port}", "-clisten_addresses=127.0.0.1", f"-cunix_socket_directories={folder}", "-cfsync=off"]
+    command = [programs[-1] / "postgres", "-D", folder / "data", *settings]
+    with (folder.parent / "postgres.log").open("wb") as output:
+        server = subprocess.Popen(command, env=env, cwd="/", stderr=output, **run_as)  # type: ignore[call-overload]
+    address = f"postgresql://yuelu@127.0.0.1:{port}"
+    for _ in range(200):
+        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(f"{address}/postgres"):
+            break
+        time.sleep(0.1)
+    yield address
+    server.send_signal(signal.SIGINT)
+    server.wait(30)
+
+
+@pytest.fixture
+def postgres_ledger(postgres: str, request: pytest.FixtureRequest) -> str:
+    """The address of an empty database for one test's ledger."""
+    name = f"t{abs(hash(request.node.nodeid))}"
+    with psycopg.connect(f"{postgres}/postgres", autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+    return f"{postgres}/{name}"
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[str]:
+    """The address of a real S3 server (Ceph's gateway); its keys are in the environment while it runs."""
+    if not shutil.which("radosgw"):
+        pytest.fail("Ceph's S3 gateway is not installed; run ./scripts/test, which installs it")
+    folder, port = tmp_path_factory.mktemp("s3") / "server", free_port()
+    keys = {"AWS_ACCESS_KEY_ID": "AKTEST", "AWS_SECRET_ACCESS_KEY": "SKTEST", "AWS_DEFAULT_REGION": "us-east-1"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in keys.items():
+            patch.setenv(name, value)
+        try:
+            subprocess.run([ROOT / "scripts/s3-server", folder, str(port), str(free_port())], check=True, timeout=300)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            for file in (folder / "run").glob("*.pid"):
+                _stop(int(file.read_text()))
+
+
+@pytest.fixture
+def bucket(s3_endpoint: str, request: pytest.FixtureRequest) -> str:
+    """The address of a store in an empty bucket of the real S3 server."""
+    name = f"b{abs(hash(request.node.nodeid))}"
+    boto3.client("s3", endpoint_url=s3_endpoint).create_bucket(Bucket=name)
+    return f"s3://{name}/some/prefix?endpoint={s3_endpoint}"
