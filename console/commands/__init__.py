@@ -1,0 +1,1 @@
+"""The commands, one file for the commands of one room."""

@@ -1,0 +1,73 @@
+"""Rendering the overview as two pages, one per language, that open from the disk."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from yuelu.base.ledger.media import AssetRow, ListingRow
+from yuelu.base.settings import LANGUAGES
+from yuelu.base.store.port import Store
+from yuelu.base.workspace import Workspace
+from yuelu.console.overview import Overview, ProjectView, ScoreView, overview
+from yuelu.console.page.plot import intervals
+from yuelu.console.words import say
+
+_PICTURES = 24  # per collection; the page stays small
+_FILES = {"en": "index.html", "zh": "index.zh.html"}
+
+
+def write_pages(workspace: Workspace, folder: Path) -> Path:
+    """Write the pages into `folder` and return the English one."""
+    with workspace.ledger.reading() as session:
+        view = overview(session)
+        pictures = {row.name: _pictures(session, workspace.store, row.name) for row in view.collections}
+    folder.mkdir(parents=True, exist_ok=True)
+    for language in LANGUAGES:
+        text = page(view, pictures, language, workspace.root.name)
+        (folder / _FILES[language]).write_text(text, "utf-8")
+    return folder / _FILES["en"]
+
+
+def page(view: Overview, pictures: Mapping[str, Sequence[str]], language: str, name: str) -> str:
+    """Return one page as HTML. `pictures` are data: addresses by collection. Everything from outside is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    translate = partial(say, language)
+    return environment.get_template("overview.html").render(
+        view=view,
+        pictures=pictures,
+        language=language,
+        workspace=name,
+        t=translate,
+        other_page=_FILES["zh" if language == "en" else "en"],
+        plots={p.name: Markup(intervals(latest(p), translate("undefined"))) for p in view.projects},  # noqa: S704  escaped there
+    )
+
+
+def latest(project: ProjectView) -> list[ScoreView]:
+    """Return the scores of the last round that was scored."""
+    last = max((score.round for score in project.scores), default=0)
+    return [score for score in project.scores if score.round == last]
+
+
+def _pictures(session: Session, store: Store, collection: str) -> list[str]:
+    labelled, thumbnail = aliased(AssetRow), aliased(AssetRow)
+    wanted = (
+        select(thumbnail)
+        .join(labelled, thumbnail.derived_from == labelled.sha256)
+        .join(ListingRow, (ListingRow.sha256 == labelled.sha256) | (ListingRow.sha256 == labelled.derived_from))
+        .where(ListingRow.collection == collection, ListingRow.outcome == "accepted", thumbnail.role == "thumbnail")
+        .order_by(ListingRow.path)
+        .limit(_PICTURES)
+    )
+    rows = session.scalars(wanted).all()
+    return [
+        f"data:{row.media_type};base64,{base64.b64encode(store.read(row.store_key)).decode()}" for row in rows if row.store_key
+    ]

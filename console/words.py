@@ -1,0 +1,41 @@
+"""What people read, in English and Simplified Chinese. English text is the key; `zh.json` holds the Chinese."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+_Command = TypeVar("_Command", bound=click.Command)
+
+
+@cache
+def chinese() -> dict[str, str]:
+    """Return the catalogue: English text to Chinese text."""
+    catalogue: dict[str, str] = json.loads(Path(__file__).with_name("zh.json").read_text("utf-8"))
+    return catalogue
+
+
+def say(language: str, english: str, **values: object) -> str:
+    """Return `english`, or its Chinese, with `values` put in. A text that has no Chinese yet stays English."""
+    text = chinese().get(english, english) if language == "zh" else english
+    return text.format(**values) if values else text
+
+
+def translate_help(command: _Command, language: str) -> _Command:
+    """Return the command with its help, and that of its options and subcommands, in `language`."""
+    if language != "zh":
+        return command
+    command.help = say(language, _one_line(command.help))
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.help:
+            parameter.help = say(language, parameter.help)
+    if isinstance(command, click.Group):
+        for child in command.commands.values():
+            translate_help(child, language)
+    return command
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split())
