@@ -1,0 +1,85 @@
+"""Is everything there that the work needs? Each finding says what was checked, what was found, and what to do."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from typing import Any
+
+from yuelu.base.errors import YueluError
+from yuelu.base.ledger import log
+from yuelu.base.settings import Settings
+from yuelu.base.store.address import single_winner
+from yuelu.base.workspace import Workspace, open_workspace
+
+_PACKAGES = {"pydicom": "platform", "cv2": "platform", "av": "platform", "dask": "platform", "soundfile": "platform"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check and its result."""
+
+    check: str
+    ok: bool
+    found: str
+    hint: str = ""
+
+    @property
+    def mark(self) -> str:
+        """A sign that a reader sees at once."""
+        return "ok" if self.ok else "!!"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the finding as JSON."""
+        return asdict(self)
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Return the findings, the workspace first; nothing is changed but one small object under `probe/` in the store."""
+    findings = [*_packages(), _label_studio(settings)]
+    try:
+        workspace = open_workspace(settings)
+    except YueluError as error:
+        return [Finding("workspace", False, error.problem, error.hint), *findings]
+    checks = {"log": _log, "store": _store}
+    return [
+        Finding("workspace", True, str(workspace.root)),
+        *(_guarded(name, check, workspace) for name, check in checks.items()),
+        *findings,
+    ]
+
+
+def _guarded(name: str, check: Callable[[Workspace], Finding], workspace: Workspace) -> Finding:
+    try:
+        return check(workspace)
+    except YueluError as error:
+        return Finding(name, False, error.problem, error.hint)
+
+
+def _log(workspace: Workspace) -> Finding:
+    with workspace.ledger.reading() as session:
+        problems, size = list(log.broken(session)), len(log.leaves(session))
+    hint = "" if not problems else "restore the ledger from a backup; the log was changed behind our back"
+    return Finding("log", not problems, "; ".join(problems) or f"{size} events, unbroken", hint)
+
+
+def _store(workspace: Workspace) -> Finding:
+    if single_winner(workspace.store):
+        return Finding("store", True, f"{workspace.store.address}: of racing writers one wins")
+    hint = "publish from one process at a time, or use a store that honours If-None-Match"
+    return Finding("store", False, f"{workspace.store.address}: several racing writers won", hint)
+
+
+def _label_studio(settings: Settings) -> Finding:
+    python = settings.label_studio / "bin" / "python"
+    hint = "" if python.exists() else "run ./scripts/setup demo, or set YUELU_LABEL_STUDIO"
+    return Finding("Label Studio", python.exists(), str(settings.label_studio), hint)
+
+
+def _packages() -> Iterator[Finding]:
+    for name, extra in _PACKAGES.items():
+        try:
+            module = import_module(name)
+        except ImportError as error:
+            yield Finding(name, False, str(error), f"pip install 'yuelu[{extra}]'")
+        else:
+            yield Finding(name, True, getattr(module, "__version__", "present"))

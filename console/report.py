@@ -1,0 +1,36 @@
+"""An overview for the terminal, in English and Simplified Chinese."""
+
+from yuelu.console.overview import CollectionView, Overview, ProjectView
+from yuelu.console.page.render import latest
+from yuelu.console.show import table
+from yuelu.console.words import say
+
+
+def print_overview(view: Overview, language: str) -> None:
+    """Print what went in, how the work stands, and what came out."""
+    t = lambda text: say(language, text)  # noqa: E731  a short name for what every line needs
+    columns = [t(word) for word in ("collection", "listed", "accepted", "duplicate", "quarantined", "media")]
+    table(t("What went in"), columns, [_collection_row(row, language) for row in view.collections])
+    bad = [(row.path, row.reason) for collection in view.collections for row in collection.quarantine]
+    if bad:
+        table("\n" + t("In quarantine"), (t("file"), t("why")), bad)
+    columns = [t(word) for word in ("project", "tasks", "states", "answers", "annotators")]
+    table("\n" + t("Labelling and agreement"), columns, [_project_row(row, language) for row in view.projects])
+    columns = [t(word) for word in ("project", "control", "metric", "value", "low", "high", "tasks", "why undefined")]
+    scores = [
+        (row.name, s.control, s.metric, s.value, s.low, s.high, s.tasks, s.reason or "") for row in view.projects for s in latest(row)
+    ]
+    table("", columns, scores)
+    columns = [t(word) for word in ("release", "rows", "digest")]
+    table("\n" + t("What came out"), columns, [(row.name, row.rows, row.digest) for row in view.releases])
+
+
+def _collection_row(row: CollectionView, language: str) -> tuple[object, ...]:
+    counts = (row.outcomes.get(name, 0) for name in ("accepted", "duplicate", "quarantined"))
+    media = ", ".join(f"{say(language, name)} {count}" for name, count in row.media.items())
+    return (row.name, row.listed, *counts, media)
+
+
+def _project_row(row: ProjectView, language: str) -> tuple[object, ...]:
+    states = ", ".join(f"{say(language, name)} {count}" for name, count in row.states.items())
+    return (row.name, row.tasks, states, row.answers, row.annotators)
