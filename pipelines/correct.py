@@ -1,0 +1,32 @@
+"""A curator's word: an answer to a task that stands above the consensus, with its owner and the reason."""
+
+from collections.abc import Sequence
+
+from yuelu.annotate.tasks import move
+from yuelu.base.canonical import digest
+from yuelu.base.errors import Conflict, NotFound
+from yuelu.base.ledger.work import TaskRow
+from yuelu.base.records import Region, region_to_json
+from yuelu.base.workspace import Workspace
+from yuelu.quality.record import record_correction
+
+_OPEN = ("review", "accepted", "published")
+
+
+def correct(workspace: Workspace, item_key: str, regions: Sequence[Region], *, owner: str, reason: str) -> bool:
+    """Record the curator's answer; a task in review is accepted by it. Returns whether it is new.
+
+    The next release carries it. The answers and the consensus stay as they were. Raises NotFound. Raises Conflict: the
+    task is not in review, accepted or published.
+    """
+    with workspace.ledger.transaction(owner, "curator") as t:
+        row = t.session.get(TaskRow, item_key)
+        if row is None:
+            raise NotFound(f"no task {item_key!r}", "see 'yuelu review list'")
+        if row.state not in _OPEN:
+            raise Conflict(f"task {item_key} is {row.state}", f"a curator settles tasks that are {', '.join(_OPEN)}")
+        content = {"item_key": item_key, "owner": owner, "reason": reason, "regions": [region_to_json(r) for r in regions]}
+        new = record_correction(t, digest(content), **content, created_at=workspace.ledger.now())
+        if row.state == "review":
+            move(t, item_key, "accepted", f"settled by {owner}: {reason}")
+    return new

@@ -1,0 +1,189 @@
+"""Scoring: from answers to scores, consensus and decisions; a task that fails its gate comes back as a new one."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from yuelu.annotate.answers import counted
+from yuelu.annotate.tasks import batch_id, move, open_rework, project_row
+from yuelu.annotate.templates import load_template
+from yuelu.base.canonical import digest
+from yuelu.base.errors import Conflict
+from yuelu.base.ledger.engine import Transaction
+from yuelu.base.ledger.work import TaskRow
+from yuelu.base.progress import Progress, silent
+from yuelu.base.records import Annotation, Medium
+from yuelu.base.workspace import Workspace
+from yuelu.pipelines.dispatch import proxy_of
+from yuelu.pipelines.judge import KINDS, METHOD, Consensus, batch_scores, consensus_of, task_scores
+from yuelu.pipelines.tables import Answers, tabulate
+from yuelu.quality.gate import Verdict, decide_batch, decide_task
+from yuelu.quality.policy import Policy
+from yuelu.quality.record import record_consensus, record_decision, record_scores
+from yuelu.quality.score import Score
+
+_ACTOR = "score"
+_CHUNK = 200  # tasks decided in one transaction
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreReport:
+    """What scoring a project found. `outcomes` counts the tasks that were decided now; the keys are of those sent back."""
+
+    project: str
+    round: int
+    scores: Mapping[str, tuple[Score, ...]]
+    batch: Verdict
+    outcomes: Mapping[str, int]
+    rework: tuple[str, ...]
+    review: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A task that has its answers, as it was read."""
+
+    item_key: str
+    subject: str
+    group: str
+    round: int
+    waiting: bool  # for a decision
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Everything that is read before anything is decided."""
+
+    tasks: tuple[_Task, ...]  # of each subject the latest round that has its answers
+    annotations: Mapping[str, tuple[Annotation, ...]]
+    answers: Answers
+    kinds: Mapping[str, str]
+    frame_rates: Mapping[str, float]
+
+
+def score(
+    workspace: Workspace, project: str, policy: Policy, progress: Progress = silent, *, dry_run: bool = False
+) -> ScoreReport:
+    """Measure the project's answers and decide its submitted tasks by `policy`; run again, it decides nothing twice.
+
+    A task that fails comes back as a new task of the next round, or goes to review, as the policy says. With `dry_run`
+    nothing is written. `progress` counts decided tasks. Raises Conflict: the project was made with another policy.
+    """
+    with workspace.ledger.reading() as session:
+        made_with = project_row(session, project).policy_digest
+        if made_with != policy.digest and not dry_run:
+            hint = "use the project's own policy, or only look with --dry-run"
+            raise Conflict(f"project {project} was made with policy {made_with[:12]}, not {policy.digest[:12]}", hint)
+        work = _read(session, project)
+    scores = batch_scores(work.answers)
+    round_ = max((task.round for task in work.tasks), default=1)
+    verdicts = _decided(work, policy)
+    if not dry_run and work.tasks:
+        _write_batch(workspace, project, round_, scores, policy)
+        _write_tasks(workspace, work, verdicts, policy, progress)
+    waiting = {task.item_key: verdicts[task.item_key] for task in work.tasks if task.waiting}
+    return ScoreReport(
+        project,
+        round_,
+        scores,
+        decide_batch(policy, scores),
+        dict(sorted(Counter(verdict.outcome for verdict in waiting.values()).items())),
+        tuple(key for key, verdict in waiting.items() if verdict.outcome == "rework"),
+        tuple(key for key, verdict in waiting.items() if verdict.outcome == "review"),
+    )
+
+
+def _read(session: Session, project: str) -> _Work:
+    row = project_row(session, project)
+    kinds = {control.name: KINDS[control.kind] for control in load_template(row.template, row.template_version).controls}
+    done = select(TaskRow).where(TaskRow.batch == batch_id(project), TaskRow.state.not_in(("new", "dispatched")))
+    latest: dict[str, TaskRow] = {}
+    for task in session.scalars(done.order_by(TaskRow.round)):
+        latest[task.subject] = task
+    tasks = sorted(latest.values(), key=lambda task: task.item_key)
+    rates = _frame_rates(session, tasks) if row.medium == Medium.VIDEO else {}
+    by_task: dict[str, list[Annotation]] = {task.item_key: [] for task in tasks}
+    for annotation in counted(session, list(by_task)):
+        by_task[annotation.item_key].append(annotation)
+    answers = (annotation for found in by_task.values() for annotation in found)
+    return _Work(
+        tuple(_Task(t.item_key, t.subject, t.group, t.round, t.state == "submitted") for t in tasks),
+        {key: tuple(found) for key, found in by_task.items()},
+        tabulate(answers, kinds, {task.item_key: task.group for task in tasks}, rates),
+        kinds,
+        rates,
+    )
+
+
+def _frame_rates(session: Session, tasks: Sequence[TaskRow]) -> dict[str, float]:
+    return {task.item_key: float(proxy_of(session, task.items[0]).facts["frame_rate_hz"]) for task in tasks}
+
+
+def _decided(work: _Work, policy: Policy) -> dict[str, Verdict]:
+    scores = task_scores(work.answers)
+    return {
+        task.item_key: decide_task(
+            policy, task.round, len(work.annotations[task.item_key]), scores.get(task.item_key, {})
+        )
+        for task in work.tasks
+    }
+
+
+def _write_batch(
+    workspace: Workspace, project: str, round_: int, scores: Mapping[str, tuple[Score, ...]], policy: Policy
+) -> None:
+    with workspace.ledger.transaction(_ACTOR) as t:
+        record_scores(t, batch_id(project), round_, scores)
+        record_decision(
+            t, "batch", batch_id(project), round_, decide_batch(policy, scores), policy, workspace.ledger.now()
+        )
+
+
+def _write_tasks(
+    workspace: Workspace, work: _Work, verdicts: Mapping[str, Verdict], policy: Policy, progress: Progress
+) -> None:
+    consensus = consensus_of(work.answers, work.kinds, work.frame_rates)
+    waiting = [task for task in work.tasks if task.waiting]
+    for start in range(0, len(waiting), _CHUNK):
+        with workspace.ledger.transaction(_ACTOR) as t:
+            for task in waiting[start : start + _CHUNK]:
+                if task.item_key in consensus:
+                    _write_consensus(t, task, consensus[task.item_key], work.annotations[task.item_key])
+                verdict = verdicts[task.item_key]
+                record_decision(t, "task", task.item_key, task.round, verdict, policy, workspace.ledger.now())
+                _follow(t, task.item_key, verdict)
+        progress(min(start + _CHUNK, len(waiting)), len(waiting))
+
+
+def _write_consensus(t: Transaction, task: _Task, consensus: Consensus, annotations: Sequence[Annotation]) -> None:
+    record_consensus(
+        t,
+        task.item_key,
+        method=METHOD,
+        regions=consensus.regions,
+        support=consensus.support,
+        probability=consensus.probability,
+        entropy=consensus.entropy,
+        answers=len(annotations),
+        votes=consensus.votes,
+        answers_digest=digest(sorted(annotation.content for annotation in annotations)),
+    )
+
+
+def _follow(t: Transaction, item_key: str, verdict: Verdict) -> None:
+    """Bring the task where the verdict sends it. A task that is no longer waiting was decided by somebody faster."""
+    if t.session.get_one(TaskRow, item_key).state != "submitted":
+        return
+    if verdict.outcome == "rework":
+        open_rework(t, item_key, verdict.rule)
+    else:
+        states = {"accept": "accepted", "review": "review", "reject": "rejected"}
+        move(t, item_key, states[verdict.outcome], verdict.rule)
