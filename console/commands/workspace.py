@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from yuelu.base.settings import Settings
-from yuelu.console.show import json_option, print_json, table
+from yuelu.console.show import bar, json_option, print_json, table
 
 
 @click.command()
@@ -32,8 +32,9 @@ def up(settings: Settings, as_json: bool) -> None:
     from yuelu.console.service import credentials, start
 
     workspace = open_workspace(settings)
-    service = start(workspace, settings)
-    facts = {"url": service.url, **credentials(workspace)}
+    with bar("Label Studio", quiet=as_json) as progress:
+        site = start(workspace, settings, progress)
+    facts = {"url": site.service.url, **credentials(workspace)}
     if as_json:
         print_json(facts)
         return

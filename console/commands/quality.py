@@ -1,0 +1,142 @@
+"""yuelu agreement, consensus, gate, review: judging labels, of a project or of a plain table or export."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from yuelu.base.errors import GateNotPassed
+from yuelu.base.settings import Settings
+from yuelu.console.show import bar, json_option, print_json, table
+
+if TYPE_CHECKING:
+    from yuelu.quality.score import Score
+
+_LEVELS = ("nominal", "ordinal", "interval", "ratio")
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_SCORE = ("control", "metric", "level", "value", "low", "high", "tasks", "annotators", "annotations", "reason")
+
+
+@click.command()
+@click.argument("project", required=False)
+@click.option("--table", "labels", type=_FILE, help="A table instead of a project: CSV or Parquet with columns task, annotator, label.")
+@click.option("--export", type=_FILE, help="A Label Studio JSON export instead of a project.")
+@click.option("--level", type=click.Choice(_LEVELS), default="nominal", show_default=True, help="Level of measurement of the labels of --table.")
+@json_option
+@click.pass_obj
+def agreement(
+    settings: Settings, project: str | None, labels: Path | None, export: Path | None, level: str, as_json: bool
+) -> None:
+    """Measure how well annotators agree, with confidence intervals: of a project, a table of labels, or an export."""
+    from yuelu.console.judging import scores_of_export, scores_of_project, scores_of_table
+
+    if sum(given is not None for given in (project, labels, export)) != 1:
+        raise click.UsageError("give one of PROJECT, --table FILE and --export FILE")
+    if labels is not None:
+        scores = scores_of_table(labels, level)
+    elif export is not None:
+        scores = scores_of_export(export)
+    else:
+        scores = scores_of_project(settings, str(project))
+    _print_scores(scores, as_json)
+
+
+@click.command()
+@click.option("--table", "labels", type=_FILE, required=True, help="CSV or Parquet with columns task, annotator, label.")
+@click.option("--method", type=click.Choice(("majority", "dawid-skene")), default="majority", show_default=True, help="How labels are derived.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the result here, as Parquet.")
+@json_option
+def consensus(labels: Path, method: str, out: Path | None, as_json: bool) -> None:
+    """Derive one label for each task from what several annotators said, with its probability."""
+    import pyarrow.parquet as pq
+
+    from yuelu.console.judging import consensus_of_table
+
+    found = consensus_of_table(labels, method)
+    if out is not None:
+        pq.write_table(found, out)
+    if as_json:
+        print_json(found.to_pylist())
+    elif out is not None:
+        click.echo(f"{found.num_rows} tasks in {out}")
+    else:
+        table("", found.column_names, [list(row.values()) for row in found.to_pylist()])
+
+
+@click.command()
+@click.argument("project")
+@click.option("--policy", type=_FILE, help="The gate policy. [default: the one that comes with Yuelu]")
+@click.option("--dry-run", is_flag=True, help="Decide nothing; only show what the policy would make of the answers.")
+@json_option
+@click.pass_obj
+def gate(settings: Settings, project: str, policy: Path | None, dry_run: bool, as_json: bool) -> None:
+    """Score a project's answered tasks and decide each: accept, rework or review. Exit code 3 when the batch does not pass."""
+    from yuelu.base.workspace import open_workspace
+    from yuelu.console.policy import read_policy
+    from yuelu.pipelines.score import score
+
+    with bar("gate", quiet=as_json) as progress:
+        report = score(open_workspace(settings), project, read_policy(policy), progress, dry_run=dry_run)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        _print_scores(report.scores, as_json=False)
+        click.echo(", ".join(f"{count} {outcome}" for outcome, count in report.outcomes.items()) or "no task waits for a decision")
+        click.echo(f"batch: {report.batch.outcome} ({report.batch.rule})")
+    if not report.batch.accepted:
+        click.get_current_context().exit(GateNotPassed.exit_code)
+
+
+@click.group()
+def review() -> None:
+    """Settle tasks that rework did not settle, and correct what was accepted."""
+
+
+@review.command("list")
+@json_option
+@click.pass_obj
+def list_(settings: Settings, as_json: bool) -> None:
+    """List the tasks in review, with the rule that they failed."""
+    from yuelu.console.judging import in_review
+
+    rows = in_review(settings)
+    columns = ("project", "item_key", "round", "rule")
+    print_json(rows) if as_json else table("", columns, [[row[name] for name in columns] for row in rows])
+
+
+@review.command()
+@click.argument("item_key")
+@click.option("--regions", type=_FILE, required=True, help="The answer: JSON, a list of regions as 'yuelu review show' prints them.")
+@click.option("--owner", required=True, help="Who answers for it.")
+@click.option("--reason", required=True, help="Why.")
+@json_option
+@click.pass_obj
+def settle(settings: Settings, item_key: str, regions: Path, owner: str, reason: str, as_json: bool) -> None:
+    """Record a curator's answer to a task; it stands above the consensus, and a task in review is accepted by it."""
+    from yuelu.base.workspace import open_workspace
+    from yuelu.console.judging import read_regions
+    from yuelu.pipelines.correct import correct
+
+    new = correct(open_workspace(settings), item_key, read_regions(regions), owner=owner, reason=reason)
+    print_json({"item_key": item_key, "new": new}) if as_json else click.echo("recorded" if new else "was recorded before")
+
+
+@review.command()
+@click.argument("item_key")
+@json_option
+@click.pass_obj
+def show(settings: Settings, item_key: str, as_json: bool) -> None:
+    """Show a task's answers, consensus, decisions and corrections."""
+    from yuelu.console.judging import task_file
+
+    facts = task_file(settings, item_key)
+    print_json(facts)  # nested: JSON is the readable form
+
+
+def _print_scores(scores: "dict[str, tuple[Score, ...]] | Any", as_json: bool) -> None:
+    rows: list[dict[str, Any]] = [{"control": control, **asdict(score)} for control, found in scores.items() for score in found]
+    if as_json:
+        print_json({"scores": rows})
+        return
+    table("", _SCORE, [[row[name] for name in _SCORE] for row in rows])
