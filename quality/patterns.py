@@ -45,7 +45,7 @@ def patterns(coded: Coded) -> Patterns:
     if base**slots > 2**62:  # one integer cannot hold it; every task stays a pattern of its own
         each = np.arange(len(matrix))
         return Patterns(matrix, np.ones_like(each), each, len(coded.labels), len(coded.annotators))
-    keys = np.zeros(len(matrix), np.int64)
+    keys: Codes = np.zeros(len(matrix), np.int64)
     for slot in range(slots):
         keys = keys * base + matrix[:, slot] + 1
     found, tasks, of_task = _count(keys, base**slots)

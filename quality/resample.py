@@ -56,12 +56,17 @@ def units(of_task: NDArray[np.int64], parts: NDArray[np.int64], group: NDArray[n
     if group is None and len(parts) <= MOST_UNITS:
         return Units(sparse.csr_array(sparse.eye_array(len(parts))), parts)
     group = np.arange(len(of_task)) if group is None else group
-    count = int(group.max()) + 1 if len(group) else 0
-    if count > MOST_UNITS:
-        dealt = np.random.default_rng(seed).permutation(count) % MOST_UNITS
-        group, count = dealt[group], MOST_UNITS
+    group, count = deal(group, seed)
     members = sparse.csr_array((np.ones(len(group)), (group, of_task)), (count, len(parts)))
     return Units(members, np.ones(count, np.int64))
+
+
+def deal(group: NDArray[np.int64], seed: int) -> tuple[NDArray[np.int64], int]:
+    """Return the set that each row's group is drawn with, and how many sets there are: one per group up to 2,048 groups."""
+    count = int(group.max()) + 1 if len(group) else 0
+    if count <= MOST_UNITS:
+        return group, count
+    return (np.random.default_rng(seed).permutation(count) % MOST_UNITS)[group], MOST_UNITS
 
 
 class Resamples:

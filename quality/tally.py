@@ -102,7 +102,7 @@ def tally_nominal(p: Patterns, members: sparse.csr_array) -> Nominal:
     m, counts = p.sizes, p.counts()
     agreement = _agreement(p)
     clashes = np.where(m >= 2, m * (1 - agreement), 0)  # m(m-1) ordered pairs, of which 1 - agreement differ
-    totals = members @ _scaled(counts, (m >= 2) * 1.0)
+    totals = members @ _scaled(counts, np.where(m >= 2, 1.0, 0.0))
     shares = members @ _scaled(counts, 1 / np.maximum(m, 1))
     none = np.zeros((members.shape[0], p.labels))
     two = p.annotators == 2
