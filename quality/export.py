@@ -1,13 +1,12 @@
 """Label Studio's full JSON export as the tables that scoring takes, without a workspace or a server."""
 
 import json
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeGuard
 
 import pyarrow as pa
 from yuelu.base.errors import InvalidRecord, NotFound, SchemaMismatch
@@ -57,7 +56,7 @@ def read_export(path: Path, *, frames_per_s: float = FRAMES_PER_S, most_bytes: i
     Tasks are named by `data.item_key`, or else by their id; `data.group` is their group, or else each is its own. Several
     choices or labels at once are one label, joined in order of text by " + ". Frames become seconds at the task's own
     `data.fps`, or else `frames_per_s`. Of several answers of one annotator to a task the last updated counts. Cancelled
-    answers are left out; so are drafts of other kinds of regions, which `ignored` reports.
+    answers and results of other types are left out, and `ignored` reports them.
     Raises NotFound; SchemaMismatch: too large, not JSON, not an export of tasks.
     """
     ignored: Counter[str] = Counter()
@@ -125,11 +124,10 @@ def _counting(task: dict[str, Any], ignored: Counter[str]) -> dict[str, list[Any
         else:
             annotator = _annotator(annotation.get("completed_by"))
             stamp = (str(annotation.get("updated_at", "")), str(annotation.get("id", "")).rjust(20, "0"))
-            ignored["earlier annotation of the same annotator"] += annotator in found
+            if annotator in found:
+                ignored["earlier annotation of the same annotator"] += 1
             if annotator not in found or stamp > found[annotator][0]:
                 found[annotator] = (stamp, annotation["result"])
-    for what in [what for what, count in ignored.items() if count == 0]:
-        del ignored[what]
     return {annotator: results for annotator, (_, results) in sorted(found.items())}
 
 
@@ -141,7 +139,7 @@ def _annotator(completed_by: Any) -> str:
 
 def _rows(answer: _Answer, ignored: Counter[str]) -> Iterator[tuple[str, Kind, Row]]:
     for result in answer.results:
-        kind = result.get("type") if isinstance(result, dict) else None
+        kind = str(result.get("type")) if isinstance(result, dict) else "unknown"
         if kind not in _READERS or not isinstance(result.get("value"), dict):
             ignored[f"result of type {kind}"] += 1
             continue
@@ -181,9 +179,10 @@ def _box(result: Row, value: Row, _: _Answer) -> Iterator[Row]:
 
 
 def _sound(result: Row, value: Row, _: _Answer) -> Iterator[Row]:
-    if "text" in value or not (_is_number(value.get("start")) and _is_number(value.get("end"))):
+    start, end = value.get("start"), value.get("end")
+    if "text" in value or not (_is_number(start) and _is_number(end)):
         raise _Skip("labels that are not of a sound")
-    yield _stretch(value["start"], value["end"], _label(value.get("labels"), "labels"))
+    yield _stretch(start, end, _label(value.get("labels"), "labels"))
 
 
 def _frames(result: Row, value: Row, answer: _Answer) -> Iterator[Row]:
@@ -209,13 +208,15 @@ def _label(labels: Any, what: str) -> str:
 
 def _numbers(value: Row, *names: str) -> list[float]:
     found = [value.get(name, 0 if name == "rotation" else None) for name in names]
-    if not all(_is_number(number) for number in found):
+    numbers = [float(number) for number in found if _is_number(number)]
+    if len(numbers) < len(names):
         raise _Skip("region without its numbers")
-    return [float(number) for number in found]
+    return numbers
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _is_number(value: Any) -> TypeGuard[float]:
+    # Bounded, for JSON knows 1e999 and integers of any length.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
 
 
 # One screen holds every type of result that is read; all others are reported.
