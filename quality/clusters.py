@@ -1,0 +1,69 @@
+"""Shapes of several annotators that mean one thing, and which of these things most of the annotators saw."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from yuelu.quality.coded import Codes
+from yuelu.quality.drawn import Drawn, Seen
+from yuelu.quality.matching import Iou, Matches, candidates
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Rows of what was drawn, one per annotator at most, in an order that does not depend on the annotators' names."""
+
+    task: str
+    item: int
+    rows: Codes
+    label: str
+    label_votes: int
+    seen: int
+
+    @property
+    def votes(self) -> int:
+        """How many annotators drew it."""
+        return len(self.rows)
+
+
+def kept_clusters(drawn: Drawn, seen: Seen, iou: Iou, least: float) -> Iterator[Cluster]:
+    """Yield the clusters that more than half of those who saw the task drew; its label is the most frequent one.
+
+    Pairs that overlap by `least` or more are joined, the closest first, as long as no annotator would be in a cluster
+    twice. Equal votes for two labels: the first in order of text.
+    """
+    items = int(drawn.item.max()) + 1 if len(drawn.item) else 1
+    found = candidates(drawn.task * items + drawn.item, drawn.annotator, drawn.places, iou, least)
+    viewers, names = seen.viewers, seen.tasks.to_pylist()
+    for rows in _joined(drawn, found):
+        first = int(rows[0])
+        if 2 * len(rows) <= viewers[drawn.task[first]]:
+            continue
+        label, votes = min(Counter(drawn.label[rows].tolist()).items(), key=lambda vote: (-vote[1], vote[0]))
+        task = int(drawn.task[first])
+        yield Cluster(names[task], int(drawn.item[first]), rows, str(drawn.labels[label]), votes, int(viewers[task]))
+
+
+def _joined(drawn: Drawn, found: Matches) -> list[Codes]:
+    content = _content_rank(drawn)
+    low = np.minimum(content[found.one], content[found.other])
+    high = np.maximum(content[found.one], content[found.other])
+    members = {row: [row] for row in range(len(drawn.task))}
+    cluster = list(range(len(drawn.task)))
+    # Rounded, so that overlaps that are equal on paper are equal here; then by content.
+    for pair in np.lexsort((high, low, -np.round(found.iou, 12))).tolist():
+        one, other = cluster[int(found.one[pair])], cluster[int(found.other[pair])]
+        both = members[one] + members[other] if one != other else []
+        if both and len(set(drawn.annotator[both].tolist())) == len(both):
+            members[one] = both
+            for row in members.pop(other):
+                cluster[row] = one
+    joined = [np.array(sorted(rows, key=content.__getitem__), np.int64) for rows in members.values()]
+    return sorted(joined, key=lambda rows: int(content[rows[0]]))
+
+
+def _content_rank(drawn: Drawn) -> Codes:
+    """Return the place of each row when sorted by what was drawn, never by whom; equal content has equal rank."""
+    columns = np.stack([drawn.task, drawn.item, *drawn.places.T, drawn.label], axis=1)
+    return np.asarray(np.unique(columns, axis=0, return_inverse=True)[1], np.int64).ravel()

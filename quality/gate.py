@@ -1,0 +1,130 @@
+"""What a policy makes of scores: pure, so that any policy can be replayed on any past batch."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from yuelu.quality.policy import Policy, Rule
+from yuelu.quality.score import Score
+
+Outcome: TypeAlias = Literal["accept", "rework", "review", "reject"]
+Scores: TypeAlias = Mapping[str, tuple[Score, ...]]  # of each control of the label configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One rule that was read: what was measured and what it was held against.
+
+    `bound` is what was compared with `threshold`: the value of a task, the lower (or, for at_most, upper) bound of a batch.
+    None never passes; `reason` then says why there is none, or why it counts as passed all the same.
+    """
+
+    rule: str
+    control: str
+    metric: str
+    value: float | None
+    bound: float | None
+    threshold: float
+    passed: bool
+    reason: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the evidence as JSON."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is concluded, by which rule (the first that failed, or all of them), and everything that was read for it."""
+
+    outcome: Outcome
+    rule: str
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the work passed."""
+        return self.outcome == "accept"
+
+    def evidence_json(self) -> dict[str, Any]:
+        """Return the evidence as the ledger keeps it."""
+        return {"rules": [entry.to_json() for entry in self.evidence]}
+
+
+ALL_RULES = "all rules passed"
+NO_RULE = "no rule of the policy reads any score"
+
+
+def decide_task(policy: Policy, round: int, answers: int, scores: Scores) -> Verdict:
+    """Return what becomes of a task with that many `answers`, judged by the values of its own scores.
+
+    On failure the policy says what happens in that `round` (from 1). A metric that is undefined because nobody drew
+    anything passes when the policy has `empty: accept`; undefined for any other reason fails.
+    """
+    evidence = [_answers(policy, answers), *_read(policy, policy.task, scores, of_batch=False)]
+    return _verdict(evidence, len(evidence) == 1, policy.failure(round))
+
+
+def decide_batch(policy: Policy, scores: Scores) -> Verdict:
+    """Return whether the batch is good enough, judged by the bounds of its intervals: "accept", or "review" by a person."""
+    evidence = _read(policy, policy.batch, scores, of_batch=True)
+    return _verdict(evidence, not evidence, "review")
+
+
+def _verdict(evidence: list[Evidence], nothing_read: bool, failure: Outcome) -> Verdict:
+    failed = [entry.rule for entry in evidence if not entry.passed]
+    if failed or nothing_read:
+        return Verdict(failure, failed[0] if failed else NO_RULE, tuple(evidence))
+    return Verdict("accept", ALL_RULES, tuple(evidence))
+
+
+def _answers(policy: Policy, answers: int) -> Evidence:
+    least = policy.minimum_answers
+    return Evidence(f"answers >= {least}", "", "answers", answers, answers, least, answers >= least, None)
+
+
+def _read(policy: Policy, rules: tuple[Rule, ...], scores: Scores, *, of_batch: bool) -> list[Evidence]:
+    return [
+        _evidence(policy, rule, control, score, of_batch=of_batch)
+        for rule in rules
+        for control, score in _scores_of(rule, scores)
+    ]
+
+
+def _scores_of(rule: Rule, scores: Scores) -> list[tuple[str, Score | None]]:
+    """Return what the rule reads, by control. A control that the rule names and that has no such score is read as None."""
+    found: list[tuple[str, Score | None]] = [
+        (control, score)
+        for control in sorted(scores)
+        if rule.control in (None, control)
+        for score in scores[control]
+        if score.metric == rule.metric
+    ]
+    return found or ([] if rule.control is None else [(rule.control, None)])
+
+
+def _evidence(policy: Policy, rule: Rule, control: str, score: Score | None, *, of_batch: bool) -> Evidence:
+    value, bound, reason = None, None, "the control has no such score"
+    if score is not None:
+        value, reason = score.value, score.reason or ""
+        bound = score.value if not of_batch else score.high if rule.at_least is None else score.low
+        if value is not None and bound is None:
+            reason = "the value has no interval"
+    passed = _holds(rule, bound)
+    if _nobody_drew(score) and policy.empty == "accept":
+        passed, reason = True, f"{reason}; the policy accepts that"
+    threshold = rule.at_most if rule.at_least is None else rule.at_least
+    limit = math.nan if threshold is None else float(threshold)
+    return Evidence(rule.text, control, rule.metric, value, bound, limit, passed, reason or None)
+
+
+def _holds(rule: Rule, bound: float | None) -> bool:
+    if bound is None:
+        return False
+    return bound >= rule.at_least if rule.at_least is not None else rule.at_most is not None and bound <= rule.at_most
+
+
+def _nobody_drew(score: Score | None) -> bool:
+    """Say whether two or more looked and none of them drew: that is agreement, though no ratio can express it."""
+    return score is not None and score.value is None and score.annotations == 0 and score.annotators >= 2

@@ -1,0 +1,103 @@
+"""Gate policies: files that say which agreement is enough, and what happens when it is not."""
+
+import json
+from collections.abc import Hashable
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Literal, TypeAlias
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+from yuelu.base.canonical import digest
+from yuelu.base.errors import Misconfigured
+
+Failure: TypeAlias = Literal["rework", "review", "reject"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A threshold for one metric of one control, or of every control that has it when `control` is None.
+
+    Just one of `at_least` and `at_most` is set; `at_most` is for what is better when smaller, such as boundary_s.
+    """
+
+    metric: str
+    control: str | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The rule as people read it."""
+        where = f"{self.control}: " if self.control else ""
+        return f"{where}{self.metric} >= {self.at_least}" if self.at_most is None else f"{where}{self.metric} <= {self.at_most}"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a gate goes by. `digest` is of the parsed content, so comments and layout do not change it."""
+
+    name: str
+    version: str
+    minimum_answers: int
+    empty: Literal["accept", "fail"]
+    task: tuple[Rule, ...]
+    on_failure: tuple[Failure, ...]
+    batch: tuple[Rule, ...]
+    digest: str
+
+    def failure(self, round: int) -> Failure:
+        """Return what happens to a task that does not pass in `round` (from 1)."""
+        return self.on_failure[min(max(round, 1), len(self.on_failure)) - 1]
+
+
+def load_policy(data: bytes, name: str) -> Policy:
+    """Return the policy in `data` (YAML, or JSON); `name` is what messages call it.
+
+    Raises Misconfigured: no YAML, a key twice, a missing or unknown key, a value that is not allowed.
+    """
+    content = _parsed(data, name)
+    error = best_match(_VALIDATOR.iter_errors(content))
+    if error is not None:
+        where = ".".join(str(step) for step in error.absolute_path) or "the policy"
+        raise Misconfigured(f"policy {name}: {where}: {error.message}", _allowed(error.schema))
+    rules = {kind: tuple(Rule(**rule) for rule in content[kind]) for kind in ("task", "batch")}
+    return Policy(**{**content, **rules, "on_failure": tuple(content["on_failure"]), "digest": digest(content)})
+
+
+def default_policy() -> Policy:
+    """Return the policy that applies unless a project names its own."""
+    return load_policy(files(_FOLDER).joinpath("default.yaml").read_bytes(), "default.yaml")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without keys given twice, of which PyYAML would take the last in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.MarkedYAMLError(problem=f"key {key!r} is given twice", problem_mark=node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _parsed(data: bytes, name: str) -> Any:
+    try:
+        return yaml.load(data, _Loader)  # noqa: S506  a SafeLoader
+    except (yaml.YAMLError, RecursionError) as error:
+        raise Misconfigured(f"policy {name} is not YAML: {error}", "see quality/policies/default.yaml") from None
+
+
+def _allowed(schema: Any) -> str:
+    if not isinstance(schema, dict):
+        return "see quality/policies/default.yaml"
+    if "enum" in schema:
+        return f"allowed: {', '.join(schema['enum'])}"
+    if "properties" in schema:
+        return f"allowed keys: {', '.join(schema['properties'])}; a rule has either at_least or at_most"
+    return "expected: " + ", ".join(f"{key} {value}" for key, value in schema.items() if key != "$ref")
+
+
+_FOLDER = "yuelu.quality.policies"
+_VALIDATOR = Draft202012Validator(json.loads(files(_FOLDER).joinpath("policy.schema.json").read_text()))

@@ -1,0 +1,104 @@
+"""Writing scores, consensus and decisions to the ledger. All of it may be repeated: the same content is kept once."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from yuelu.base.canonical import digest
+from yuelu.base.ledger.engine import Transaction
+from yuelu.base.ledger.judgement import ConsensusRow, DecisionRow, ScoreRow
+from yuelu.base.ledger.types import Table
+from yuelu.base.records import Region, region_to_json
+from yuelu.quality.gate import Scores, Verdict
+from yuelu.quality.policy import Policy
+
+_ACTIONS: Mapping[type[Table], str] = {ScoreRow: "score", ConsensusRow: "consensus"}
+
+
+def record_scores(t: Transaction, batch: str, round: int, scores: Scores) -> int:
+    """Write the scores of a batch in a round; return how many are new or changed, each with an event."""
+    changed = 0
+    for control in sorted(scores):
+        for score in scores[control]:
+            key = {"batch": batch, "round": round, "control": control, "metric": score.metric}
+            values = {name: value for name, value in score.to_json().items() if name != "metric"}
+            changed += _write(t, ScoreRow, f"{batch}/{round}/{control}/{score.metric}", key, values)
+    return changed
+
+
+def record_consensus(
+    t: Transaction,
+    item_key: str,
+    *,
+    method: str,
+    regions: tuple[Region, ...],
+    probability: float | None,
+    entropy: float | None,
+    answers: int,
+    votes: Mapping[str, Any],
+    answers_digest: str,
+) -> bool:
+    """Write the consensus of a task; return whether it is new or changed, which makes an event.
+
+    `probability` is that of the least certain part, `entropy` in bits; `votes` maps a label to its share, and a region's
+    id to how many annotators drew it; `answers_digest` is of the contents of the answers that went in.
+    """
+    values = {
+        "method": method,
+        "regions": [region_to_json(region) for region in regions],
+        "probability": probability,
+        "entropy": entropy,
+        "answers": answers,
+        "votes": dict(votes),
+        "answers_digest": answers_digest,
+    }
+    return _write(t, ConsensusRow, item_key, {"item_key": item_key}, values)
+
+
+def record_decision(
+    t: Transaction,
+    subject_kind: Literal["task", "batch"],
+    subject: str,
+    verdict: Verdict,
+    policy: Policy,
+    *,
+    round: int,
+    decided_at: datetime,
+) -> bool:
+    """Add the decision unless the same one is there; return whether it is new.
+
+    The id is the digest of subject, round, policy, outcome and evidence: what is judged twice by the same is kept once.
+    """
+    content = {
+        "subject_kind": subject_kind,
+        "subject": subject,
+        "round": round,
+        "outcome": verdict.outcome,
+        "rule": verdict.rule,
+        "policy": policy.name,
+        "policy_digest": policy.digest,
+        "evidence": verdict.evidence_json(),
+    }
+    key = digest(content)
+    if not t.add_new(DecisionRow, [{"id": key, **content, "decided_at": decided_at}]):
+        return False
+    t.event("decide", f"{subject_kind} {subject}", after=key, reason=f"{verdict.outcome}: {verdict.rule}")
+    return True
+
+
+def _write(t: Transaction, table: type[Table], subject: str, key: dict[str, Any], values: dict[str, Any]) -> bool:
+    """Insert or update one row; return whether anything changed. Only a change makes an event."""
+    what = _ACTIONS[table]
+    row, after = t.session.get(table, tuple(key.values())), digest(values)
+    if row is None:
+        t.session.add(table(**key, **values))
+        t.session.flush()
+        t.event(what, subject, after=after)
+        return True
+    before = digest({name: getattr(row, name) for name in values})
+    if before == after:
+        return False
+    for name, value in values.items():
+        setattr(row, name, value)
+    t.event(what, subject, before=before, after=after, reason="measured again")
+    return True
