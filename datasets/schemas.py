@@ -75,7 +75,7 @@ def _regions(first: int, *, judged: bool) -> list[pa.Field]:
 
 def _schema(table: str, fields: list[pa.Field]) -> pa.Schema:
     features = {field.name: _feature(field.type) for field in fields}
-    hugging_face = json.dumps({"info": {"features": features}}, sort_keys=True, separators=(",", ":"))
+    hugging_face = json.dumps({"info": {"features": features}}, separators=(",", ":"))
     return pa.schema(fields, metadata={"table": table, "version": "1", "huggingface": hugging_face})
 
 
