@@ -27,9 +27,9 @@ class Medium:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One annotator's answer that counts. `annotator_pid` is the pseudonym of this dataset, `answered_on` a day in UTC."""
+    """One annotator's answer that counts. `id` and `annotator_pid` are keyed for this dataset; `answered_on` is a day in UTC."""
 
-    uid: str
+    id: str
     annotator_pid: str
     round: int
     answered_on: date

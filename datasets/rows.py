@@ -102,7 +102,7 @@ def _item_row(item: LabelledItem, rate: float | None) -> Row:
 
 def _annotation_row(item: str, answer: Answer, rate: float | None) -> Row:
     return {
-        "id": answer.uid,
+        "id": answer.id,
         "item": item,
         "annotator_pid": answer.annotator_pid,
         "round": answer.round,

@@ -87,8 +87,10 @@ class ItemReader:
         return found
 
     def _answer(self, row: AnnotationRow, number: int) -> Answer:
+        # The answer's own uid is made by a server, or from the annotator's name: neither may be recognised outside. Of one
+        # person only one answer to a task counts, so task and person name it just as well.
         return Answer(
-            uid=row.uid,
+            id=keyed(self.secret, f"annotation:{self.dataset}", f"{row.item_key}\0{row.annotator}")[:32],
             annotator_pid=pseudonym(self.secret, self.dataset, row.annotator),
             round=number,
             answered_on=row.updated_at.astimezone(UTC).date(),
