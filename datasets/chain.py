@@ -1,0 +1,100 @@
+"""Whether the rows of a release say what its evidence, its Merkle root and its split proof say."""
+
+from collections.abc import Iterator
+from itertools import zip_longest
+
+from yuelu.base import merkle
+from yuelu.base.errors import YueluError
+from yuelu.datasets.manifest import Part
+from yuelu.datasets.release import Release
+from yuelu.datasets.rows import leaf
+from yuelu.datasets.schemas import schema_digest
+from yuelu.datasets.split import split_proof
+from yuelu.datasets.tables import Row, open_table, read_rows, row_digest
+
+Problem = tuple[str, str]  # file, what is wrong
+
+
+def rows_problems(release: Release) -> Iterator[Problem]:
+    """Yield what is wrong with the rows, page checksums included; the files' bytes have been checked before."""
+    counts = list(_counts(release))
+    yield from counts
+    if not counts:
+        yield from _chain(release)
+
+
+def _counts(release: Release) -> Iterator[Problem]:
+    for part in release.manifest.parts:
+        label = release.source.label(part.file)
+        try:
+            with release.source.open(part.file) as opened:
+                table = open_table(opened, label)
+                rows, schema = table.metadata.num_rows, schema_digest(table.schema_arrow)
+        except YueluError as error:
+            yield label, error.problem
+            continue
+        if rows != part.rows:
+            yield label, f"has {rows} rows, not {part.rows}"
+        if schema != part.schema_hash:
+            yield label, "has other columns than the manifest says"
+
+
+def _rows(release: Release, part: Part) -> Iterator[Row]:
+    label = release.source.label(part.file)
+    with release.source.open(part.file) as opened:
+        yield from read_rows(open_table(opened, label), label)
+
+
+def _chain(release: Release) -> Iterator[Problem]:
+    """Walk items, annotations and evidence side by side, all in the order of the items; stop at the first break."""
+    manifest = release.manifest
+    label = {part.table: release.source.label(part.file) for part in manifest.parts}
+    leaves: list[bytes] = []
+    homes: list[tuple[str, str]] = []
+    try:
+        assets = {row["id"]: row_digest(row) for row in _rows(release, manifest.part("assets"))}
+        answers = _Answers(_rows(release, manifest.part("annotations")))
+        both = zip_longest(_rows(release, manifest.part("items")), _rows(release, manifest.part("evidence")))
+        for item, evidence in both:
+            if item is None or evidence is None or item["id"] != evidence["id"]:
+                yield label["evidence"], "does not have one row for each item"
+                return
+            leaves.append(leaf(evidence))
+            homes.append((item["split"], item["group"]))
+            seen = {
+                "items": (row_digest(item), evidence["item"]),
+                "assets": ([assets.get(medium["sha256"]) for medium in item["media"]], evidence["assets"]),
+                "annotations": (answers.of(item["id"]), evidence["annotations"]),
+                "evidence": (leaves[-1].hex(), evidence["leaf"]),
+            }
+            for table, (found, expected) in seen.items():
+                if found != expected:
+                    yield label[table], f"item {item['id']} is not what its evidence says"
+                    return
+        if answers.left():
+            yield label["annotations"], "has answers to items that are not there"
+        splits = split_proof(homes)
+    except YueluError as error:
+        yield label["items"], error.problem
+        return
+    if merkle.root(leaves).hex() != manifest.merkle_root or len(leaves) != manifest.rows:
+        yield label["evidence"], "its Merkle root is not the one in the manifest"
+    if splits != manifest.splits:
+        yield label["items"], "its splits are not those of the manifest"
+
+
+class _Answers:
+    """Digests of annotations, taken item by item from rows in the order of their items."""
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows, self._next = rows, next(rows, None)
+
+    def of(self, item: str) -> list[str]:
+        digests = []
+        while self._next is not None and self._next["item"] == item:
+            digests.append(row_digest(self._next))
+            self._next = next(self._rows, None)
+        return digests
+
+    def left(self) -> bool:
+        return self._next is not None

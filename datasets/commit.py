@@ -1,0 +1,157 @@
+"""Publishing: objects first, then one conditional create of the version's manifest, the only commit point."""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from yuelu.base.canonical import sha256
+from yuelu.base.errors import Conflict, IntegrityFailure, KeyTaken, NotFound, OutcomeUnknown, YueluError
+from yuelu.base.progress import Progress, silent
+from yuelu.base.signing import SigningKey
+from yuelu.base.store.port import Store, create_once
+from yuelu.datasets.draft import Draft, changes_between, compose, meaning_changed
+from yuelu.datasets.layout import File, checked_name, document_file, media_file, table_file, version_key
+from yuelu.datasets.manifest import content_digest, read_manifest, write_manifest
+from yuelu.datasets.readme import readme
+from yuelu.datasets.release import Release, StoreSource, load, version_numbers
+from yuelu.datasets.tables import Row, TableFile, open_table, read_rows
+from yuelu.datasets.version import Changes, next_version
+
+_ATTEMPTS = 3
+_THREADS = 4
+
+ReadMedium = Callable[[str], bytes]  # SHA-256 of a released file -> its bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A release that stands in the store. `new` is False when it had been published before."""
+
+    release: Release
+    changes: Changes
+    new: bool
+
+
+def commit(
+    store: Store,
+    draft: Draft,
+    key: SigningKey,
+    read_medium: ReadMedium,
+    proof: Mapping[str, Any],
+    *,
+    progress: Progress = silent,
+) -> Committed:
+    """Publish `draft` as the next version of its dataset, or return the newest version if that says the same already.
+
+    `proof` is what differs between two runs of the same work: time, head of the log, code, and a `nonce` drawn for this
+    run, by which a writer knows its own manifest again. Safe to repeat after any interruption.
+
+    Raises Conflict: somebody else published that version first. Raises OutcomeUnknown: the store gave no clear answer.
+    """
+    latest = _newest(store, draft.name)
+    changes = _changes(draft, latest)
+    before = latest.manifest if latest else None
+    version = next_version(before.version if before else None, changes)
+    document = compose(draft, key.public, before, version, changes)
+    if latest and content_digest(document) == content_digest(latest.manifest.document):
+        return Committed(latest, Changes(0), new=False)
+    _put_media(store, draft, read_medium, progress)
+    for table in draft.built.tables:
+        _put(store, table_file(draft.name, table.table, table.sha256, len(table.data)), table.data)
+    text = readme(document).encode()
+    card = document_file(draft.name, "README.md", sha256(text), len(text))
+    _put(store, card, text)
+    document["content"]["documents"] = [
+        {"path": card.path, "object": card.key, "sha256": card.sha256, "bytes": card.bytes, "media_type": "text/markdown"}
+    ]
+    document["proof"] = {**proof, "public_key": key.public.raw.hex()}
+    return _decide(store, write_manifest(document, key), changes)
+
+
+def _newest(store: Store, name: str) -> Release | None:
+    numbers = version_numbers(store, checked_name(name))
+    return load(store, name, numbers[-1]) if numbers else None
+
+
+def _changes(draft: Draft, latest: Release | None) -> Changes:
+    new = _rows(draft.built.table("evidence"))
+    if latest is None:
+        return changes_between((), new, meaning=False)
+    meaning = meaning_changed(latest.manifest.document, draft.projects)
+    return changes_between(latest.rows("evidence"), new, meaning=meaning)
+
+
+def _rows(table: TableFile) -> Iterator[Row]:
+    return read_rows(open_table(pa.BufferReader(table.data), table.table), table.table)
+
+
+def _put_media(store: Store, draft: Draft, read_medium: ReadMedium, progress: Progress) -> None:
+    def put(row: Row) -> None:
+        file = media_file(draft.name, row["id"], row["media_type"], row["bytes"])
+        if not store.exists(file.key):
+            _put(store, file, read_medium(row["id"]))
+
+    waiting, done, total = list[Row](), 0, draft.built.media_files
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for row in _rows(draft.built.table("assets")):
+            waiting.append(row)
+            if len(waiting) == 64 or done + len(waiting) == total:  # a bounded number in flight
+                for _ in pool.map(put, waiting):
+                    done += 1
+                    progress(done, total)
+                waiting = []
+
+
+def _put(store: Store, file: File, data: bytes) -> None:
+    """Write a content-addressed object. After an unclear answer look, and try again: the same key is the same bytes."""
+    if sha256(data) != file.sha256:
+        raise IntegrityFailure(f"{file.path} has SHA-256 {sha256(data)}, not {file.sha256}", "restore it; see 'yuelu doctor'")
+    for attempt in range(_ATTEMPTS):
+        try:
+            create_once(store, file.key, data)
+        except OutcomeUnknown:
+            if attempt == _ATTEMPTS - 1:
+                raise
+        else:
+            return
+
+
+def _decide(store: Store, signed: bytes, changes: Changes) -> Committed:
+    """Create the version's manifest, the commit point, and say how that ended."""
+    manifest = read_manifest(signed)
+    key = version_key(manifest.name, manifest.number)
+    ours = Release(manifest, StoreSource(store), signed)
+    for _ in range(_ATTEMPTS):
+        try:
+            store.create(key, signed)
+        except (KeyTaken, OutcomeUnknown) as error:
+            standing = _standing(store, key, error)
+            if standing is None:  # nothing landed: writing the same bytes once more cannot do harm
+                continue
+            if standing != signed:
+                return _lost(ours, load(store, manifest.name, manifest.number))
+        return Committed(ours, changes, new=True)
+    raise OutcomeUnknown(f"no clear answer about {key}", "publish again: it finds out what stands in the store")
+
+
+def _standing(store: Store, key: str, error: YueluError) -> bytes | None:
+    """Return what stands under `key`: read back, never inferred from the error. None: nothing yet."""
+    try:
+        return store.read(key)
+    except NotFound:
+        return None
+    except YueluError as unreadable:
+        raise OutcomeUnknown(
+            f"{key}: {error.problem}; reading it back: {unreadable.problem}", "nothing was deleted; publish again later"
+        ) from unreadable
+
+
+def _lost(ours: Release, theirs: Release) -> Committed:
+    if content_digest(ours.manifest.document) == content_digest(theirs.manifest.document):
+        return Committed(theirs, Changes(0), new=False)
+    raise Conflict(
+        f"{theirs.manifest.title} (number {theirs.manifest.number}) was published by somebody else meanwhile",
+        "publish again: it rebases on that release",
+    )

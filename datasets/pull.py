@@ -1,0 +1,171 @@
+"""Pulling a release into a folder: only what is missing, every byte checked while it is written, resumable."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from yuelu.base.errors import Conflict, IntegrityFailure, YueluError
+from yuelu.base.progress import Progress, silent
+from yuelu.base.signing import PublicKey
+from yuelu.base.store.port import Store, checked_key
+from yuelu.datasets.layout import MANIFEST, File
+from yuelu.datasets.release import FolderSource, Release, open_folder, open_release
+
+PARTS = ".yuelu-pull"  # unfinished files, and the paths that pulls into this folder wrote; gone once a pull is complete
+_WRITTEN = "written"
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class PullReport:
+    """What a pull did. `fetched` files were missing or damaged, `kept` ones were right; `removed` are of another version."""
+
+    name: str
+    version: str
+    digest: str
+    fetched: int
+    kept: int
+    removed: int
+    bytes: int
+
+
+def pull(
+    store: Store | Path | str,
+    name: str,
+    version: str | None,
+    dest: Path,
+    *,
+    key: PublicKey | None = None,
+    progress: Progress = silent,
+    threads: int = 4,
+) -> PullReport:
+    """Write a release to `dest`: manifest.json, README.md, four tables, media/. Run again, it does what is left to do.
+
+    A folder that holds another version of the same dataset becomes this version: files of the other version alone are
+    removed, anything else is left alone. The manifest is written last: a folder without it is not complete.
+
+    Raises NotFound, IntegrityFailure. Raises Conflict: `dest` holds something else.
+    """
+    release = open_release(store, name, version, key=key)
+    _prepare(dest, release)
+    manifest = release.manifest
+    counted = _Counted(release, dest, progress, threads)
+    counted.fetch([*(part.file for part in manifest.parts), *manifest.documents])
+    counted.fetch(replace(release, source=FolderSource(dest)).media())
+    removed = _remove_stale(dest, counted.paths)
+    _complete(dest, release)
+    return PullReport(
+        manifest.name, str(manifest.version), manifest.digest,
+        counted.fetched, counted.done - counted.fetched, removed, counted.bytes,
+    )  # fmt: skip
+
+
+def _prepare(dest: Path, release: Release) -> None:
+    """Make the folder for unfinished files, note what another version wrote, and take that version's manifest away."""
+    parts, old = dest / PARTS, dest / MANIFEST
+    if dest.exists() and not dest.is_dir():
+        raise Conflict(f"{dest} is a file", "give a folder")
+    if dest.is_dir() and not old.exists() and not parts.is_dir() and any(dest.iterdir()):
+        raise Conflict(f"{dest} holds files and no release", "give a new or an empty folder")
+    if old.exists():
+        paths = _paths_of(dest, release.manifest.name)
+        parts.mkdir(exist_ok=True)
+        _note(dest, paths)
+        old.unlink()  # not complete from here on
+    parts.mkdir(parents=True, exist_ok=True)
+
+
+def _paths_of(dest: Path, name: str) -> list[str]:
+    try:
+        held = open_folder(dest)
+        if held.manifest.name == name:
+            return [file.path for file in held.files()]
+    except YueluError:
+        return []  # damaged: what it listed is not known, so nothing will be removed
+    raise Conflict(f"{dest} holds {held.manifest.title}", "give each dataset a folder of its own")
+
+
+def _note(dest: Path, paths: Iterable[str]) -> None:
+    with (dest / PARTS / _WRITTEN).open("a") as file:
+        file.writelines(f"{path}\n" for path in paths)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+class _Counted:
+    """Fetches files, some at a time, and counts them."""
+
+    def __init__(self, release: Release, dest: Path, progress: Progress, threads: int) -> None:
+        self.release, self.dest, self.progress, self.threads = release, dest, progress, threads
+        content = release.manifest.document["content"]
+        self.total = len(release.manifest.parts) + len(release.manifest.documents) + content["media"]["files"]
+        self.done = self.fetched = self.bytes = 0
+        self.paths: set[str] = set()
+
+    def fetch(self, files: Iterable[File]) -> None:
+        with ThreadPoolExecutor(self.threads) as pool:
+            for group in _groups(iter(files), 16 * self.threads):
+                paths = [file.path for file in group]
+                _note(self.dest, paths)
+                self.paths.update(paths)
+                for file, new in zip(group, pool.map(lambda file: fetch(self.release, file, self.dest), group), strict=True):
+                    self.done, self.fetched, self.bytes = self.done + 1, self.fetched + new, self.bytes + new * file.bytes
+                    self.progress(self.done, self.total)
+
+
+def _groups(files: Iterator[File], count: int) -> Iterator[list[File]]:
+    while group := list(islice(files, count)):
+        yield group
+
+
+def fetch(release: Release, file: File, dest: Path) -> bool:
+    """Make `dest` hold `file`; return whether it had to be fetched. Raises IntegrityFailure: the store's copy is damaged."""
+    target, part = dest / file.path, dest / PARTS / f"{file.sha256}.{os.getpid()}"
+    if target.is_file() and not target.is_symlink() and hash_of(target) == file.sha256:
+        return False
+    hashed, size = hashlib.sha256(), 0
+    with release.source.open(file) as source, part.open("wb") as written:
+        while size <= file.bytes and (chunk := source.read(_CHUNK)):  # never more than promised, and one chunk
+            hashed.update(chunk)
+            size += len(chunk)
+            written.write(chunk)
+        written.flush()
+        os.fsync(written.fileno())
+    if hashed.hexdigest() != file.sha256:
+        part.unlink()
+        raise IntegrityFailure(
+            f"{release.source.label(file)} is damaged in the store", "nothing of it was kept; ask the publisher to repair it"
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part.replace(target)
+    return True
+
+
+def hash_of(path: Path) -> str:
+    """Return the SHA-256 (hex) of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remove_stale(dest: Path, current: set[str]) -> int:
+    written = set((dest / PARTS / _WRITTEN).read_text().splitlines())
+    stale = [dest / checked_key(path) for path in sorted(written - current)]
+    there = [path for path in stale if path.is_file()]
+    for path in there:
+        path.unlink()
+    return len(there)
+
+
+def _complete(dest: Path, release: Release) -> None:
+    part = dest / PARTS / MANIFEST
+    with part.open("wb") as file:
+        file.write(release.signed)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(dest / MANIFEST)
+    shutil.rmtree(dest / PARTS, ignore_errors=True)

@@ -1,0 +1,107 @@
+"""Parquet that is the same bytes whenever the rows are the same, and that is read with every page's checksum checked."""
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from yuelu.base.canonical import digest, sha256
+from yuelu.base.errors import IntegrityFailure, SchemaMismatch
+from yuelu.datasets.schemas import KEYS, schema_digest, schema_of
+
+ROW_GROUP = 8_192  # rows; fixed, because row groups of another size are other bytes
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """A finished table: its bytes and what the manifest says about them."""
+
+    table: str
+    data: bytes
+    rows: int
+    schema_hash: str
+    writer: str
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the bytes."""
+        return sha256(self.data)
+
+
+class TableWriter:
+    """Takes the rows of one table in the order of its key, and gives back the file. Holds one row group of rows."""
+
+    def __init__(self, table: str) -> None:
+        self.table, self.schema, self.keys = table, schema_of(table), KEYS[table]
+        self._sink, self._waiting, self._rows = io.BytesIO(), list[Row](), 0
+        self._last: tuple[str, ...] | None = None
+        self._writer = pq.ParquetWriter(
+            self._sink,
+            self.schema,
+            version="2.6",
+            data_page_version="1.0",
+            compression="zstd",
+            compression_level=3,
+            write_page_index=True,
+            write_page_checksum=True,
+            # Keys stand before the first nested column, so the numbers of columns and of Parquet's leaves agree.
+            sorting_columns=[pq.SortingColumn(self.schema.get_field_index(key)) for key in self.keys],
+        )
+
+    def add(self, row: Row) -> None:
+        """Append a row. Raises SchemaMismatch: other columns than the schema's, or not after the row before it."""
+        if row.keys() != set(self.schema.names):
+            odd = sorted(row.keys() ^ set(self.schema.names))
+            raise SchemaMismatch(f"{self.table}: columns missing or unexpected: {odd}", f"give {self.schema.names}")
+        key = tuple(row[name] for name in self.keys)
+        if self._last is not None and key <= self._last:
+            raise SchemaMismatch(f"{self.table}: row {key} comes after {self._last}", "sort the rows; keys are unique")
+        self._last = key
+        self._waiting.append(row)
+        if len(self._waiting) == ROW_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        try:
+            batch = pa.Table.from_pylist(self._waiting, schema=self.schema)
+            self._writer.write_table(batch, row_group_size=ROW_GROUP)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+            raise SchemaMismatch(f"{self.table}: a value does not fit: {error}", self.schema.to_string()) from None
+        self._rows += len(self._waiting)
+        self._waiting = []
+
+    def finish(self) -> TableFile:
+        """Return the file."""
+        if self._waiting:
+            self._flush()
+        self._writer.close()
+        data = self._sink.getvalue()
+        writer = pq.read_metadata(pa.BufferReader(data)).created_by
+        return TableFile(self.table, data, self._rows, schema_digest(self.schema), writer)
+
+
+def open_table(file: BinaryIO, name: str) -> pq.ParquetFile:
+    """Return the Parquet file, page checksums on. Raises IntegrityFailure: not Parquet."""
+    try:
+        return pq.ParquetFile(file, page_checksum_verification=True)
+    except (pa.ArrowException, OSError) as error:
+        raise IntegrityFailure(f"{name} cannot be read: {error}", "pull the release again") from None
+
+
+def read_rows(file: pq.ParquetFile, name: str) -> Iterator[Row]:
+    """Yield the rows in order, a row group's worth in memory. Raises IntegrityFailure: a page is damaged."""
+    try:
+        for batch in file.iter_batches(batch_size=ROW_GROUP):
+            yield from batch.to_pylist()
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise IntegrityFailure(f"{name} cannot be read: {error}", "pull the release again") from None
+
+
+def row_digest(row: Mapping[str, Any]) -> str:
+    """Return the digest of a row's values, however they are stored. Days are spelled as ISO 8601 spells them."""
+    return digest({name: value.isoformat() if isinstance(value, date) else value for name, value in row.items()})

@@ -1,0 +1,133 @@
+"""Checking a release, offline: the signature, every byte, the counts, the splits, and the Merkle root over its rows."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from yuelu.base.errors import IntegrityFailure, NotFound, YueluError
+from yuelu.base.signing import PublicKey
+from yuelu.base.store.address import open_store
+from yuelu.base.store.port import Store
+from yuelu.datasets.chain import rows_problems
+from yuelu.datasets.layout import MANIFEST, File
+from yuelu.datasets.release import Release, history, open_folder, open_release
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, and with which file."""
+
+    path: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a check found. `authentic` is None when no key was given: then nothing shows who published the release."""
+
+    ok: bool
+    checked: int
+    problems: tuple[Problem, ...]
+    authentic: bool | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the same as JSON values."""
+        problems = [{"path": each.path, "problem": each.problem} for each in self.problems]
+        return {"ok": self.ok, "checked": self.checked, "problems": problems, "authentic": self.authentic}
+
+
+def verify(path: Path, key: PublicKey | None = None) -> Verification:
+    """Return whether the release pulled to `path` is whole and unaltered; `checked` counts files.
+
+    Without `key` the signature is checked with the key that travels with the release, which finds damage and not forgery.
+    A bad release raises nothing: every problem names its file.
+    """
+    try:
+        release = open_folder(path, key=key)
+    except YueluError as error:
+        return Verification(False, 1, (Problem(MANIFEST, error.problem),), None if key is None else False)
+    listed, problems = _files_problems(release)
+    problems += _strangers(path, listed)
+    return Verification(not problems, len(listed) + 1, tuple(problems), None if key is None else True)
+
+
+def verify_stored(place: Store | Path | str, name: str, version: str | None = None, key: PublicKey | None = None) -> Verification:
+    """Return whether a release in a store is whole, and every release before it in place and linked to the next.
+
+    Raises NotFound: no such release.
+    """
+    store = open_store(str(place)) if isinstance(place, str | Path) else place
+    folder = f"datasets/{name.partition('@')[0]}/versions"
+    try:
+        release = open_release(store, name, version, key=key)
+        history(store, release.manifest.name, key=key)
+    except NotFound:
+        raise
+    except YueluError as error:
+        return Verification(False, 1, (Problem(folder, error.problem),), None if key is None else False)
+    listed, problems = _files_problems(release)
+    return Verification(not problems, len(listed) + 1, tuple(problems), None if key is None else True)
+
+
+def _files_problems(release: Release) -> tuple[set[str], list[Problem]]:
+    """Return the paths of the release's files, and what is wrong with them."""
+    tables = [part.file for part in release.manifest.parts]
+    first = [*tables, *release.manifest.documents]
+    problems = [problem for file in first if (problem := _file_problem(release, file))]
+    listed = {file.path for file in first}
+    whole = {release.source.label(file) for file in tables}.isdisjoint(problem.path for problem in problems)
+    assets = release.manifest.part("assets").file
+    if release.source.label(assets) not in {problem.path for problem in problems}:
+        try:
+            for file in release.media():
+                listed.add(file.path)
+                if problem := _file_problem(release, file):
+                    problems.append(problem)
+        except YueluError as error:
+            return listed, [*problems, Problem(release.source.label(assets), error.problem)]
+    if whole:
+        problems += [Problem(path, problem) for path, problem in rows_problems(release)]
+    return listed, problems
+
+
+def _file_problem(release: Release, file: File) -> Problem | None:
+    label = release.source.label(file)
+    hashed, size = hashlib.sha256(), 0
+    try:
+        with release.source.open(file) as opened:
+            while chunk := opened.read(_CHUNK):
+                hashed.update(chunk)
+                size += len(chunk)
+    except NotFound:
+        return Problem(label, "is missing")
+    except (OSError, YueluError) as error:
+        return Problem(label, f"cannot be read: {error}")
+    if size != file.bytes:
+        return Problem(label, f"has {size} bytes, not {file.bytes}")
+    if hashed.hexdigest() != file.sha256:
+        return Problem(label, f"was altered: its SHA-256 is {hashed.hexdigest()}, not {file.sha256}")
+    return None
+
+
+def _strangers(root: Path, listed: set[str]) -> Iterator[Problem]:
+    """Yield the files that the release does not list. Media are not judged while the table that lists them is damaged."""
+    media_known = any(path.startswith("media/") for path in listed)
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        if path.is_dir() and not path.is_symlink():
+            continue
+        if name in listed or name == MANIFEST or (name.startswith("media/") and not media_known):
+            continue
+        yield Problem(name, "is not part of the release")
+
+
+def raise_unless_ok(verification: Verification) -> None:
+    """Return when all is well. Raises IntegrityFailure: names the first problem and how many there are."""
+    if not verification.ok:
+        first = verification.problems[0]
+        more = f" ({len(verification.problems)} problems in all)" if len(verification.problems) > 1 else ""
+        raise IntegrityFailure(f"{first.path} {first.problem}{more}", "pull the release again; it replaces damaged files")

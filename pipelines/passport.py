@@ -1,0 +1,107 @@
+"""The parts of a manifest that the ledger knows: labelling, sources, quality, governance."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from yuelu.base.canonical import digest
+from yuelu.base.ledger.judgement import DecisionRow, ScoreRow
+from yuelu.base.ledger.media import CollectionRow
+from yuelu.base.ledger.work import BatchRow, ProjectRow, SiteRow, TaskRow
+from yuelu.datasets.governance import grade_of
+
+_SCORE = ("control", "metric", "level", "value", "low", "high", "tasks", "annotators", "annotations", "reason")
+
+
+def projects_of(session: Session, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return how each project asked for labels, sorted by name."""
+    rows = session.scalars(select(ProjectRow).where(ProjectRow.name.in_(names)).order_by(ProjectRow.name))
+    return [_project(session, row) for row in rows]
+
+
+def _project(session: Session, row: ProjectRow) -> dict[str, Any]:
+    sites = select(SiteRow.version).join(BatchRow, BatchRow.site == SiteRow.name).where(BatchRow.project == row.name)
+    versions = sorted(set(session.scalars(sites)))
+    return {
+        "name": row.name,
+        "collection": row.collection,
+        "medium": row.medium,
+        "task_description": {"version": row.description_version, "digest": row.description_digest},
+        "label_config": {"name": row.template, "version": row.template_version, "digest": row.template_digest},
+        "overlap": row.overlap,
+        "tools": [{"name": "Label Studio", "version": version} for version in versions],
+    }
+
+
+def sources_of(
+    session: Session, projects: Sequence[Mapping[str, Any]], sources: Mapping[str, Mapping[str, int]]
+) -> list[dict[str, Any]]:
+    """Return one entry per collection; `sources` maps project -> keyed hash of a source -> bytes."""
+    by_collection: dict[str, dict[str, int]] = {}
+    for project in projects:
+        by_collection.setdefault(project["collection"], {}).update(sources.get(project["name"], {}))
+    return [_source(session, name, by_collection[name]) for name in sorted(by_collection)]
+
+
+def _source(session: Session, name: str, hashes: Mapping[str, int]) -> dict[str, Any]:
+    row = session.get_one(CollectionRow, name)
+    return {
+        "collection": name,
+        "owner": row.owner,
+        "legal_basis": row.legal_basis,
+        "grade": row.grade,
+        "terms": row.terms,
+        "assets": len(hashes),
+        "released_bytes": sum(hashes.values()),
+        # the keyed hashes themselves are the column `source` of the assets table
+        "hashes": {"kind": "HMAC-SHA256", "digest": digest(sorted(hashes))},
+    }
+
+
+def governance_of(sources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the grade and the terms that hold for the whole."""
+    return {
+        "grade": grade_of(source["grade"] for source in sources),
+        "terms": sorted({source["terms"] for source in sources}),
+        "legal_bases": sorted({source["legal_basis"] for source in sources}),
+    }
+
+
+def quality_of(session: Session, names: Sequence[str]) -> dict[str, Any]:
+    """Return the scores of the projects' batches, and how many tasks and batches ended how at which gate."""
+    return {"scores": _scores(session, names), "gates": _gates(session, names)}
+
+
+def _scores(session: Session, names: Sequence[str]) -> list[dict[str, Any]]:
+    query = (
+        select(ScoreRow, BatchRow.project)
+        .join(BatchRow, BatchRow.id == ScoreRow.batch)
+        .where(BatchRow.project.in_(names))
+        .order_by(BatchRow.project, ScoreRow.batch, ScoreRow.round, ScoreRow.control, ScoreRow.metric)
+    )
+    return [
+        {"project": project, "batch": row.batch, "round": row.round, **{name: getattr(row, name) for name in _SCORE}}
+        for row, project in session.execute(query)
+    ]
+
+
+def _gates(session: Session, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the outcomes of the last decision about each task and each batch, counted by policy."""
+    columns = (DecisionRow.subject, DecisionRow.policy, DecisionRow.policy_digest, DecisionRow.outcome)
+    order = (DecisionRow.subject, DecisionRow.round, DecisionRow.decided_at, DecisionRow.id)
+    tasks = select(*columns).join(TaskRow, TaskRow.item_key == DecisionRow.subject).join(BatchRow, BatchRow.id == TaskRow.batch)
+    batches = select(*columns).join(BatchRow, BatchRow.id == DecisionRow.subject)
+    counted: dict[tuple[str, str], dict[str, Counter[str]]] = {}
+    for kind, query in (("task", tasks), ("batch", batches)):
+        wanted = query.where(DecisionRow.subject_kind == kind, BatchRow.project.in_(names)).order_by(*order)
+        for _, rows in groupby(session.execute(wanted).yield_per(1000), key=lambda row: row[0]):
+            *_, (_, policy, policy_digest, outcome) = rows
+            counts = counted.setdefault((policy, policy_digest), {"task": Counter(), "batch": Counter()})
+            counts[kind][outcome] += 1
+    return [
+        {"policy": policy, "digest": policy_digest, "tasks": dict(counts["task"]), "batches": dict(counts["batch"])}
+        for (policy, policy_digest), counts in sorted(counted.items())
+    ]

@@ -1,0 +1,142 @@
+"""The flow that makes a release: ledger -> tables -> store, and then the ledger learns that it is published."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version as installed_version
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+from yuelu.base import merkle
+from yuelu.base.canonical import digest
+from yuelu.base.ledger.engine import Transaction
+from yuelu.base.ledger.log import leaves
+from yuelu.base.ledger.releases import ReleaseRow
+from yuelu.base.ledger.work import TaskRow
+from yuelu.base.progress import Progress, silent
+from yuelu.base.records import asset_key
+from yuelu.base.workspace import Workspace
+from yuelu.datasets.build import build
+from yuelu.datasets.commit import commit
+from yuelu.datasets.draft import Draft
+from yuelu.datasets.layout import checked_name
+from yuelu.datasets.release import Release, load, version_numbers
+from yuelu.datasets.split import SHARES
+from yuelu.pipelines.passport import governance_of, projects_of, quality_of, sources_of
+from yuelu.pipelines.released_items import ItemReader
+from yuelu.pipelines.released_tasks import ChosenTask, chosen_tasks, chunks
+
+ACTOR = "publish"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishReport:
+    """The release that stands after publishing. The counts of items are against the release before; 0 when not `new`."""
+
+    dataset: str
+    version: str
+    number: int
+    digest: str
+    rows: int
+    added: int
+    removed: int
+    changed: int
+    new: bool
+
+
+def publish(
+    workspace: Workspace, dataset: str, projects: Sequence[str], progress: Progress = silent, *, publisher: str = ""
+) -> PublishReport:
+    """Publish what is accepted in `projects` as the next version of `dataset`; `progress` counts media files.
+
+    Nothing changed since the last version: that version is returned and nothing is written. Killed at any point, the
+    next run completes: the release in the store is the truth, the ledger's row follows it.
+
+    Raises NotFound: nothing accepted. Raises Conflict: another publisher was first; run again.
+    """
+    names = sorted(set(projects))
+    with workspace.ledger.reading() as session:
+        chosen = chosen_tasks(session, checked_name(dataset), names, workspace.secret)
+        reader = ItemReader(session, dataset, workspace.secret, SHARES)
+        draft = _draft(session, reader, chosen, names, publisher)
+        proof = _proof(session, workspace)
+
+    def read_medium(sha256: str) -> bytes:
+        return workspace.store.read(reader.released.store_keys.get(sha256, asset_key(sha256)))
+
+    committed = commit(workspace.store, draft, workspace.signing_key, read_medium, proof, progress=progress)
+    _record(workspace, dataset, chosen)
+    manifest, changes = committed.release.manifest, committed.changes
+    return PublishReport(
+        dataset, str(manifest.version), manifest.number, manifest.digest, manifest.rows,
+        changes.added, changes.removed, changes.changed, committed.new,
+    )  # fmt: skip
+
+
+def _draft(session: Session, reader: ItemReader, chosen: Sequence[ChosenTask], names: Sequence[str], publisher: str) -> Draft:
+    built = build(reader.read(chosen))
+    projects = projects_of(session, names)
+    sources = sources_of(session, projects, reader.released.sources)
+    return Draft(
+        name=reader.dataset,
+        built=built,
+        projects=projects,
+        sources=sources,
+        quality=quality_of(session, names),
+        governance=governance_of(sources),
+        publisher=publisher,
+        shares=reader.shares,
+    )
+
+
+def _proof(session: Session, workspace: Workspace) -> dict[str, Any]:
+    """Return what may differ between two runs of the same work, and so stands outside the digest."""
+    logged = leaves(session)
+    return {
+        "log": {"tree_size": len(logged), "root": merkle.root(logged).hex()},
+        "code": {"name": "yuelu", "version": installed_version("yuelu")},
+        "published_at": workspace.ledger.now().isoformat(timespec="seconds"),
+        "nonce": secrets.token_hex(16),
+    }
+
+
+def _record(workspace: Workspace, dataset: str, chosen: Sequence[ChosenTask]) -> None:
+    """Let the ledger mirror the releases in the store, and move the tasks that went out. Finishes what a kill left over."""
+    numbers = version_numbers(workspace.store, dataset)
+    with workspace.ledger.reading() as session:
+        known = set(session.scalars(select(ReleaseRow.number).where(ReleaseRow.dataset == dataset)))
+    missing = [load(workspace.store, dataset, number) for number in numbers if number not in known]
+    accepted = sorted(task.item_key for task in chosen if task.accepted)
+    if not missing and not accepted:
+        return
+    with workspace.ledger.transaction(ACTOR) as transaction:
+        for release in missing:
+            if transaction.add_new(ReleaseRow, [_row(release)]):
+                manifest = release.manifest
+                transaction.event("release.publish", manifest.title, before=manifest.previous, after=manifest.digest)
+        _move(transaction, dataset, accepted)
+
+
+def _row(release: Release) -> dict[str, Any]:
+    manifest = release.manifest
+    return {
+        "dataset": manifest.name,
+        "number": manifest.number,
+        "version": str(manifest.version),
+        "digest": manifest.digest,
+        "previous": manifest.previous,
+        "rows": manifest.rows,
+        "published_at": datetime.fromisoformat(manifest.document["proof"]["published_at"]),
+    }
+
+
+def _move(transaction: Transaction, dataset: str, accepted: Sequence[str]) -> None:
+    moved: list[str] = []
+    for some in chunks(accepted):
+        # a task that somebody sent to rework meanwhile stays there: its labels of today are in the release all the same
+        step = update(TaskRow).where(TaskRow.item_key.in_(some), TaskRow.state == "accepted").values(state="published")
+        moved.extend(transaction.session.scalars(step.returning(TaskRow.item_key)))
+    if moved:
+        transaction.event("tasks.publish", dataset, after=digest(sorted(moved)), reason=f"{len(moved)} tasks went out")

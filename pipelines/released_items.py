@@ -1,0 +1,190 @@
+"""From chosen tasks to the labelled items of a release: their media, answers and judgement.
+
+Nothing of a server (its ids, its region ids), no moment finer than a day and no order of arrival goes out.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from yuelu.base.canonical import digest, keyed
+from yuelu.base.errors import Conflict
+from yuelu.base.ledger.judgement import ConsensusRow, CorrectionRow, DecisionRow
+from yuelu.base.ledger.media import AssetRow
+from yuelu.base.ledger.work import AnnotationRow, BatchRow, TaskRow
+from yuelu.base.records import asset_key
+from yuelu.datasets.labelled import Answer, Judgement, LabelledItem, Medium
+from yuelu.datasets.regions import region_columns
+from yuelu.datasets.split import assign_split
+from yuelu.pipelines.released_media import released_media
+from yuelu.pipelines.released_tasks import ChosenTask, chunks
+
+Media = Mapping[str, tuple[Medium, AssetRow]]
+
+
+def pseudonym(secret: bytes, dataset: str, annotator: str) -> str:
+    """Return the name under which an annotator appears in one dataset; another dataset has another one."""
+    return keyed(secret, f"pseudonym:{dataset}", annotator)[:16]
+
+
+@dataclass(slots=True)
+class Released:
+    """What is learned while items are read: source hash -> bytes by project, and proxies that lie elsewhere than usual."""
+
+    sources: dict[str, dict[str, int]] = field(default_factory=dict)
+    store_keys: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemReader:
+    """Reads the items of one release of `dataset` from one consistent state of the ledger."""
+
+    session: Session
+    dataset: str
+    secret: bytes
+    shares: Mapping[str, int]
+    released: Released = field(default_factory=Released)
+
+    def read(self, chosen: Sequence[ChosenTask]) -> Iterator[LabelledItem]:
+        """Yield the items of `chosen`, in that order, some hundred in memory at a time."""
+        for some in chunks(chosen):
+            media = released_media(self.session, (item for task in some for item in task.items), self.dataset, self.secret)
+            self._learn(some, media)
+            answers = self._answers(some)
+            judged = self._judged(some)
+            for task in some:
+                yield self._item(task, media, answers.get(task.item_key, ()), judged)
+
+    def _learn(self, tasks: Sequence[ChosenTask], media: Media) -> None:
+        for task in tasks:
+            sources = self.released.sources.setdefault(task.project, {})
+            sources.update((media[item][0].source, media[item][1].bytes) for item in task.items)
+        for _, row in media.values():
+            if row.store_key != asset_key(row.sha256):
+                self.released.store_keys[row.sha256] = str(row.store_key)
+
+    def _answers(self, tasks: Sequence[ChosenTask]) -> dict[str, list[Answer]]:
+        """Return the answers that count, of this and earlier rounds, by the item key of the chosen task."""
+        rounds = (
+            select(TaskRow.item_key, TaskRow.subject, TaskRow.round, BatchRow.project)
+            .join(BatchRow, BatchRow.id == TaskRow.batch)
+            .where(TaskRow.subject.in_([task.subject for task in tasks]))
+        )
+        chosen = {(task.subject, task.project): task for task in tasks}
+        home: dict[str, tuple[ChosenTask, int]] = {}
+        for item_key, subject, number, project in self.session.execute(rounds):
+            task = chosen.get((subject, project))
+            if task and number <= task.round:
+                home[item_key] = task, number
+        found: dict[str, list[Answer]] = {}
+        for some in chunks(sorted(home)):
+            rows = self.session.scalars(select(AnnotationRow).where(AnnotationRow.item_key.in_(some)))
+            for row in counting(rows):
+                task, number = home[row.item_key]
+                found.setdefault(task.item_key, []).append(self._answer(row, number))
+        return found
+
+    def _answer(self, row: AnnotationRow, number: int) -> Answer:
+        # The answer's own uid is made by a server, or from the annotator's name: neither may be recognised outside. Of one
+        # person only one answer to a task counts, so task and person name it just as well.
+        return Answer(
+            id=keyed(self.secret, f"annotation:{self.dataset}", f"{row.item_key}\0{row.annotator}")[:32],
+            annotator_pid=pseudonym(self.secret, self.dataset, row.annotator),
+            round=number,
+            answered_on=row.updated_at.astimezone(UTC).date(),
+            lead_time_s=row.lead_time_s,
+            regions=tuple(row.regions),
+        )
+
+    def _judged(self, tasks: Sequence[ChosenTask]) -> "_Judged":
+        keys = [task.item_key for task in tasks]
+        consensus = self.session.scalars(select(ConsensusRow).where(ConsensusRow.item_key.in_(keys)))
+        corrections = self.session.scalars(
+            select(CorrectionRow).where(CorrectionRow.item_key.in_(keys)).order_by(CorrectionRow.created_at, CorrectionRow.id)
+        )
+        decisions = self.session.scalars(
+            select(DecisionRow)
+            .where(DecisionRow.subject_kind == "task", DecisionRow.subject.in_(keys))
+            .order_by(DecisionRow.decided_at, DecisionRow.id)
+        )
+        return _Judged(  # the last of each stands
+            {row.item_key: row for row in consensus},
+            {row.item_key: row for row in corrections},
+            {row.subject: row for row in decisions},
+        )
+
+    def _item(self, task: ChosenTask, media: Media, answers: Sequence[Answer], judged: "_Judged") -> LabelledItem:
+        files = tuple(media[item][0] for item in task.items)
+        group = keyed(self.secret, f"group:{self.dataset}", task.group)[:32]
+        return LabelledItem(
+            id=task.id,
+            project=task.project,
+            medium=task.medium,
+            # by the ledger's own group, so that a patient is in the same split of every dataset of this workspace
+            split=assign_split(task.group, self.secret, self.shares),
+            group=group,
+            round=task.round,
+            task_digest=digest({
+                "id": task.id, "project": task.project, "round": task.round, "group": group,
+                "sources": [file.source for file in files],
+            }),
+            media=files,
+            answers=tuple(answers),
+            judgement=self._judgement(task, answers, judged),
+        )  # fmt: skip
+
+    def _judgement(self, task: ChosenTask, answers: Sequence[Answer], judged: "_Judged") -> Judgement:
+        consensus = judged.consensus.get(task.item_key)
+        correction = judged.corrections.get(task.item_key)
+        decision = judged.decisions.get(task.item_key)
+        standing = correction or consensus
+        if standing is None:
+            raise Conflict(f"task {task.item_key} is accepted and has no consensus", "run 'yuelu agreement' on its project")
+        return Judgement(
+            regions=tuple(standing.regions),
+            answers=consensus.answers if consensus else sum(answer.round == task.round for answer in answers),
+            probability=consensus.probability if consensus and not correction else None,
+            entropy=consensus.entropy if consensus else None,
+            decision=decision.outcome if decision else None,
+            corrected=correction is not None,
+            consensus_digest=_consensus_digest(consensus) if consensus else None,
+            correction_digest=self._correction_digest(correction) if correction else None,
+            decision_digest=_decision_digest(decision) if decision else None,
+        )
+
+    def _correction_digest(self, row: CorrectionRow) -> str:
+        owner = pseudonym(self.secret, self.dataset, row.owner)
+        return digest({"regions": region_columns(row.regions, judged=True), "owner": owner, "reason": row.reason})
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    consensus: Mapping[str, ConsensusRow]
+    corrections: Mapping[str, CorrectionRow]
+    decisions: Mapping[str, DecisionRow]
+
+
+def _consensus_digest(row: ConsensusRow) -> str:
+    measured = {name: getattr(row, name) for name in ("method", "probability", "entropy", "answers")}
+    return digest({**measured, "regions": region_columns(row.regions, judged=True)})
+
+
+def _decision_digest(row: DecisionRow) -> str:
+    names = ("round", "outcome", "rule", "policy", "policy_digest", "evidence")
+    return digest({name: getattr(row, name) for name in names})
+
+
+def counting(rows: Iterable[AnnotationRow]) -> list[AnnotationRow]:
+    """Return the answers that have a say: of each answer the latest version, of each annotator the latest answer to a task.
+
+    Skipped and vanished ones have none.
+    """
+    latest: dict[str, AnnotationRow] = {}
+    for row in rows:
+        if row.uid not in latest or row.version > latest[row.uid].version:
+            latest[row.uid] = row
+    said = [row for row in latest.values() if not row.cancelled and not row.vanished]
+    by_person = {(row.item_key, row.annotator): row for row in sorted(said, key=lambda row: (row.updated_at, row.uid))}
+    return [by_person[key] for key in sorted(by_person)]

@@ -1,0 +1,375 @@
+"""The publish flow over a small ledger: four images (one de-identified, one reworked), one corrected later."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from yuelu.base.canonical import keyed, sha256
+from yuelu.base.errors import Conflict, Misconfigured, NotFound
+from yuelu.base.ledger import judgement, media, work
+from yuelu.base.ledger.log import EventRow
+from yuelu.base.ledger.releases import ReleaseRow
+from yuelu.base.ledger.types import Table
+from yuelu.base.records import asset_key
+from yuelu.base.settings import Settings
+from yuelu.base.workspace import Workspace, init
+from yuelu.datasets.pull import pull
+from yuelu.datasets.release import history, open_release
+from yuelu.datasets.verify import verify
+from yuelu.pipelines import publish as flow
+from yuelu.pipelines.publish import publish
+from yuelu.pipelines.released_items import counting, pseudonym
+
+SECRET, SEED = b"w" * 32, b"k" * 32
+MORNING = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
+RAW = [sha256(b"raw %d" % number) for number in range(4)]
+PROXY = [b"proxy %d" % number for number in range(4)]
+PEOPLE = ("ann", "bob", "cat")
+
+
+def _box(x: float, ids: random.Random, **extra: Any) -> dict[str, Any]:
+    place = {"item": 0, "x_px": x, "y_px": 2.0, "width_px": 30.0, "height_px": 40.0, "rotation_deg": 0.0}
+    return {"kind": "box", "id": f"{ids.random()}", "control": "defects", "label": "scratch", **place, **extra}
+
+
+def _choice(label: str, **extra: Any) -> dict[str, Any]:
+    return {"kind": "choice", "control": "quality", "labels": [label], "region_id": None, **extra}
+
+
+class Filled:
+    """A workspace whose ledger has been filled; `run` stands for everything that differs between two runs."""
+
+    def __init__(self, root: Path, run: int = 0) -> None:
+        self.draw = random.Random(run)
+        self.start = MORNING + timedelta(minutes=self.draw.randrange(600))
+        self.workspace: Workspace = init(Settings(root), secret=SECRET, signing_seed=SEED)
+        rows = [*self._people(), *self._media(), *self._work()]
+        with self.workspace.ledger.transaction("test") as transaction:
+            for row in rows:
+                transaction.session.add(row)
+                transaction.session.flush()
+
+    def _people(self) -> list[Table]:
+        return [
+            work.SiteRow(name="hall", url=f"http://127.0.0.1:{self.draw.randrange(9999)}", version="1.23.2"),
+            work.CompanyRow(name="company"),
+            *(work.AnnotatorRow(id=person, company="company", scripted=True) for person in PEOPLE),
+            media.CollectionRow(
+                name="boards", owner="plant", legal_basis="contract", grade="general", terms="research", created_at=self.start
+            ),
+            media.CollectionRow(
+                name="ct", owner="clinic", legal_basis="consent", grade="important", terms="no resale", created_at=self.start
+            ),
+        ]
+
+    def _media(self) -> list[Table]:
+        rows: list[Table] = []
+        for number, raw in enumerate(RAW):
+            parent = raw
+            rows.append(self._asset(raw, b"raw %d" % number, "source", None, None))
+            if number == 3:
+                parent = sha256(b"deidentified")
+                rows.append(self._asset(parent, b"deidentified", "deidentified", raw, asset_key(parent)))
+                raw_proxy = sha256(b"proxy of raw")
+                rows.append(self._asset(raw_proxy, b"proxy of raw", "proxy", raw, asset_key(raw_proxy)))
+            name = sha256(PROXY[number])
+            rows.append(self._asset(name, PROXY[number], "proxy", parent, asset_key(name)))
+            self.workspace.store.create(asset_key(name), PROXY[number])
+        return rows
+
+    def _asset(self, name: str, data: bytes, role: str, parent: str | None, key: str | None) -> media.AssetRow:
+        facts = {"width_px": 640, "height_px": 480, "path": "/home/somebody/secret.png"}
+        return media.AssetRow(
+            sha256=name, medium="image", media_type="image/png", bytes=len(data), role=role, group=f"group {name[0]}",
+            derived_from=parent, store_key=key, facts=facts,
+        )  # fmt: skip
+
+    def _work(self) -> list[Table]:
+        rows: list[Table] = []
+        for project, collection in (("boards", "boards"), ("ct", "ct")):
+            rows.append(
+                work.ProjectRow(
+                    name=project,
+                    collection=collection,
+                    medium="image",
+                    template="boxes",
+                    template_version="1",
+                    template_digest="t" * 64,
+                    description_version="1",
+                    description_digest="d" * 64,
+                    overlap=3,
+                    policy="boxes",
+                    policy_digest="p" * 64,
+                    created_at=self.start,
+                )
+            )
+            server = self.draw.randrange(1000)
+            rows.append(work.BatchRow(id=f"{project}-1", project=project, site="hall", server_project=server, synced_at=None))
+        rows.append(
+            judgement.ScoreRow(
+                batch="boards-1",
+                round=1,
+                control="quality",
+                metric="krippendorff_alpha",
+                level="nominal",
+                value=None,
+                low=None,
+                high=None,
+                tasks=3,
+                annotators=3,
+                annotations=9,
+                reason="only one label was used",
+            )
+        )
+        for number in range(3):
+            rows += self.task(number, "boards", 1, "rework" if number == 2 else "accepted")
+        rows += self.task(2, "boards", 2, "accepted")
+        return rows + self.task(3, "ct", 1, "accepted")
+
+    def task(self, number: int, project: str, round: int, state: str) -> list[Table]:
+        item_key = f"{project}-{number}-{round}"
+        row = work.TaskRow(
+            item_key=item_key, batch=f"{project}-1", subject=RAW[number], items=[RAW[number]], group=f"group {number}",
+            round=round, state=state, server_task=self.draw.randrange(10_000),
+        )  # fmt: skip
+        answers = [self._answer(item_key, person) for person in self.draw.sample(PEOPLE, 3)]
+        judged = [_choice("good", probability=0.9), _box(5.0, self.draw, support=1.0), _box(9.0, self.draw, support=0.5)]
+        self.draw.shuffle(judged)
+        consensus = judgement.ConsensusRow(
+            item_key=item_key, method="majority", regions=judged, probability=0.9, entropy=0.0, answers=3,
+            votes={"good": 1.0}, answers_digest=f"{self.draw.random()}",
+        )  # fmt: skip
+        outcome = "rework" if state == "rework" else "accept"
+        decision = judgement.DecisionRow(
+            id=f"decision-{item_key}", subject_kind="task", subject=item_key, round=round, outcome=outcome, rule="agreement",
+            policy="boxes", policy_digest="p" * 64, evidence={"metric": "alpha", "low": 0.8},
+            decided_at=self.start + timedelta(hours=1),
+        )  # fmt: skip
+        return [row, *answers, consensus, decision]
+
+    def _answer(self, item_key: str, person: str) -> work.AnnotationRow:
+        at = self.start + timedelta(seconds=self.draw.randrange(3600))
+        return work.AnnotationRow(
+            uid=f"uid-{item_key}-{person}", version=1, item_key=item_key, annotator=person, site="hall",
+            server_annotation=self.draw.randrange(10_000), created_at=at, updated_at=at, lead_time_s=4.5, cancelled=False,
+            vanished=False, content=f"{self.draw.random()}", regions=[_choice("good"), _box(5.0, self.draw)], raw=[],
+        )  # fmt: skip
+
+    def add(self, *rows: Table) -> None:
+        with self.workspace.ledger.transaction("test") as transaction:
+            transaction.session.add_all(rows)
+
+    def correction(self, item_key: str, label: str, minutes: int = 0) -> judgement.CorrectionRow:
+        return judgement.CorrectionRow(
+            id=f"correction-{item_key}-{label}", item_key=item_key, regions=[_choice(label)], owner="curator", reason="looked",
+            created_at=self.start + timedelta(days=1, minutes=minutes),
+        )  # fmt: skip
+
+    def read(self, query: Any) -> list[Any]:
+        with self.workspace.ledger.reading() as session:
+            rows = list(session.scalars(query))
+            session.expunge_all()
+            return rows
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Filled:
+    return Filled(tmp_path / "workspace")
+
+
+def _both(filled: Filled) -> Any:
+    return publish(filled.workspace, "all", ["boards", "ct"], publisher="the base")
+
+
+def _items(filled: Filled) -> dict[str, Any]:
+    return {row["id"]: row for row in open_release(filled.workspace.store, "all").rows("items")}
+
+
+def test_publishing_what_was_accepted(filled: Filled, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    report = publish(filled.workspace, "all", ["ct", "boards"], lambda *at: seen.append(at))
+    assert (report.version, report.number, report.rows, report.added, report.new) == ("1.0.0", 1, 4, 4, True)
+    assert seen[-1] == (4, 4)
+    dest = tmp_path / "pulled"
+    pull(filled.workspace.store, "all", None, dest, key=filled.workspace.signing_key.public)
+    assert verify(dest, filled.workspace.signing_key.public).ok
+    assert {path.read_bytes() for path in (dest / "media").iterdir()} == set(PROXY)
+    (row,) = filled.read(select(ReleaseRow))
+    assert (row.version, row.digest, row.rows, row.previous) == ("1.0.0", report.digest, 4, None)
+    states = {task.item_key: task.state for task in filled.read(select(work.TaskRow))}
+    assert states.pop("boards-2-1") == "rework"
+    assert set(states.values()) == {"published"}
+    actions = [event.action for event in filled.read(select(EventRow).order_by(EventRow.sequence))]
+    assert actions == ["release.publish", "tasks.publish"]
+
+
+def test_rework_publishes_the_later_round_and_every_answer(filled: Filled) -> None:
+    _both(filled)
+    assert _items(filled)[RAW[2]]["round"] == 2
+    answers = [row for row in open_release(filled.workspace.store, "all").rows("annotations") if row["item"] == RAW[2]]
+    assert sorted(row["round"] for row in answers) == [1, 1, 1, 2, 2, 2]
+    assert {row["annotator_pid"] for row in answers} == {pseudonym(SECRET, "all", person) for person in PEOPLE}
+
+
+def test_nothing_that_identifies_goes_out(filled: Filled) -> None:
+    _both(filled)
+    release = open_release(filled.workspace.store, "all")
+    everything = [str(row) for table in ("items", "annotations", "assets", "evidence") for row in release.rows(table)]
+    told = "\n".join([*everything, release.signed.decode()])
+    assert RAW[3] not in told  # of the de-identified one, not even the hash
+    assert keyed(SECRET, "source:all", RAW[3]) in told
+    assert sha256(b"proxy of raw") not in told
+    for hidden in ("ann'", "bob", "cat'", "uid-", "curator", "group 1", "somebody", "127.0.0.1", f"{filled.start:%H:%M:%S}"):
+        assert hidden not in told
+    (private,) = (row for row in release.rows("assets") if row["id"] == sha256(PROXY[3]))
+    assert private["deidentified"]
+
+
+def test_two_runs_publish_the_same_digest(tmp_path: Path) -> None:
+    digests = {_both(Filled(tmp_path / f"{run}", run)).digest for run in range(3)}
+    assert len(digests) == 1
+
+
+def test_the_passport(filled: Filled) -> None:
+    _both(filled)
+    document = open_release(filled.workspace.store, "all").manifest.document
+    assert document["identity"]["publisher"]["name"] == "the base"
+    assert document["governance"] == {
+        "grade": "important", "terms": ["no resale", "research"], "legal_bases": ["consent", "contract"],
+    }  # fmt: skip
+    assert [source["assets"] for source in document["sources"]] == [3, 1]
+    (score,) = document["quality"]["scores"]
+    assert (score["value"], score["reason"], score["project"]) == (None, "only one label was used", "boards")
+    (gate,) = document["quality"]["gates"]
+    assert gate == {"policy": "boxes", "digest": "p" * 64, "tasks": {"accept": 4, "rework": 1}, "batches": {}}
+    assert document["labelling"]["projects"][0]["tools"] == [{"name": "Label Studio", "version": "1.23.2"}]
+    assert document["proof"]["log"]["tree_size"] == 0
+    assert sum(part["items"] for part in document["splits"]["parts"].values()) == 4
+
+
+def test_a_second_run_changes_nothing(filled: Filled) -> None:
+    first = _both(filled)
+    keys, events = list(filled.workspace.store.list()), len(filled.read(select(EventRow)))
+    second = _both(filled)
+    assert (second.digest, second.new, second.added) == (first.digest, False, 0)
+    assert list(filled.workspace.store.list()) == keys
+    assert len(filled.read(select(EventRow))) == events
+
+
+def test_a_correction_is_a_patch_and_stands_above_the_consensus(filled: Filled) -> None:
+    _both(filled)
+    filled.add(filled.correction("boards-0-1", "bad"), filled.correction("boards-0-1", "worse", minutes=1))
+    report = _both(filled)
+    assert (report.version, report.added, report.changed, report.removed) == ("1.0.1", 0, 1, 0)
+    row = _items(filled)[RAW[0]]
+    assert [choice["labels"] for choice in row["choices"]] == [["worse"]]
+    assert (row["corrected"], row["boxes"], row["probability"], row["entropy"]) == (True, [], None, 0.0)
+
+
+def test_a_settled_review_is_a_new_item(filled: Filled) -> None:
+    with filled.workspace.ledger.transaction("test") as transaction:
+        transaction.session.get_one(work.TaskRow, "boards-0-1").state = "review"
+    assert (_both(filled).version, len(_items(filled))) == ("1.0.0", 3)
+    with filled.workspace.ledger.transaction("test") as transaction:
+        transaction.session.get_one(work.TaskRow, "boards-0-1").state = "accepted"
+        transaction.session.add(filled.correction("boards-0-1", "bad"))
+    report = _both(filled)
+    assert (report.version, report.added) == ("1.1.0", 1)
+    log = history(filled.workspace.store, "all")
+    assert [row.digest for row in filled.read(select(ReleaseRow).order_by(ReleaseRow.number))] == [
+        release.manifest.digest for release in log
+    ]
+
+
+def test_a_new_label_configuration_is_another_major(filled: Filled) -> None:
+    _both(filled)
+    with filled.workspace.ledger.transaction("test") as transaction:
+        transaction.session.get_one(work.ProjectRow, "boards").template_digest = "u" * 64
+    assert _both(filled).version == "2.0.0"
+
+
+class Killed(BaseException):
+    pass
+
+
+def _kill(*_: object, **__: object) -> None:
+    raise Killed
+
+
+@pytest.mark.parametrize("after_commit", [False, True])
+def test_killed_around_the_commit_point(filled: Filled, monkeypatch: pytest.MonkeyPatch, after_commit: bool) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(flow, "_record" if after_commit else "commit", _kill)
+        with pytest.raises(Killed):
+            _both(filled)
+    assert not filled.read(select(ReleaseRow))
+    report = _both(filled)
+    assert (report.version, report.new) == ("1.0.0", not after_commit)
+    assert [row.digest for row in filled.read(select(ReleaseRow))] == [report.digest]
+    assert {task.state for task in filled.read(select(work.TaskRow))} == {"published", "rework"}
+
+
+def test_a_version_left_unrecorded_is_recorded_with_the_next(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(flow, "_record", _kill)
+        with pytest.raises(Killed):
+            _both(filled)
+    filled.add(filled.correction("boards-0-1", "bad"))
+    assert _both(filled).version == "1.0.1"
+    rows = filled.read(select(ReleaseRow).order_by(ReleaseRow.number))
+    assert [row.version for row in rows] == ["1.0.0", "1.0.1"]
+
+
+def test_unknown_projects_and_empty_ones_are_named(filled: Filled) -> None:
+    with pytest.raises(NotFound, match="no project chairs"):
+        publish(filled.workspace, "all", ["chairs"])
+    with filled.workspace.ledger.transaction("test") as transaction:
+        transaction.session.get_one(work.TaskRow, "ct-3-1").state = "rejected"
+    with pytest.raises(NotFound, match="nothing is accepted in ct"):
+        publish(filled.workspace, "all", ["ct"])
+
+
+def test_one_subject_in_two_projects_is_refused(filled: Filled) -> None:
+    filled.add(*filled.task(0, "ct", 1, "accepted")[:1])
+    with pytest.raises(Conflict, match="is labelled in boards and in ct"):
+        _both(filled)
+
+
+def test_an_accepted_task_without_consensus_is_refused(filled: Filled) -> None:
+    with filled.workspace.ledger.transaction("test") as transaction:
+        transaction.session.delete(transaction.session.get_one(judgement.ConsensusRow, "ct-3-1"))
+    with pytest.raises(Conflict, match="ct-3-1 is accepted and has no consensus"):
+        _both(filled)
+
+
+def test_an_asset_without_proxy_is_refused(filled: Filled) -> None:
+    with filled.workspace.ledger.transaction("test") as transaction:
+        transaction.session.delete(transaction.session.get_one(media.AssetRow, sha256(PROXY[3])))
+    with pytest.raises(Conflict, match=f"asset {RAW[3]} has no proxy"):  # the proxy of the raw file will not do
+        _both(filled)
+
+
+def test_an_unknown_grade_is_refused(filled: Filled) -> None:
+    with filled.workspace.ledger.transaction("test") as transaction:
+        transaction.session.get_one(media.CollectionRow, "ct").grade = "?"
+    with pytest.raises(Misconfigured, match="unknown grades"):
+        _both(filled)
+
+
+def test_which_answers_count() -> None:
+    def answer(uid: str, version: int = 1, annotator: str = "ann", minute: int = 0, **flags: bool) -> work.AnnotationRow:
+        at = MORNING + timedelta(minutes=minute)
+        said = {"cancelled": False, "vanished": False} | flags
+        return work.AnnotationRow(uid=uid, version=version, item_key="t", annotator=annotator, updated_at=at, **said)
+
+    def counted(*rows: work.AnnotationRow) -> list[tuple[str, int]]:
+        return [(row.uid, row.version) for row in counting(rows)]
+
+    assert counted(answer("a", 2), answer("a", 1)) == [("a", 2)]
+    assert counted(answer("a"), answer("b", annotator="bob", cancelled=True)) == [("a", 1)]
+    assert counted(answer("a", 1), answer("a", 2, vanished=True)) == []
+    assert counted(answer("late", minute=2), answer("early", minute=1)) == [("late", 1)]
+    assert counted(answer("late", minute=2, cancelled=True), answer("early", minute=1)) == [("early", 1)]
