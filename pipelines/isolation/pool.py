@@ -62,6 +62,9 @@ class Decoders:
         self._idle: deque[_Process] = deque()
         self._lock = Lock()
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return Decoders, (self.limits,)  # processes do not travel to a Dask worker
+
     def warm(self, count: int) -> None:
         """Start `count` processes now, so that their start-up overlaps with other work."""
         self._idle.extend(_Process(self.limits) for _ in range(count))
