@@ -1,0 +1,76 @@
+"""Ingest from end to end: list, examine through Dask, record in order."""
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from distributed import Client, Future
+from yuelu.base.canonical import keyed
+from yuelu.base.progress import Progress, silent
+from yuelu.base.store.port import Store
+from yuelu.base.workspace import Workspace
+from yuelu.pipelines.ingest.cluster import connected, run_batch
+from yuelu.pipelines.ingest.listing import batches, list_folder
+from yuelu.pipelines.ingest.records import Collection, Found, IngestReport, Listed
+from yuelu.pipelines.ingest.rows import record, recorded, register, report
+from yuelu.pipelines.media.limits import Limits
+
+_IN_FLIGHT = 8  # batches, at the least: more only holds more results in memory
+
+
+def ingest(
+    workspace: Workspace,
+    sources: Sequence[Path],
+    collection: Collection,
+    *,
+    scheduler: str | None = None,
+    workers: int = 2,
+    progress: Progress = silent,
+    limits: Limits | None = None,
+    actor: str = "ingest",
+) -> IngestReport:
+    """Bring all objects of the source folders into the collection; return how each ended.
+
+    Safe to repeat and to kill: what is recorded with the same size and time of change is not read again. `scheduler` is
+    the address of a Dask cluster that sees the same folders and store; None starts `workers` threads here. Raises
+    NotFound: a source is no folder. Raises Conflict: the collection exists on other terms.
+    """
+    started = time.monotonic()
+    objects = [listed for source in dict.fromkeys(source.resolve() for source in sources) for listed in list_folder(source)]
+    register(workspace.ledger, collection, actor)
+    with workspace.ledger.reading() as session:
+        done = recorded(session, collection.name, {listed.source for listed in objects})
+    todo = _unfinished(objects, done)
+    already = settled = len(objects) - sum(map(len, todo))
+    progress(settled, len(objects))
+    if todo:
+        with connected(scheduler, workers, limits or Limits()) as client:
+            key = bytes.fromhex(keyed(workspace.secret, "deidentification", "1"))  # workers never hold the secret itself
+            for findings in _in_order(client, todo, workspace.store, key, max(_IN_FLIGHT, 2 * workers)):
+                record(workspace.ledger, collection.name, findings, workspace.secret, actor)
+                settled += len(findings)
+                progress(settled, len(objects))
+    with workspace.ledger.reading() as session:
+        return report(session, collection.name, objects, already, time.monotonic() - started)
+
+
+def _unfinished(objects: Sequence[Listed], done: dict[tuple[str, str], tuple[int, int]]) -> list[tuple[Listed, ...]]:
+    """Return the batches without what is done. They are cut first: an interrupted run and its repetition agree on them."""
+    left = (tuple(one for one in batch if done.get(one.key) != (one.bytes, one.modified_ns)) for batch in batches(objects))
+    return [batch for batch in left if batch]
+
+
+def _in_order(
+    client: Client, todo: Sequence[tuple[Listed, ...]], store: Store, key: bytes, in_flight: int
+) -> Iterator[tuple[Found, ...]]:
+    """Yield the findings batch by batch in the order of the plan, whatever order they finish in.
+
+    The first of several equal objects is thereby the same in every run.
+    """
+    waiting = deque(todo)
+    running: deque[Future[tuple[Found, ...]]] = deque()
+    while waiting or running:
+        while waiting and len(running) < in_flight:
+            running.append(client.submit(run_batch, waiting.popleft(), store, key, pure=False))
+        yield running.popleft().result()

@@ -1,0 +1,103 @@
+"""The records of ingest: what is asked, what was listed, what was found, what is reported."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from yuelu.base.errors import InvalidRecord
+from yuelu.base.records import Medium, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A named set of assets that arrive together, and on what terms."""
+
+    name: str
+    owner: str
+    legal_basis: str
+    grade: str
+    terms: str
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not value.strip():
+                raise InvalidRecord(f"the collection's {name} is empty", "say who owns the media, and on what basis and terms")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One object of a source as it was listed. `problem` says why it cannot be read at all."""
+
+    source: str  # the address of the source
+    path: str  # below the source; bytes that are no UTF-8 are written as \\xNN
+    location: bytes  # what the operating system opens
+    bytes: int
+    modified_ns: int
+    problem: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from every other object."""
+        return self.source, self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An asset made from an object: already in the store, not yet in the ledger."""
+
+    sha256: str
+    role: Role
+    medium: Medium
+    media_type: str
+    bytes: int
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one object turned out to be: an asset and its parts, or the reason why not.
+
+    `subject` is the raw identity that groups objects. It goes to the driver, which hashes it, and nowhere else.
+    """
+
+    listed: Listed
+    sha256: str | None
+    reason: str | None = None
+    medium: Medium = Medium.IMAGE
+    media_type: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """How many objects were listed and how each ended; the three outcomes add up to `listed`.
+
+    `already` of them were recorded by an earlier run and not read again. `media` and `modalities` count accepted
+    objects, `reasons` those in quarantine.
+    """
+
+    collection: str
+    listed: int
+    accepted: int
+    duplicate: int
+    quarantined: int
+    already: int
+    bytes: int
+    media: Mapping[str, int]
+    modalities: Mapping[str, int]
+    reasons: Mapping[str, int]
+    seconds: float
+
+    def __post_init__(self) -> None:
+        if self.accepted + self.duplicate + self.quarantined != self.listed:
+            raise InvalidRecord(
+                f"{self.listed} objects listed, but {self.accepted} accepted, {self.duplicate} duplicate and "
+                f"{self.quarantined} quarantined",
+                "run the ingest again; if it stays, an outcome was lost: please report it",
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return {**asdict(self), "seconds": round(self.seconds, 3)}

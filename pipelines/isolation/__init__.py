@@ -1,0 +1,1 @@
+"""Decoding in a process of its own, under limits: its death is an answer, not a crash."""

@@ -1,0 +1,82 @@
+"""The decoding process: reads requests from one socket, answers on it, can touch little else.
+
+Started as `python -I -m yuelu.pipelines.isolation.child SOCKET LIMITS` with an empty environment.
+"""
+
+import importlib
+import json
+import math
+import os
+import re
+import resource
+import runpy
+import signal
+import socket
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any, BinaryIO, cast
+
+from yuelu.pipelines.isolation.frames import receive_request, send_reply
+from yuelu.pipelines.media.limits import Limits
+from yuelu.pipelines.media.reading import Context, Reading, Refused, to_wire
+
+_LONGEST_REASON = 300
+
+
+def main() -> None:
+    """Answer requests until the other end closes."""
+    limits = Limits(**json.loads(sys.argv[2]))
+    _confine(limits)
+    warnings.simplefilter("ignore")
+    with socket.socket(fileno=int(sys.argv[1])) as channel:
+        while (received := receive_request(channel)) is not None:
+            request, descriptor = received
+            with os.fdopen(descriptor, "rb") as file:
+                _allow_time(limits)
+                told, blobs = answer(request, file, limits)
+                signal.alarm(0)
+            send_reply(channel, told, blobs)
+
+
+def _confine(limits: Limits) -> None:
+    for what, most in (
+        (resource.RLIMIT_AS, limits.memory_bytes),
+        (resource.RLIMIT_FSIZE, limits.reply_bytes),
+        (resource.RLIMIT_NOFILE, limits.open_files),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, resource.getrlimit(resource.RLIMIT_NPROC)[0]),
+    ):
+        resource.setrlimit(what, (most, most))
+
+
+def _allow_time(limits: Limits) -> None:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    allowed = math.ceil(used.ru_utime + used.ru_stime) + limits.cpu_s
+    resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
+    signal.alarm(math.ceil(limits.wall_s) + 5)  # ends this process even when nobody is left to do it
+
+
+def answer(request: dict[str, Any], file: BinaryIO, limits: Limits) -> tuple[dict[str, Any], list[bytes]]:
+    """Return the reading as it crosses the pipe, or `{"refused": reason}`."""
+    context = Context(limits, bytes.fromhex(request["key"]), request["sha256"], request["media_type"], request["demuxer"])
+    try:
+        return to_wire(_reader(request["reader"])(file, context))
+    except Refused as refusal:
+        return {"refused": refusal.problem}, []
+    except MemoryError:
+        return {"refused": f"decoding needs more than {limits.memory_bytes} bytes of memory"}, []
+    except Exception as error:  # a decoder may raise anything; whatever it is, this object is at fault
+        said = getattr(error, "strerror", None) or re.sub(r" object at 0x[0-9a-f]+", "", str(error))  # the same each time
+        text = f"{type(error).__name__}: {said}"
+        return {"refused": f"cannot be decoded: {text}"[:_LONGEST_REASON]}, []
+
+
+def _reader(name: str) -> Callable[[BinaryIO, Context], Reading]:
+    place, _, function = name.rpartition(":")
+    names = runpy.run_path(place) if place.endswith(".py") else vars(importlib.import_module(place))
+    return cast(Callable[[BinaryIO, Context], Reading], names[function])
+
+
+if __name__ == "__main__":
+    main()

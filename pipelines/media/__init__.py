@@ -1,0 +1,1 @@
+"""Media readers: each turns untrusted bytes into what may be shown and known of them."""

@@ -1,0 +1,20 @@
+"""What untrusted bytes may cost before they are refused."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Caps on one listed object and on the process that decodes it."""
+
+    file_bytes: int = 4 << 30
+    picture_bytes: int = 1 << 29  # of an encoded picture or DICOM object, which are read whole
+    pixels: int = 100_000_000  # of one picture or one video frame
+    frames: int = 36_000  # of one video, 20 minutes at 30 Hz
+    seconds: float = 4 * 3600.0  # of sound or video
+    wall_s: float = 180.0
+    cpu_s: int = 180
+    memory_bytes: int = 4 << 30  # address space, libraries included
+    reply_bytes: int = 1 << 30  # all that a reader may derive from one object
+    open_files: int = 64
+    jobs: int = 500  # then the process is replaced, whatever its state
