@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from yuelu.annotate.templates import Control, Template
@@ -15,7 +16,8 @@ from yuelu.base.errors import InvalidRecord
 from yuelu.base.records import Box, Choice, FrameRange, Region, Segment
 
 _DIGITS = 4  # of a pixel: percentages do not survive the trip exactly, ten thousandths of a pixel do
-_EDGE = 1e-6  # percent: boxes drawn to the edge of the picture end up this far outside
+_EDGE_PX = 1e-3  # boxes drawn to the edge of the picture end up this far outside
+_EXACT = 2**53  # the whole numbers that JSON keeps
 _SLACK_S = 0.1  # a lossy audio proxy is longer than its source by its padding
 
 
@@ -68,9 +70,25 @@ def _whole(regions: Sequence[Region], template: Template) -> list[Rejected]:
     """Return what is wrong with the answer as a whole: a question unanswered or answered twice, an id used twice."""
     answered = Counter(region.control for region in regions)
     wrong = [f"{c.name} is required" for c in template.controls if c.required and not answered[c.name]]
-    wrong += [f"{c.name} is answered {answered[c.name]} times" for c in template.controls if c.kind == "choices" and answered[c.name] > 1]
-    wrong += [f"region id {each!r} is used {n} times" for each, n in Counter(region.id for region in regions).items() if n > 1]
+    wrong += [
+        f"{c.name} is answered {answered[c.name]} times"
+        for c in template.controls
+        if c.kind == "choices" and answered[c.name] > 1
+    ]
+    ids = Counter(region.id for region in regions if not isinstance(region, Choice))
+    wrong += [f"region id {each!r} is used {n} times" for each, n in ids.items() if n > 1]
     return [Rejected(None, reason) for reason in wrong]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One entry of a result whose frame is sound: it answers `control`, and `value` and `around` are objects."""
+
+    id: str
+    control: Control
+    value: Mapping[str, Any]
+    around: Mapping[str, Any]
+    items: Sequence[Item]
 
 
 def _region(index: int, part: object, template: Template, items: Sequence[Item]) -> Region:
@@ -85,90 +103,92 @@ def _region(index: int, part: object, template: Template, items: Sequence[Item])
     value = part.get("value")
     if not isinstance(value, dict):
         raise InvalidRecord(f"part {index}: the value is {type(value).__name__}, not an object")
-    read: Callable[[str, Control, Mapping[str, Any], Mapping[str, Any], Sequence[Item]], Region] = _READERS[control.kind]
-    # Choices may come without an id; the control's name is one, as a control answers once for the whole task.
-    return read(_id(part, control), control, value, part, items)
+    return _READERS[control.kind](_Part(_id(part, control), control, value, part, items))
 
 
 def _id(part: Mapping[str, Any], control: Control) -> str:
     found = part.get("id", control.name if control.kind == "choices" else None)
-    if not isinstance(found, str) or not found:
-        raise InvalidRecord(f"a region of {control.name} has the id {found!r}, need text")
+    if not isinstance(found, str) or not found or not found.isprintable():
+        raise InvalidRecord(f"a region of {control.name} has the id {found!r}, need printable text")
     return found
 
 
-def _choice(
-    region: str, control: Control, value: Mapping[str, Any], part: Mapping[str, Any], items: Sequence[Item]
-) -> Region:
-    return Choice(id=region, control=control.name, labels=_labels(control, value))
+def _choice(part: _Part) -> Region:
+    return Choice(control=part.control.name, labels=_labels(part.control, part.value))
 
 
-def _box(region: str, control: Control, value: Mapping[str, Any], part: Mapping[str, Any], items: Sequence[Item]) -> Region:
-    if _number(part, "image_rotation", 0.0):
-        raise InvalidRecord(f"{region}: the picture was turned by {part['image_rotation']} degrees")
-    item = _whole_number(part, "item_index", 0)
-    if not 0 <= item < len(items):
-        raise InvalidRecord(f"{region}: item {item} of {len(items)}")
-    width, height = items[item].width_px, items[item].height_px
-    if not width or not height:
-        raise InvalidRecord(f"{region}: the size of item {item} is not known")
-    x, y, across, down = (_number(value, name) for name in ("x", "y", "width", "height"))
-    rotation = _number(value, "rotation", 0.0)
-    _check_inside(region, x, y, across, down, rotation, width / height)
-    return Box(
-        id=region,
-        control=control.name,
-        label=_label(control, value),
+def _box(part: _Part) -> Region:
+    if _number(part.around, "image_rotation", 0.0):
+        raise InvalidRecord(f"{part.id}: the picture was turned by {part.around['image_rotation']} degrees")
+    item = _whole_number(part.around, "item_index", 0)
+    width, height = _size(part.id, item, part.items)
+    x, y, across, down = (_number(part.value, name) for name in ("x", "y", "width", "height"))
+    box = Box(
+        id=part.id,
+        control=part.control.name,
+        label=_label(part.control, part.value),
         item=item,
         x_px=round(x * width / 100, _DIGITS),
         y_px=round(y * height / 100, _DIGITS),
         width_px=round(across * width / 100, _DIGITS),
         height_px=round(down * height / 100, _DIGITS),
-        rotation_deg=rotation,
+        rotation_deg=_number(part.value, "rotation", 0.0),
     )
+    _check_inside(box, width, height)
+    return box
 
 
-def _check_inside(region: str, x: float, y: float, across: float, down: float, rotation: float, aspect: float) -> None:
+def _size(region: str, item: int, items: Sequence[Item]) -> tuple[int, int]:
+    if not 0 <= item < len(items):
+        raise InvalidRecord(f"{region}: item {item} of {len(items)}")
+    width, height = items[item].width_px, items[item].height_px
+    if not width or not height:
+        raise InvalidRecord(f"{region}: the size of item {item} is not known")
+    return width, height
+
+
+def _check_inside(box: Box, width: int, height: int) -> None:
     """Refuse a box out of the picture; of a turned one only the middle must lie in it, for its corners may well not."""
-    if rotation == 0:
-        inside = x >= -_EDGE and y >= -_EDGE and x + across <= 100 + _EDGE and y + down <= 100 + _EDGE
+    if box.rotation_deg == 0:
+        left, top, right, bottom = box.x_px, box.y_px, box.x_px + box.width_px, box.y_px + box.height_px
     else:
-        angle = math.radians(rotation)
-        # Turned in pixels, not in percent: one percent is not as long across as it is down.
-        middle_x = x + (across * math.cos(angle) - down / aspect * math.sin(angle)) / 2
-        middle_y = y + (across * aspect * math.sin(angle) + down * math.cos(angle)) / 2
-        inside = 0 <= middle_x <= 100 and 0 <= middle_y <= 100
-    if not inside:
-        raise InvalidRecord(f"{region}: box x={x} y={y} width={across} height={down} % is outside the picture")
+        turned = math.radians(box.rotation_deg)
+        left = right = box.x_px + (box.width_px * math.cos(turned) - box.height_px * math.sin(turned)) / 2
+        top = bottom = box.y_px + (box.width_px * math.sin(turned) + box.height_px * math.cos(turned)) / 2
+    if left < -_EDGE_PX or top < -_EDGE_PX or right > width + _EDGE_PX or bottom > height + _EDGE_PX:
+        raise InvalidRecord(f"{box.id}: {left}..{right} x {top}..{bottom} px is outside the picture of {width} x {height}")
 
 
-def _segment(
-    region: str, control: Control, value: Mapping[str, Any], part: Mapping[str, Any], items: Sequence[Item]
-) -> Region:
-    start, end = _number(value, "start"), _number(value, "end")
-    duration = items[0].duration_s if items else None
+def _segment(part: _Part) -> Region:
+    start, end = _number(part.value, "start"), _number(part.value, "end")
+    duration = part.items[0].duration_s if part.items else None
     if duration is not None:
         if end > duration + _SLACK_S:
-            raise InvalidRecord(f"{region}: ends at {end} s, the recording at {duration} s")
+            raise InvalidRecord(f"{part.id}: ends at {end} s, the recording at {duration} s")
         end = min(end, duration)
-    channel = None if value.get("channel") is None else _whole_number(value, "channel", 0)
-    return Segment(region, control.name, _label(control, value), start, end, channel)
+    channel = None if part.value.get("channel") is None else _whole_number(part.value, "channel", 0)
+    return Segment(part.id, part.control.name, _label(part.control, part.value), start, end, channel)
 
 
-def _frame_range(
-    region: str, control: Control, value: Mapping[str, Any], part: Mapping[str, Any], items: Sequence[Item]
-) -> Region:
-    ranges = value.get("ranges")
+def _frame_range(part: _Part) -> Region:
+    ranges = part.value.get("ranges")
     if not isinstance(ranges, list) or len(ranges) != 1 or not isinstance(ranges[0], dict):
-        raise InvalidRecord(f"{region}: ranges is {ranges!r}, need one range")
+        raise InvalidRecord(f"{part.id}: ranges is {ranges!r}, need one range")
     first, last = (_whole_number(ranges[0], name, None) for name in ("start", "end"))
-    frames = items[0].frames if items else None
+    frames = part.items[0].frames if part.items else None
     if frames is not None and last > frames:
-        raise InvalidRecord(f"{region}: ends at frame {last} of {frames}")
-    return FrameRange(region, control.name, _label(control, value), first, last)
+        raise InvalidRecord(f"{part.id}: ends at frame {last} of {frames}")
+    return FrameRange(part.id, part.control.name, _label(part.control, part.value), first, last)
 
 
-_READERS = {"choices": _choice, "rectanglelabels": _box, "labels": _segment, "timelinelabels": _frame_range}
+_READERS: Mapping[str, Callable[[_Part], Region]] = MappingProxyType(
+    {"choices": _choice, "rectanglelabels": _box, "labels": _segment, "timelinelabels": _frame_range}
+)
+    "choices": _choice,
+    "rectanglelabels": _box,
+    "labels": _segment,
+    "timelinelabels": _frame_range,
+}
 
 
 def _labels(control: Control, value: Mapping[str, Any]) -> tuple[str, ...]:
@@ -192,14 +212,14 @@ def _label(control: Control, value: Mapping[str, Any]) -> str:
 
 def _number(value: Mapping[str, Any], name: str, default: float | None = None) -> float:
     found = value.get(name, default)
-    if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
+    if isinstance(found, bool) or not isinstance(found, int | float) or not abs(found) <= _EXACT:  # NaN is not <= anything
         raise InvalidRecord(f"{name} is {found!r}, need a finite number")
     return float(found)
 
 
 def _whole_number(value: Mapping[str, Any], name: str, default: int | None) -> int:
     found = value.get(name, default)
-    if isinstance(found, bool) or not isinstance(found, int):
+    if isinstance(found, bool) or not isinstance(found, int) or abs(found) > _EXACT:
         raise InvalidRecord(f"{name} is {found!r}, need a whole number")
     return found
 
@@ -217,7 +237,8 @@ def _part(region: Region, template: Template, items: Sequence[Item]) -> dict[str
     control = template.control(region.control)
     if control is None:
         raise InvalidRecord(f"{template.name} does not ask {region.control!r}", "see its config.xml")
-    part = {"id": region.id, "from_name": control.name, "to_name": control.to_name, "type": control.kind, "origin": "manual"}
+    name = control.name if isinstance(region, Choice) else region.id
+    part = {"id": name, "from_name": control.name, "to_name": control.to_name, "type": control.kind, "origin": "manual"}
     if isinstance(region, Box):
         return {**part, **_box_part(region, control, items)}
     value: dict[str, Any]
@@ -232,11 +253,7 @@ def _part(region: Region, template: Template, items: Sequence[Item]) -> dict[str
 
 
 def _box_part(box: Box, control: Control, items: Sequence[Item]) -> dict[str, Any]:
-    if box.item >= len(items):
-        raise InvalidRecord(f"box {box.id} is on item {box.item} of {len(items)}", "items count from 0")
-    width, height = items[box.item].width_px, items[box.item].height_px
-    if not width or not height:
-        raise InvalidRecord(f"box {box.id}: the size of item {box.item} is not known", "give its facts width_px and height_px")
+    width, height = _size(box.id, box.item, items)
     value = {
         "x": box.x_px * 100 / width,
         "y": box.y_px * 100 / height,

@@ -3,11 +3,13 @@
 A configuration is never edited once a project uses it; a new version is a new folder beside the old one.
 """
 
+import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from types import MappingProxyType
+from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
 import defusedxml.ElementTree
@@ -31,7 +33,7 @@ CONTROLS: Mapping[str, tuple[str, frozenset[str]]] = MappingProxyType(
 _LAYOUT = frozenset({"View", "Header"})
 _ITEMS = {"Choices": "Choice", "RectangleLabels": "Label", "Labels": "Label", "TimelineLabels": "Label"}
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
-_KNOWN = ", ".join(sorted(_LAYOUT | set(OBJECTS) | set(CONTROLS) | set(_ITEMS.values())))
+_TAGS = _LAYOUT | set(OBJECTS) | set(CONTROLS) | set(_ITEMS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,8 @@ def parse_template(name: str, version: str, config: str, descriptions: Mapping[s
         raise Misconfigured(f"{name}: not XML we read: {error!r}", "use plain elements; no DTD, no entities") from None
     elements = list(root.iter())
     for element in elements:
-        if element.tag not in _LAYOUT and element.tag not in OBJECTS and element.tag not in CONTROLS | {"Choice": 0, "Label": 0}:
-            raise Misconfigured(f"{name}: the editor has no <{element.tag}> that we can read back", f"use {_KNOWN}")
+        if element.tag not in _TAGS:
+            raise Misconfigured(f"{name}: <{element.tag}> is nothing we can read back", f"use {', '.join(sorted(_TAGS))}")
     objects = [element for element in elements if element.tag in OBJECTS]
     if len(objects) != 1:
         raise Misconfigured(f"{name}: {len(objects)} media elements", "a configuration shows exactly one")
@@ -128,9 +130,8 @@ def _control(template: str, element: Element, shown: Element) -> Control:
 
 def accepted_by_sdk(template: Template) -> None:
     """Let Label Studio's own checks read the configuration. Raises Misconfigured. Takes seconds the first time."""
-    from label_studio_sdk.label_interface import LabelInterface  # noqa: PLC0415  2 s and 130 MB
-
+    sdk: Any = importlib.import_module("label_studio_sdk.label_interface")  # 2 s and 130 MB, so not at the top
     try:
-        LabelInterface(template.config).validate()
-    except Exception as error:  # noqa: BLE001  the SDK raises several unrelated kinds
+        sdk.LabelInterface(template.config).validate()
+    except Exception as error:  # it raises several unrelated kinds
         raise Misconfigured(f"{template.name}: Label Studio's SDK refuses it: {error}", "correct the configuration") from error

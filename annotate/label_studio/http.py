@@ -51,7 +51,9 @@ class Conversation:
             if response.status_code not in _PASSING:
                 return self._answer(response, "GET", path)
             trouble = f"HTTP {response.status_code}"
-        raise ServiceUnavailable(f"{self.url}{path} gave no answer in {_TRIES} tries ({trouble})", "see whether Label Studio runs")
+        raise ServiceUnavailable(
+            f"{self.url}{path} gave no answer in {_TRIES} tries ({trouble})", "see whether Label Studio runs"
+        )
 
     def write(self, method: str, path: str, body: Any, params: Mapping[str, Any] | None = None) -> httpx.Response:
         """Return the answer to one request that changes something; it is sent once.

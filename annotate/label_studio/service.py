@@ -66,7 +66,7 @@ def start(
     while True:
         with _lock(data) as lock:
             if lock is not None:
-                child = _spawn(found, data, media, _listening(data, port), lock, threads)
+                child = _spawn(found, data, media, _listening(data, port), lock, threads=threads)
                 return _wait(data, deadline, timeout_s, progress, child)
         running = running_service(data)
         if running is not None and running.media_root == media:
@@ -155,7 +155,7 @@ def _bound(port: int) -> socket.socket:
     return listener
 
 
-def _spawn(found: environment.Environment, data: Path, media: Path, listener: socket.socket, lock: int, threads: int) -> int:
+def _spawn(found: environment.Environment, data: Path, media: Path, listener: socket.socket, lock: int, *, threads: int) -> int:
     port = listener.getsockname()[1]
     (data / "port.json").write_text(json.dumps(port), encoding="utf-8")
     (data / RECORD).unlink(missing_ok=True)  # we hold the lock: what it says is over

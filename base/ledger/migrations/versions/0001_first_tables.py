@@ -1,9 +1,8 @@
 """first tables."""
 
 import sqlalchemy as sa
-from alembic import op
-
 import yuelu.base.ledger.types
+from alembic import op
 
 revision = "0001"
 down_revision = None
