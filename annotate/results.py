@@ -184,11 +184,6 @@ def _frame_range(part: _Part) -> Region:
 _READERS: Mapping[str, Callable[[_Part], Region]] = MappingProxyType(
     {"choices": _choice, "rectanglelabels": _box, "labels": _segment, "timelinelabels": _frame_range}
 )
-    "choices": _choice,
-    "rectanglelabels": _box,
-    "labels": _segment,
-    "timelinelabels": _frame_range,
-}
 
 
 def _labels(control: Control, value: Mapping[str, Any]) -> tuple[str, ...]:
