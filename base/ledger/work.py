@@ -126,3 +126,18 @@ class AnnotationRow(Table):
     content: Mapped[str]  # digest of what was answered
     regions: Mapped[list[Any]]  # `records.region_to_json`
     raw: Mapped[list[Any]]  # the server's result, kept as evidence
+
+
+class RejectionRow(Table):
+    """An answer of a server that could not become an annotation, kept as evidence. `content` tells its versions apart."""
+
+    __tablename__ = "rejections"
+
+    site: Mapped[str] = mapped_column(ForeignKey("sites.name"), primary_key=True)
+    server_annotation: Mapped[int] = mapped_column(primary_key=True)
+    content: Mapped[str] = mapped_column(primary_key=True)  # digest of the answer and of the reason
+    item_key: Mapped[str] = mapped_column(ForeignKey("tasks.item_key"), index=True)
+    uid: Mapped[str | None]
+    reason: Mapped[str]
+    raw: Mapped[dict[str, Any]]  # the whole annotation as the server gave it
+    seen_at: Mapped[datetime]  # the server's clock

@@ -1,0 +1,1 @@
+"""Programs that Label Studio's own Python runs, by path. Nothing in Yuelu imports them."""

@@ -1,0 +1,73 @@
+"""Projects: one labelling effort each, fixed when it is made."""
+
+from datetime import datetime
+
+from yuelu.annotate.tasks import batch_id
+from yuelu.annotate.templates import Template
+from yuelu.base.canonical import digest
+from yuelu.base.errors import Conflict, InvalidRecord, NotFound
+from yuelu.base.ledger.engine import Ledger
+from yuelu.base.ledger.media import CollectionRow
+from yuelu.base.ledger.work import BatchRow, ProjectRow
+
+
+def create_project(
+    ledger: Ledger,
+    actor: str,
+    *,
+    name: str,
+    collection: str,
+    template: Template,
+    overlap: int,
+    policy: str,
+    policy_digest: str,
+) -> bool:
+    """Record a project and its first batch; return whether it is new.
+
+    Raises Conflict: a project of that name exists and is another. Raises NotFound: no such collection.
+    """
+    if overlap < 1 or not name:
+        raise InvalidRecord(f"project {name!r} with overlap {overlap}", "need a name, and at least 1 answer for each task")
+    row = ProjectRow(
+        name=name,
+        collection=collection,
+        medium=template.medium.value,
+        template=template.name,
+        template_version=template.version,
+        template_digest=template.digest,
+        description_version=template.version,
+        description_digest=template.description_digest,
+        overlap=overlap,
+        policy=policy,
+        policy_digest=policy_digest,
+        created_at=ledger.now(),
+    )
+    with ledger.transaction(actor) as t:
+        present = t.session.get(ProjectRow, name)
+        if present is not None:
+            _refuse_change(present, row)
+            return False
+        if t.session.get(CollectionRow, collection) is None:
+            raise NotFound(f"no collection {collection!r}", "ingest its media first")
+        t.session.add(row)
+        t.session.flush()
+        t.session.add(BatchRow(id=batch_id(name), project=name))
+        t.event("project.created", name, after=digest(_terms(row)))
+        return True
+
+
+def _terms(row: ProjectRow) -> dict[str, str | int]:
+    """Return what a project promises; all of it but when it was made."""
+    columns = [column.key for column in ProjectRow.__table__.columns]
+    values = {name: getattr(row, name) for name in columns}
+    return {name: value for name, value in values.items() if not isinstance(value, datetime)}
+
+
+def _refuse_change(present: ProjectRow, wanted: ProjectRow) -> None:
+    before, after = _terms(present), _terms(wanted)
+    changed = [f"{name} {before[name]!r} -> {after[name]!r}" for name in before if before[name] != after[name]]
+    if changed:
+        raise Conflict(
+            f"project {present.name} exists and differs: {'; '.join(changed)}",
+            "a project never changes; make one of another name",
+        )

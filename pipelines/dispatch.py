@@ -1,0 +1,239 @@
+"""Dispatch: a project's tasks go to a Label Studio server, each exactly once, however often this is run or killed."""
+
+import html
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from yuelu.annotate.label_studio.client import Client, ServerProject, ServerTask
+from yuelu.annotate.label_studio.service import SERVED
+from yuelu.annotate.tasks import batch_id, move, project_row
+from yuelu.annotate.templates import Template, load_template
+from yuelu.base.errors import Conflict, InvalidRecord, NotFound, OutcomeUnknown
+from yuelu.base.ledger.engine import Ledger
+from yuelu.base.ledger.media import AssetRow
+from yuelu.base.ledger.work import BatchRow, ProjectRow, SiteRow, TaskRow
+from yuelu.base.progress import Progress, silent
+from yuelu.base.records import Medium, Role
+from yuelu.base.workspace import Workspace
+
+_SENT = 500  # tasks in one import: it is all or nothing
+_CHUNK = 500  # hashes in one query
+_TRIES = 5
+_ACTOR = "dispatch"
+_SUFFIXES = {
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "audio/wav": ".wav",
+    "audio/x-wav": ".wav",
+    "audio/flac": ".flac",
+    "audio/mpeg": ".mp3",
+    "video/mp4": ".mp4",
+    "video/webm": ".webm",
+}
+
+Stage = Callable[[Workspace, str], Path]
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchReport:
+    """Tasks this run created on the server, those that were there before, and all that should be there."""
+
+    created: int
+    already: int
+    total: int
+
+
+def stage(workspace: Workspace, sha256: str) -> Path:
+    """Return the file of an asset below the folder that the server may serve, copied there if it is not yet."""
+    with workspace.ledger.reading() as session:
+        row = session.get(AssetRow, sha256)
+        if row is None or row.store_key is None:
+            raise NotFound(f"no bytes of asset {sha256} in the store", "ingest its source again")
+        key, suffix = row.store_key, _SUFFIXES.get(row.media_type, "")
+    path = workspace.media_root / f"{sha256}{suffix}"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.{os.getpid()}")
+        with workspace.store.open(key) as source, part.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+        part.replace(path)
+    return path
+
+
+def dispatch(
+    workspace: Workspace,
+    project: str,
+    client: Client,
+    site: str,
+    progress: Progress = silent,
+    *,
+    stage: Stage = stage,
+    sleep: Callable[[float], None] = time.sleep,
+) -> DispatchReport:
+    """Bring the project's open tasks to the server at `site`; run again, it sends only what is missing there.
+
+    Raises Conflict: the server project has another label configuration. Raises OutcomeUnknown: the server never told
+    clearly whether it took the tasks; run it again.
+    """
+    ledger = workspace.ledger
+    with ledger.reading() as session:
+        template = template_of(project_row(session, project))
+    server_project = _server_project(ledger, project, client, site, template)
+    client.ensure_storage(server_project, workspace.media_root / SERVED)
+    wanted = _open_tasks(ledger, project)
+    there = _listed(client, server_project)
+    before = sum(key in there for key in wanted)
+    progress(before, len(wanted))
+    for attempt in range(_TRIES):
+        missing = [key for key in wanted if key not in there]
+        if not missing:
+            break
+        if attempt:
+            sleep(2.0**attempt)  # an import whose answer was lost may still be at work
+        for start in range(0, len(missing), _SENT):
+            data = _task_data(workspace, missing[start : start + _SENT], template.medium, stage)
+            if not _sent(client, server_project, data):
+                break  # list what is there, and come back with the rest
+            progress(before + start + len(data), len(wanted))
+        there = _listed(client, server_project)
+    else:
+        raise OutcomeUnknown(f"{len(missing)} tasks of {project} are not on the server", "run dispatch again")
+    _record(ledger, {key: there[key] for key in wanted})
+    return DispatchReport(created=len(wanted) - before, already=before, total=len(wanted))
+
+
+def template_of(row: ProjectRow) -> Template:
+    """Return the project's label configuration. Raises Conflict: the file is no longer what the project was made with."""
+    template = load_template(row.template, row.template_version)
+    if (template.digest, template.description_digest) != (row.template_digest, row.description_digest):
+        raise Conflict(
+            f"label configuration {row.template} {row.template_version} changed since project {row.name} was made",
+            "restore it, and put the change in a new version",
+        )
+    return template
+
+
+def _server_project(ledger: Ledger, project: str, client: Client, site: str, template: Template) -> int:
+    """Return the id of the batch's project on the server, found by its mark or created, and recorded."""
+    batch = batch_id(project)
+    mark = f"yuelu batch {batch}"
+    with ledger.reading() as session:
+        if session.get(SiteRow, site) is None:
+            raise NotFound(f"no site {site!r}", "start Label Studio and ensure its accounts first")
+        overlap = project_row(session, project).overlap
+    found = _marked(client, mark)
+    if found is None:
+        try:
+            found = client.create_project(_title(project, batch), mark, template.config, overlap, _instruction(template))
+        except OutcomeUnknown:
+            found = _marked(client, mark)
+            if found is None:
+                raise
+    if found.label_config.strip() != template.config.strip():
+        raise Conflict(
+            f"server project {found.id} was given another label configuration", "restore it there: a live one is never edited"
+        )
+    with ledger.transaction(_ACTOR) as t:
+        row = t.session.get_one(BatchRow, batch)
+        if (row.site, row.server_project) != (site, found.id):
+            row.site, row.server_project, row.synced_at = site, found.id, None
+            t.event("batch.placed", batch, after=f"{site}/{found.id}")
+    return found.id
+
+
+def _marked(client: Client, mark: str) -> ServerProject | None:
+    """Return the oldest server project with that mark: two that raced for it agree on the first."""
+    return min((each for each in client.projects() if each.description == mark), key=lambda each: each.id, default=None)
+
+
+def _title(project: str, batch: str) -> str:
+    return f"{project[:37]} {batch[:12]}"  # the server takes 3 to 50 characters
+
+
+def _instruction(template: Template) -> str:
+    text = "\n\n".join(template.descriptions[language] for language in sorted(template.descriptions))
+    return f'<pre style="white-space: pre-wrap">{html.escape(text)}</pre>'
+
+
+def _open_tasks(ledger: Ledger, project: str) -> list[str]:
+    states = ("new", "dispatched")
+    with ledger.reading() as session:
+        query = select(TaskRow.item_key).where(TaskRow.batch == batch_id(project), TaskRow.state.in_(states))
+        return list(session.scalars(query.order_by(TaskRow.item_key)))
+
+
+def _listed(client: Client, server_project: int) -> dict[str, int]:
+    """Return the server's task of each key; a second, unanswered task of one key is deleted there."""
+    tasks, _ = client.tasks(server_project)
+    kept: dict[str, ServerTask] = {}
+    for task in sorted(tasks, key=lambda task: (task.annotations == 0, task.id)):  # answered ones first, then the older
+        if task.item_key is None:
+            continue
+        if task.item_key not in kept:
+            kept[task.item_key] = task
+        elif task.annotations == 0:
+            client.delete_task(task.id)
+    return {key: task.id for key, task in kept.items()}
+
+
+def _sent(client: Client, server_project: int, data: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether the server clearly took the tasks."""
+    try:
+        client.import_tasks(server_project, data)
+    except OutcomeUnknown:
+        return False
+    return True
+
+
+def _task_data(workspace: Workspace, keys: Sequence[str], medium: Medium, stage: Stage) -> list[dict[str, Any]]:
+    """Return what the server is told of each task: its key and where its media are, and nothing of where they come from."""
+    with workspace.ledger.reading() as session:
+        shown = [_media(session, key, medium) for key in keys]
+    return [
+        {"item_key": key, **_addresses(workspace, medium, [stage(workspace, sha256) for sha256 in proxies]), **more}
+        for key, (proxies, more) in zip(keys, shown, strict=True)
+    ]
+
+
+def _media(session: Session, key: str, medium: Medium) -> tuple[list[str], dict[str, Any]]:
+    """Return the hashes of the proxies to show, in order, and what else the editor must know."""
+    items = session.get_one(TaskRow, key).items
+    proxies = [proxy_of(session, sha256) for sha256 in items]
+    if medium is not Medium.VIDEO:
+        return [proxy.sha256 for proxy in proxies], {}
+    rate = proxies[0].facts.get("frame_rate_hz")
+    if not rate:
+        raise InvalidRecord(f"the frame rate of proxy {proxies[0].sha256} is not known", "make the proxy again")
+    return [proxies[0].sha256], {"frame_rate_hz": rate}  # the editor counts frames by this, not by the file
+
+
+def proxy_of(session: Session, sha256: str) -> AssetRow:
+    """Return the proxy an annotator sees for a labelled asset. Raises NotFound."""
+    query = select(AssetRow).where(AssetRow.derived_from == sha256, AssetRow.role == Role.PROXY.value)
+    row = session.scalars(query.order_by(AssetRow.sha256)).first()
+    if row is None:
+        raise NotFound(f"asset {sha256} has no proxy to show", "ingest its source again")
+    return row
+
+
+def _addresses(workspace: Workspace, medium: Medium, files: Sequence[Path]) -> dict[str, Any]:
+    addresses = [f"/data/local-files/?d={quote(f'{SERVED}/{path.relative_to(workspace.media_root)}')}" for path in files]
+    return {"images": addresses} if medium is Medium.IMAGE else {medium.value: addresses[0]}
+
+
+def _record(ledger: Ledger, there: Mapping[str, int]) -> None:
+    keys = sorted(there)
+    for start in range(0, len(keys), _CHUNK):
+        with ledger.transaction(_ACTOR) as t:
+            for row in t.session.scalars(select(TaskRow).where(TaskRow.item_key.in_(keys[start : start + _CHUNK]))):
+                row.server_task = there[row.item_key]
+                if row.state == "new":
+                    move(t, row.item_key, "dispatched")

@@ -1,0 +1,131 @@
+"""A real Label Studio for the whole test session, and workspaces that work on it."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from yuelu.annotate.label_studio.accounts import Annotator, provision, record_accounts
+from yuelu.annotate.label_studio.client import Client
+from yuelu.annotate.label_studio.environment import find
+from yuelu.annotate.label_studio.service import Service, start, stop
+from yuelu.annotate.label_studio.site import Site
+from yuelu.annotate.packets import lease
+from yuelu.annotate.projects import create_project
+from yuelu.annotate.tasks import create_tasks
+from yuelu.annotate.templates import load_template
+from yuelu.base.canonical import sha256
+from yuelu.base.errors import ServiceUnavailable
+from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow
+from yuelu.base.records import asset_key
+from yuelu.base.settings import Settings
+from yuelu.base.store.port import create_once
+from yuelu.base.workspace import Workspace, init
+
+ANNOTATORS = tuple(
+    Annotator(name, company, scripted=True) for name, company in zip("abcd", ("ash", "ash", "oak", "oak"), strict=True)
+)
+SITE = "embedded"
+MADE = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def label_studio_env() -> Path:
+    env = Settings.from_env(os.environ).label_studio
+    try:
+        find(env)
+    except ServiceUnavailable as error:
+        pytest.skip(str(error))
+    return env
+
+
+@pytest.fixture(scope="session")
+def label_studio(label_studio_env: Path) -> Iterator[Site]:
+    """One server for the whole session. Tests make projects of their own names on it."""
+    root = Path(tempfile.mkdtemp(prefix="yuelu-site-"))
+    accounts = provision(label_studio_env, root / "data", ANNOTATORS)
+    service = start(label_studio_env, root / "data", root / "media")
+    yield Site(SITE, service, accounts)
+    stop(service)
+    shutil.rmtree(root)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A workspace whose media are served by the session's server, with one project of each medium to make at will."""
+
+    workspace: Workspace
+    site: Site
+    name: str  # tells this test's server projects from the others'
+
+    @property
+    def media(self) -> Path:
+        return self.site.service.media_root
+
+    def admin(self) -> Client:
+        return self.site.admin()
+
+    def annotator(self, name: str) -> Client:
+        return self.site.annotator(name)
+
+    def project(self, template: str, assets: int = 2, overlap: int = 2) -> str:
+        """Make a project with so many assets, planned and leased; return its name."""
+        name, made = f"{self.name}-{template}", load_template(template)
+        facts: dict[str, Any] = {"width_px": 200, "height_px": 100, "duration_s": 4.0, "frames": 100, "frame_rate_hz": 25.0}
+        with self.workspace.ledger.transaction("test") as t:
+            row = {"owner": "o", "legal_basis": "b", "grade": "g", "terms": "t", "created_at": MADE}
+            t.add_new(CollectionRow, [{"name": name, **row}])
+            for number in range(assets):
+                source = self._asset(f"{name} {number}".encode(), made.medium.value, "source", facts, None)
+                proxy = self._asset(f"proxy of {name} {number}".encode(), made.medium.value, "proxy", facts, source["sha256"])
+                t.add_new(AssetRow, [source, proxy])
+                listing = {"collection": name, "source": "s", "path": str(number), "bytes": 1, "modified_ns": 1}
+                ended = {"outcome": "accepted", "sha256": source["sha256"], "reason": None, "listed_at": MADE}
+                t.add_new(ListingRow, [{**listing, **ended}])
+        create_project(
+            self.workspace.ledger,
+            "test",
+            name=name,
+            collection=name,
+            template=made,
+            overlap=overlap,
+            policy="p",
+            policy_digest="d" * 64,
+        )
+        create_tasks(self.workspace.ledger, "test", name)
+        lease(self.workspace.ledger, "test", name, [annotator.id for annotator in ANNOTATORS])
+        return name
+
+    def _asset(self, data: bytes, medium: str, role: str, facts: dict[str, Any], source: str | None) -> dict[str, Any]:
+        digest = sha256(data)
+        create_once(self.workspace.store, asset_key(digest), data)
+        kinds = {"image": "image/png", "audio": "audio/wav", "video": "video/mp4"}
+        return {
+            "sha256": digest,
+            "medium": medium,
+            "media_type": kinds[medium],
+            "bytes": len(data),
+            "role": role,
+            "group": digest,
+            "derived_from": source,
+            "store_key": asset_key(digest),
+            "facts": facts,
+        }
+
+
+@pytest.fixture
+def bench(label_studio: Site, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    workspace = init(Settings(workspace=tmp_path))
+    (tmp_path / "label-studio").mkdir()
+    workspace.media_root.symlink_to(label_studio.service.media_root)  # the server serves one folder for all tests
+    record_accounts(workspace.ledger, SITE, label_studio.service.url, ANNOTATORS, label_studio.accounts)
+    yield Bench(workspace, label_studio, request.node.name[:24])
+    workspace.ledger.close()
+
+
+__all__ = ["ANNOTATORS", "SITE", "Bench", "Callable", "Service", "replace"]
