@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 from yuelu.base.canonical import digest
 from yuelu.base.errors import Conflict, InvalidRecord, NotFound
 from yuelu.base.ledger.engine import Ledger, Transaction
-from yuelu.base.ledger.media import AssetRow, ListingRow
+from yuelu.base.ledger.media import AssetRow
 from yuelu.base.ledger.work import BatchRow, ProjectRow, TaskRow
-from yuelu.base.records import Asset, Medium, Outcome, Role
+from yuelu.base.media import labelled_assets
+from yuelu.base.records import Asset, Medium, Role
 from yuelu.base.states import checked_move
 
-_CHUNK = 500  # hashes in one query
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +68,6 @@ def _task(project: str, members: Sequence[Asset]) -> Task:
     return Task(item_key(project, subject, 1), subject, items, groups.pop(), 1)
 
 
-def labelled_assets(session: Session, collection: str, medium: Medium) -> list[Asset]:
-    """Return what of a collection is labelled: of each object the de-identified copy if there is one, else itself."""
-    kept = (Outcome.ACCEPTED.value, Outcome.DUPLICATE.value)  # a duplicate of another collection's asset is in this one too
-    listed = select(ListingRow.sha256).where(ListingRow.collection == collection, ListingRow.outcome.in_(kept)).distinct()
-    hashes = sorted(sha256 for sha256 in session.scalars(listed) if sha256)
-    found: dict[str, AssetRow] = {}
-    for start in range(0, len(hashes), _CHUNK):
-        chunk = hashes[start : start + _CHUNK]
-        own = {row.sha256: row for row in session.scalars(select(AssetRow).where(AssetRow.sha256.in_(chunk)))}
-        copies = select(AssetRow).where(AssetRow.derived_from.in_(chunk), AssetRow.role == Role.DEIDENTIFIED.value)
-        own |= {row.derived_from: row for row in session.scalars(copies) if row.derived_from}
-        found |= {row.sha256: row for row in own.values()}
-    labelled = (Role.SOURCE.value, Role.DEIDENTIFIED.value)
-    rows = (row for row in found.values() if row.medium == medium.value and row.role in labelled)
-    return [as_asset(row) for row in sorted(rows, key=lambda row: row.sha256)]
-
-
 def as_asset(row: AssetRow) -> Asset:
     """Return the record of an asset's row."""
     return Asset(
@@ -104,7 +87,8 @@ def create_tasks(ledger: Ledger, actor: str, project: str) -> int:
     """Record the project's tasks that are not there yet; return how many were added. Safe to repeat. Raises NotFound."""
     with ledger.transaction(actor) as t:
         row = project_row(t.session, project)
-        tasks = plan(project, labelled_assets(t.session, row.collection, Medium(row.medium)))
+        assets = (as_asset(asset) for asset in labelled_assets(t.session, row.collection) if asset.medium == row.medium)
+        tasks = plan(project, assets)
         added = t.add_new(TaskRow, [_row(batch_id(project), task) for task in tasks])
         if added:
             t.event("tasks.planned", project, after=digest([task.item_key for task in tasks]), reason=f"{added} new")

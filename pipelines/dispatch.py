@@ -1,8 +1,6 @@
 """Dispatch: a project's tasks go to a Label Studio server, each exactly once, however often this is run or killed."""
 
 import html
-import os
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,27 +16,17 @@ from yuelu.annotate.tasks import batch_id, move, project_row
 from yuelu.annotate.templates import Template, load_template
 from yuelu.base.errors import Conflict, InvalidRecord, NotFound, OutcomeUnknown
 from yuelu.base.ledger.engine import Ledger
-from yuelu.base.ledger.media import AssetRow
 from yuelu.base.ledger.work import BatchRow, ProjectRow, SiteRow, TaskRow
+from yuelu.base.media import proxy_of
 from yuelu.base.progress import Progress, silent
-from yuelu.base.records import Medium, Role
+from yuelu.base.records import Medium
 from yuelu.base.workspace import Workspace
+from yuelu.pipelines.proxies import stage
 
 _SENT = 500  # tasks in one import: it is all or nothing
 _CHUNK = 500  # hashes in one query
 _TRIES = 5
 _ACTOR = "dispatch"
-_SUFFIXES = {
-    "image/png": ".png",
-    "image/jpeg": ".jpg",
-    "audio/wav": ".wav",
-    "audio/x-wav": ".wav",
-    "audio/flac": ".flac",
-    "audio/mpeg": ".mp3",
-    "video/mp4": ".mp4",
-    "video/webm": ".webm",
-}
-
 Stage = Callable[[Workspace, str], Path]
 
 
@@ -49,23 +37,6 @@ class DispatchReport:
     created: int
     already: int
     total: int
-
-
-def stage(workspace: Workspace, sha256: str) -> Path:
-    """Return the file of an asset below the folder that the server may serve, copied there if it is not yet."""
-    with workspace.ledger.reading() as session:
-        row = session.get(AssetRow, sha256)
-        if row is None or row.store_key is None:
-            raise NotFound(f"no bytes of asset {sha256} in the store", "ingest its source again")
-        key, suffix = row.store_key, _SUFFIXES.get(row.media_type, "")
-    path = workspace.media_root / f"{sha256}{suffix}"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}")
-        with workspace.store.open(key) as source, part.open("wb") as copy:
-            shutil.copyfileobj(source, copy)
-        part.replace(path)
-    return path
 
 
 def dispatch(
@@ -213,15 +184,6 @@ def _media(session: Session, key: str, medium: Medium) -> tuple[list[str], dict[
     if not rate:
         raise InvalidRecord(f"the frame rate of proxy {proxies[0].sha256} is not known", "make the proxy again")
     return [proxies[0].sha256], {"frame_rate_hz": rate}  # the editor counts frames by this, not by the file
-
-
-def proxy_of(session: Session, sha256: str) -> AssetRow:
-    """Return the proxy an annotator sees for a labelled asset. Raises NotFound."""
-    query = select(AssetRow).where(AssetRow.derived_from == sha256, AssetRow.role == Role.PROXY.value)
-    row = session.scalars(query.order_by(AssetRow.sha256)).first()
-    if row is None:
-        raise NotFound(f"asset {sha256} has no proxy to show", "ingest its source again")
-    return row
 
 
 def _addresses(workspace: Workspace, medium: Medium, files: Sequence[Path]) -> dict[str, Any]:

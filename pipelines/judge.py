@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from yuelu.base.records import Box, Choice, FrameRange, Region, Segment
-from yuelu.pipelines.tables import Answers
+from yuelu.pipelines.tables import TOGETHER, Answers
 from yuelu.quality.boxes import box_scores, task_box_scores
 from yuelu.quality.consensus import consensus_labels, entropy_bits, vote_shares
 from yuelu.quality.consensus_shapes import consensus_boxes, consensus_segments
@@ -67,7 +67,7 @@ def consensus_of(answers: Answers, kinds: Mapping[str, str], frame_rates: Mappin
     for control, table in answers.labels.items():
         shares = vote_shares(table)
         for row in consensus_labels(table, METHOD).to_pylist():
-            choice = Choice(control, tuple(row["label"].split("+")))
+            choice = Choice(control, tuple(row["label"].split(TOGETHER)))
             parts[row["task"]].append(_Part(choice, row["probability"], shares[row["task"]], entropy_bits(shares[row["task"]])))
     for control, table in answers.boxes.items():
         for task, boxes in consensus_boxes(table, answers.seen).items():
@@ -110,15 +110,3 @@ def in_frames(segment: Segment, frame_rate_hz: float) -> FrameRange:
     last = max(first, round(segment.end_s * frame_rate_hz))
     return FrameRange(segment.id, segment.control, segment.label, first, last)
 
-
-def kind_of(region: Region) -> str:
-    """Return the kind of control that the region answers."""
-    match region:
-        case Choice():
-            return "choice"
-        case Box():
-            return "box"
-        case Segment():
-            return "segment"
-        case FrameRange():
-            return "frame_range"

@@ -20,6 +20,9 @@ def released_media(session: Session, items: Iterable[str], dataset: str, secret:
     wanted = sorted(set(items))
     rows = {row.sha256: row for row in _by(session, AssetRow.sha256, wanted)}
     children = _children(session, wanted)
+    for row in rows.values():  # a proxy that two assets share derives from one of them; the other names it in its facts
+        if link := row.facts.get(Role.PROXY.value):
+            children.setdefault(row.sha256, []).extend(_by(session, AssetRow.sha256, [link]))
     copies = [row.sha256 for family in children.values() for row in family if row.role == Role.DEIDENTIFIED]
     children |= _children(session, copies)
     released = {}

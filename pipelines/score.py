@@ -15,10 +15,10 @@ from yuelu.base.canonical import digest
 from yuelu.base.errors import Conflict
 from yuelu.base.ledger.engine import Transaction
 from yuelu.base.ledger.work import TaskRow
+from yuelu.base.media import proxy_of
 from yuelu.base.progress import Progress, silent
 from yuelu.base.records import Annotation, Medium
 from yuelu.base.workspace import Workspace
-from yuelu.pipelines.dispatch import proxy_of
 from yuelu.pipelines.judge import KINDS, METHOD, Consensus, batch_scores, consensus_of, task_scores
 from yuelu.pipelines.tables import Answers, tabulate
 from yuelu.quality.gate import Verdict, decide_batch, decide_task

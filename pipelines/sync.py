@@ -23,10 +23,11 @@ from yuelu.base.errors import NotFound
 from yuelu.base.ledger.engine import Ledger, Transaction
 from yuelu.base.ledger.media import AssetRow
 from yuelu.base.ledger.work import AccountRow, AnnotationRow, BatchRow, RejectionRow, TaskRow
+from yuelu.base.media import proxy_of
 from yuelu.base.progress import Progress, silent
 from yuelu.base.records import Annotation, Medium, Region, region_to_json
 from yuelu.base.workspace import Workspace
-from yuelu.pipelines.dispatch import proxy_of, template_of
+from yuelu.pipelines.dispatch import template_of
 
 _ACTOR = "sync"
 _WINDOW = timedelta(seconds=120)  # a change is stamped before it is committed, by the server's clock

@@ -9,6 +9,8 @@ import pyarrow as pa
 from yuelu.base.records import Annotation, Box, Choice, FrameRange, Segment
 from yuelu.base.schemas import BOXES, LABELS, SEEN, SEGMENTS
 
+TOGETHER = " + "  # as `quality.export` joins them
+
 
 @dataclass(frozen=True, slots=True)
 class Answers:
@@ -34,7 +36,7 @@ def tabulate(
 
     `controls` maps each control to "choice", "box", "segment" or "frame_range", so that a control nobody used still has
     its (empty) table. `groups` and `frame_rates` (Hz) are by task. Frames become seconds: frame n is shown from
-    (n - 1) / rate to n / rate. Several labels of one choice are one label, joined in order by "+".
+    (n - 1) / rate to n / rate. Several labels of one choice are one label, joined in order by `TOGETHER`.
     """
     rows: dict[str, list[dict[str, Any]]] = {control: [] for control in controls}
     seen: list[dict[str, Any]] = []
@@ -55,7 +57,7 @@ def tabulate(
 def _fields(region: Box | Choice | FrameRange | Segment, frame_rate_hz: float) -> dict[str, Any]:
     match region:
         case Choice():
-            return {"label": "+".join(sorted(region.labels))}
+            return {"label": TOGETHER.join(sorted(region.labels))}
         case Box():
             shape = {"x": region.x_px, "y": region.y_px, "width": region.width_px, "height": region.height_px}
             return {"label": region.label, "item": region.item, **shape, "rotation": region.rotation_deg}

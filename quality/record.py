@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from yuelu.base.canonical import digest
 from yuelu.base.ledger.engine import Transaction
-from yuelu.base.ledger.judgement import ConsensusRow, DecisionRow, ScoreRow
+from yuelu.base.ledger.judgement import ConsensusRow, CorrectionRow, DecisionRow, ScoreRow
 from yuelu.base.ledger.types import Table
-from yuelu.base.records import Region, region_to_json
+from yuelu.base.records import Choice, Region, region_to_json
 from yuelu.quality.gate import Scores, Verdict
 from yuelu.quality.policy import Policy
 
@@ -32,6 +32,7 @@ def record_consensus(
     *,
     method: str,
     regions: tuple[Region, ...],
+    support: Mapping[str, float],
     probability: float | None,
     entropy: float | None,
     answers: int,
@@ -40,12 +41,13 @@ def record_consensus(
 ) -> bool:
     """Write the consensus of a task; return whether it is new or changed, which makes an event.
 
+    `support` maps a region's id, or a choice's control, to the share of annotators behind it; it is kept with the region.
     `probability` is that of the least certain part, `entropy` in bits; `votes` maps a label to its share, and a region's
     id to how many annotators drew it; `answers_digest` is of the contents of the answers that went in.
     """
     values = {
         "method": method,
-        "regions": [region_to_json(region) for region in regions],
+        "regions": [_with_support(region, support) for region in regions],
         "probability": probability,
         "entropy": entropy,
         "answers": answers,
@@ -53,6 +55,23 @@ def record_consensus(
         "answers_digest": answers_digest,
     }
     return _write(t, ConsensusRow, item_key, {"item_key": item_key}, values)
+
+
+def _with_support(region: Region, support: Mapping[str, float]) -> dict[str, Any]:
+    choice = isinstance(region, Choice)
+    name = region.control if isinstance(region, Choice) else region.id
+    return {**region_to_json(region), "probability" if choice else "support": support.get(name)}
+
+
+def record_correction(
+    t: Transaction, id: str, *, item_key: str, regions: list[dict[str, Any]], owner: str, reason: str, created_at: datetime
+) -> bool:
+    """Add a curator's answer to a task unless that very one is there; return whether it is new. `id` is its digest."""
+    row = {"id": id, "item_key": item_key, "regions": regions, "owner": owner, "reason": reason, "created_at": created_at}
+    if not t.add_new(CorrectionRow, [row]):
+        return False
+    t.event("correct", item_key, after=id, reason=reason)
+    return True
 
 
 def record_decision(
