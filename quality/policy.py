@@ -10,7 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 from yuelu.base.canonical import digest
-from yuelu.base.errors import Misconfigured
+from yuelu.base.errors import InvalidRecord, Misconfigured
 
 Failure: TypeAlias = Literal["rework", "review", "reject"]
 
@@ -63,7 +63,11 @@ def load_policy(data: bytes, name: str) -> Policy:
         where = ".".join(str(step) for step in error.absolute_path) or "the policy"
         raise Misconfigured(f"policy {name}: {where}: {error.message}", _allowed(error.schema))
     rules = {kind: tuple(Rule(**rule) for rule in content[kind]) for kind in ("task", "batch")}
-    return Policy(**{**content, **rules, "on_failure": tuple(content["on_failure"]), "digest": digest(content)})
+    try:
+        identity = digest(content)
+    except InvalidRecord as problem:
+        raise Misconfigured(f"policy {name}: {problem.problem}", "thresholds are finite numbers") from None
+    return Policy(**{**content, **rules, "on_failure": tuple(content["on_failure"]), "digest": identity})
 
 
 def default_policy() -> Policy:

@@ -39,6 +39,7 @@ def batch_scores(drawn: Drawn, seen: Seen, kind: Kind, iou: float, sampling: Sam
     compared = compare(drawn, seen, kind, iou)
     shared = np.flatnonzero(seen.viewers >= 2)
     group, count = deal(encode_sorted(pa.array(seen.group[shared]))[1], sampling.seed)
+    count = max(count, 1)  # without a comparison, one empty unit
     unit = np.zeros(len(seen.tasks), np.int64)
     unit[shared] = group
     resamples = Resamples(np.ones(count, np.int64), sampling)
