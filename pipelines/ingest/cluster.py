@@ -65,6 +65,8 @@ def _client(scheduler: str | None, workers: int) -> Iterator[Client]:
         return
     # Within one process nothing listens on any network; memory is watched where it is used, in the decoders.
     threads = {"n_workers": 1, "threads_per_worker": workers, "processes": False, "memory_limit": 0}
-    with LocalCluster(dashboard_address=None, **threads) as cluster:  # type: ignore[no-untyped-call]
-        with Client(cluster) as client:  # type: ignore[no-untyped-call]
-            yield client
+    with (
+        LocalCluster(dashboard_address=None, **threads) as cluster,  # type: ignore[no-untyped-call]
+        Client(cluster) as client,  # type: ignore[no-untyped-call]
+    ):
+        yield client

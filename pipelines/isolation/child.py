@@ -3,6 +3,7 @@
 Started as `python -I -m yuelu.pipelines.isolation.child SOCKET LIMITS` with an empty environment.
 """
 
+import errno
 import importlib
 import json
 import math
@@ -65,11 +66,13 @@ def answer(request: dict[str, Any], file: BinaryIO, limits: Limits) -> tuple[dic
     except Refused as refusal:
         return {"refused": refusal.problem}, []
     except MemoryError:
-        return {"refused": f"decoding needs more than {limits.memory_bytes} bytes of memory"}, []
+        return {"refused": f"decoding needs more than {limits.memory_bytes} bytes of memory", "exhausted": True}, []
     except Exception as error:  # a decoder may raise anything; whatever it is, this object is at fault
         said = getattr(error, "strerror", None) or re.sub(r" object at 0x[0-9a-f]+", "", str(error))  # the same each time
         text = f"{type(error).__name__}: {said}"
-        return {"refused": f"cannot be decoded: {text}"[:_LONGEST_REASON]}, []
+        # What used up a resource may hold on to it: the next object gets a fresh process.
+        exhausted = isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+        return {"refused": f"cannot be decoded: {text}"[:_LONGEST_REASON], "exhausted": exhausted}, []
 
 
 def _reader(name: str) -> Callable[[BinaryIO, Context], Reading]:

@@ -1,6 +1,7 @@
 """A few long-lived decoding processes, replaced when they die, hang or have done their share."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -88,9 +89,10 @@ class Decoders:
         process = self._take(fresh)
         keep = False
         try:
+            os.lseek(descriptor, 0, os.SEEK_SET)  # the position is shared with whoever read before
             told, blobs = process.ask(request, descriptor)
             reading = None if "refused" in told else from_wire(told, blobs)
-            keep = process.jobs < self.limits.jobs
+            keep = process.jobs < self.limits.jobs and not told.get("exhausted", False)
         except TimeoutError:
             raise Refused(f"decoding took longer than {self.limits.wall_s:g} s", "cut the object first") from None
         except (EOFError, OSError):

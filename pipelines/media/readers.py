@@ -1,5 +1,6 @@
 """Which reader takes which content. What an object is, its first bytes say; its name is never asked."""
 
+import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -128,7 +129,8 @@ def _mp3(head: bytes) -> bool:
 
 def _text(head: bytes) -> bool:
     try:
-        text = head[:-3].decode() if len(head) == HEAD_BYTES else head.decode()
+        # The head may end within a character; a whole file may not.
+        text = codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < HEAD_BYTES)
     except UnicodeDecodeError:
         return False
     return all(character.isprintable() or character in "\t\r\n\f\ufeff" for character in text)

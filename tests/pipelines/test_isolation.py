@@ -1,0 +1,106 @@
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from yuelu.base.records import Medium
+from yuelu.pipelines.isolation.pool import Decoders
+from yuelu.pipelines.media.reading import Reading, Refused
+
+# A reader that does what the bytes say: everything a decoder under attack may do.
+HOSTILE = """
+import os, signal, socket, time
+from yuelu.base.records import Medium, Role
+from yuelu.pipelines.media.reading import Derived, Reading, Refused
+
+def read(file, context):
+    order = file.read().decode()
+    if order == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if order == "exit":
+        os._exit(7)
+    if order == "hang":
+        time.sleep(60)
+    if order == "spin":
+        while True:
+            pass
+    if order == "allocate":
+        bytearray(4 << 30)
+    if order == "raise":
+        raise RuntimeError("broken at <object at 0x7f0012>")
+    if order == "refuse":
+        raise Refused("it is not what it says")
+    if order == "flood":
+        return Reading(Medium.IMAGE, "x/y", {}, (Derived(Role.PROXY, Medium.IMAGE, "x/y", bytes(2 << 20)),))
+    if order == "write":
+        with open(f"{os.environ.get('TMPDIR', '/tmp')}/yuelu-flood-{os.getpid()}", "wb") as out:
+            os.unlink(out.name)
+            out.write(bytes(64 << 20))
+    if order == "many":
+        held = [os.open("/dev/null", os.O_RDONLY) for _ in range(1000)]
+    return Reading(Medium.IMAGE, "x/y", {"environment": sorted(os.environ), "pid": os.getpid(), "cwd": os.getcwd()}, ())
+"""
+
+
+class Asker:
+    def __init__(self, decoders: Decoders, folder: Path) -> None:
+        self.decoders, self.folder = decoders, folder
+        self.reader = folder / "hostile.py"
+        self.reader.write_text(HOSTILE)
+
+    def __call__(self, order: str) -> Reading:
+        path = self.folder / "order"
+        path.write_text(order)
+        descriptor = os.open(path, os.O_RDONLY)
+        request = {"reader": f"{self.reader}:read", "media_type": "x/y", "demuxer": "", "sha256": "0" * 64, "key": "00"}
+        try:
+            return self.decoders.read(request, descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@pytest.fixture
+def ask(small_decoders: Decoders, tmp_path: Path) -> Asker:
+    return Asker(small_decoders, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        ("crash", "the decoder died of SIGSEGV"),
+        ("exit", "the decoder left with exit code 7"),
+        ("allocate", "needs more than 1073741824 bytes of memory"),
+        ("raise", "cannot be decoded: RuntimeError: broken at <object at 0x7f0012>"),
+        ("refuse", "it is not what it says"),
+        ("flood", "decoding gave 2097152 bytes, more than the limit of 1048576"),
+        ("write", "File too large"),
+        ("many", "Too many open files"),
+    ],
+)
+def test_whatever_it_does_is_a_reason(ask: Asker, order: str, reason: str) -> None:
+    with pytest.raises(Refused, match=reason):
+        ask(order)
+    assert ask("well").medium is Medium.IMAGE  # and the next object is read as if nothing had been
+
+
+@pytest.mark.parametrize(("order", "reason"), [("hang", "longer than 3 s"), ("spin", "more than 1 s of processor time")])
+def test_it_cannot_take_for_ever(ask: Asker, order: str, reason: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(Refused, match=reason):
+        ask(order)
+    assert time.monotonic() - started < 10
+
+
+def test_it_inherits_nothing(ask: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    facts = ask("well").facts
+    assert set(facts["environment"]) <= {"LANG", "LC_CTYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX"}
+    assert facts["cwd"] == tempfile.gettempdir()
+
+
+def test_one_process_serves_many_objects_and_leaves_with_its_pool(ask: Asker) -> None:
+    pids = {ask("well").facts["pid"] for _ in range(5)}
+    assert len(pids) == 1
+    ask.decoders.close()
+    assert not Path(f"/proc/{pids.pop()}").exists()
