@@ -33,7 +33,7 @@ class SampleReport:
 
 # Licences as the packages state them: pydicom's LICENSE; skimage/data/_fetchers.py, picture by picture; Label Studio's and
 # scikit-video's metadata; Debian's /usr/share/doc/alsa-utils/copyright.
-_MIT, _BSD, _APACHE, _GPL, _CC0 = "MIT", "BSD", "Apache-2.0", "GPL-2.0-only", "CC0-1.0"
+_MIT, _BSD, _APACHE, _GPL, _CC0 = "MIT", "BSD", "Apache-2.0", "GPL-2", "CC0-1.0"
 _FREE = "no known copyright restrictions"
 _SERIES = "data/test_files/dicomdirtests/98892001/CT5N"
 _LABEL_STUDIO = "core/static/samples"
@@ -87,7 +87,7 @@ INSTALL: Mapping[str, str] = MappingProxyType(
         "pydicom": "pip install 'yuelu[demo]'",
         "skimage": "pip install 'yuelu[demo]'",
         "skvideo": "pip install 'yuelu[demo]'",
-        "label_studio": "pip install label-studio==1.23.2  (in an environment of its own)",
+        "label_studio": "./scripts/setup  (installs Label Studio into .venv-label-studio)",
         "alsa-utils": "apt-get install alsa-utils",
     }
 )
