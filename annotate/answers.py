@@ -5,6 +5,7 @@ from uuid import UUID, uuid5
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+
 from yuelu.base.ledger.work import AnnotationRow, BatchRow, PacketRow, ProjectRow, TaskRow
 from yuelu.base.records import Annotation, region_from_json
 

@@ -4,6 +4,7 @@ import heapq
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
+
 from yuelu.annotate.tasks import batch_id, project_row
 from yuelu.base.canonical import digest
 from yuelu.base.errors import InvalidRecord

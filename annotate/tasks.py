@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
+
 from yuelu.base.canonical import digest
 from yuelu.base.errors import Conflict, InvalidRecord, NotFound
 from yuelu.base.ledger.engine import Ledger, Transaction
@@ -14,7 +14,6 @@ from yuelu.base.ledger.work import BatchRow, ProjectRow, TaskRow
 from yuelu.base.media import labelled_assets
 from yuelu.base.records import Asset, Medium, Role
 from yuelu.base.states import checked_move
-
 
 
 @dataclass(frozen=True, slots=True)

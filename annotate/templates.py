@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element, ParseError
 
 import defusedxml.ElementTree
 from defusedxml.common import DefusedXmlException
+
 from yuelu.base.canonical import digest, sha256
 from yuelu.base.errors import Misconfigured
 from yuelu.base.records import Medium

@@ -15,14 +15,13 @@ from yuelu.base.ledger.work import AnnotationRow, BatchRow, TaskRow
 from yuelu.base.records import Region, region_from_json
 from yuelu.base.settings import Settings
 from yuelu.base.workspace import open_workspace
+from yuelu.pipelines.judge import batch_scores
 from yuelu.pipelines.score import score
-from yuelu.quality.boxes import box_scores
 from yuelu.quality.consensus import Method, consensus_labels
 from yuelu.quality.export import read_export
 from yuelu.quality.labels import Level, label_scores
 from yuelu.quality.policy import default_policy
 from yuelu.quality.score import Score
-from yuelu.quality.segments import segment_scores
 from yuelu.quality.tables import read_labels
 
 Scores = Mapping[str, tuple[Score, ...]]
@@ -36,12 +35,7 @@ def scores_of_table(path: Path, level: str) -> Scores:
 
 def scores_of_export(path: Path) -> Scores:
     """Return the agreement of a Label Studio export, by control."""
-    read = read_export(path)
-    return {
-        **{control: label_scores(labels) for control, labels in read.labels.items()},
-        **{control: box_scores(boxes, read.seen) for control, boxes in read.boxes.items()},
-        **{control: segment_scores(segments, read.seen) for control, segments in read.segments.items()},
-    }
+    return batch_scores(read_export(path))
 
 
 def scores_of_project(settings: Settings, project: str) -> Scores:
@@ -73,9 +67,13 @@ def task_file(settings: Settings, item_key: str) -> dict[str, Any]:
         task = session.get(TaskRow, item_key)
         if task is None:
             raise NotFound(f"no task {item_key!r}", "see 'yuelu review list'")
-        answers = session.scalars(select(AnnotationRow).where(AnnotationRow.item_key == item_key).order_by(AnnotationRow.annotator))
+        answers = session.scalars(
+            select(AnnotationRow).where(AnnotationRow.item_key == item_key).order_by(AnnotationRow.annotator)
+        )
         decisions = session.scalars(select(DecisionRow).where(DecisionRow.subject == item_key).order_by(DecisionRow.decided_at))
-        corrections = session.scalars(select(CorrectionRow).where(CorrectionRow.item_key == item_key).order_by(CorrectionRow.created_at))
+        corrections = session.scalars(
+            select(CorrectionRow).where(CorrectionRow.item_key == item_key).order_by(CorrectionRow.created_at)
+        )
         consensus = session.get(ConsensusRow, item_key)
         return {
             "task": _values(task),

@@ -1,5 +1,7 @@
 """An overview for the terminal, in English and Simplified Chinese."""
 
+from functools import partial
+
 from yuelu.console.overview import CollectionView, Overview, ProjectView
 from yuelu.console.page.render import latest
 from yuelu.console.show import table
@@ -8,7 +10,7 @@ from yuelu.console.words import say
 
 def print_overview(view: Overview, language: str) -> None:
     """Print what went in, how the work stands, and what came out."""
-    t = lambda text: say(language, text)  # noqa: E731  a short name for what every line needs
+    t = partial(say, language)
     columns = [t(word) for word in ("collection", "listed", "accepted", "duplicate", "quarantined", "media")]
     table(t("What went in"), columns, [_collection_row(row, language) for row in view.collections])
     bad = [(row.path, row.reason) for collection in view.collections for row in collection.quarantine]
@@ -17,8 +19,10 @@ def print_overview(view: Overview, language: str) -> None:
     columns = [t(word) for word in ("project", "tasks", "states", "answers", "annotators")]
     table("\n" + t("Labelling and agreement"), columns, [_project_row(row, language) for row in view.projects])
     columns = [t(word) for word in ("project", "control", "metric", "value", "low", "high", "tasks", "why undefined")]
-    scores = [
-        (row.name, s.control, s.metric, s.value, s.low, s.high, s.tasks, s.reason or "") for row in view.projects for s in latest(row)
+    scores = [  # of the last round that was scored
+        (row.name, s.control, s.metric, s.value, s.low, s.high, s.tasks, s.reason or "")
+        for row in view.projects
+        for s in latest(row)
     ]
     table("", columns, scores)
     columns = [t(word) for word in ("release", "rows", "digest")]

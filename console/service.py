@@ -34,7 +34,9 @@ def start(workspace: Workspace, settings: Settings, progress: Progress = silent,
 
 
 @contextmanager
-def for_command(workspace: Workspace, settings: Settings, progress: Progress = silent, more: Sequence[Annotator] = ()) -> Iterator[Site]:
+def for_command(
+    workspace: Workspace, settings: Settings, progress: Progress = silent, more: Sequence[Annotator] = ()
+) -> Iterator[Site]:
     """Yield the site; a server that was not running before is stopped afterwards."""
     ran = running_service(workspace.label_studio_data) is not None
     site = start(workspace, settings, progress, more)

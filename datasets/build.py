@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+
 from yuelu.base import merkle
 from yuelu.base.errors import IntegrityFailure
 from yuelu.datasets.labelled import LabelledItem

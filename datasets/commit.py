@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+
 from yuelu.base.canonical import sha256
 from yuelu.base.errors import Conflict, IntegrityFailure, KeyTaken, NotFound, OutcomeUnknown, YueluError
 from yuelu.base.progress import Progress, silent

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
+
 from yuelu.base.canonical import sha256
 from yuelu.base.errors import IntegrityFailure, NotFound
 from yuelu.base.signing import PublicKey

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
+
 from yuelu.base.canonical import digest
 from yuelu.base.errors import SchemaMismatch
 

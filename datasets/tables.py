@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from yuelu.base.canonical import digest, sha256
 from yuelu.base.errors import IntegrityFailure, SchemaMismatch
 from yuelu.datasets.schemas import KEYS, schema_digest, schema_of

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from yuelu.annotate.tasks import move
-from yuelu.base.canonical import digest
 from yuelu.base.errors import Conflict, NotFound
 from yuelu.base.ledger.work import TaskRow
 from yuelu.base.records import Region, region_to_json
@@ -25,8 +24,8 @@ def correct(workspace: Workspace, item_key: str, regions: Sequence[Region], *, o
             raise NotFound(f"no task {item_key!r}", "see 'yuelu review list'")
         if row.state not in _OPEN:
             raise Conflict(f"task {item_key} is {row.state}", f"a curator settles tasks that are {', '.join(_OPEN)}")
-        content = {"item_key": item_key, "owner": owner, "reason": reason, "regions": [region_to_json(r) for r in regions]}
-        new = record_correction(t, digest(content), **content, created_at=workspace.ledger.now())
+        answer = [region_to_json(region) for region in regions]
+        new = record_correction(t, item_key, answer, owner=owner, reason=reason, created_at=workspace.ledger.now())
         if row.state == "review":
             move(t, item_key, "accepted", f"settled by {owner}: {reason}")
     return new

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+
 from yuelu.annotate.label_studio.client import Client, ServerProject, ServerTask
 from yuelu.annotate.label_studio.service import SERVED
 from yuelu.annotate.tasks import batch_id, move, project_row

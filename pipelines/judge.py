@@ -1,20 +1,22 @@
 """What the answers to a set of tasks add up to: scores by control, and the consensus of each task. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from yuelu.base.records import Box, Choice, FrameRange, Region, Segment
-from yuelu.pipelines.tables import TOGETHER, Answers
-from yuelu.quality.boxes import box_scores, task_box_scores
-from yuelu.quality.consensus import consensus_labels, entropy_bits, vote_shares
-from yuelu.quality.consensus_shapes import consensus_boxes, consensus_segments
-from yuelu.quality.labels import label_scores, task_label_scores
-from yuelu.quality.score import Score
-from yuelu.quality.segments import segment_scores, task_segment_scores
+import pyarrow as pa
 
-METHOD = "majority"  # of the votes for a choice; medians of the matched corners and boundaries
+from yuelu.base.records import Choice, FrameRange, Region, Segment
+from yuelu.pipelines.tables import TOGETHER, Answers
+from yuelu.quality.consensus import Method, consensus_labels, entropy_bits, vote_shares
+from yuelu.quality.consensus_shapes import consensus_boxes, consensus_segments
+from yuelu.quality.export import Export
+from yuelu.quality.metrics import scoring_for
+from yuelu.quality.resample import Sampling
+from yuelu.quality.score import Score
+
+METHOD: Method = "majority"  # of the votes for a choice; medians of the matched corners and boundaries
 
 # The type of a control's results in Label Studio, and the kind of region (`base.records`) that they become.
 KINDS: Mapping[str, str] = MappingProxyType(
@@ -37,48 +39,30 @@ class Consensus:
     votes: Mapping[str, Any]
 
 
-def batch_scores(answers: Answers) -> dict[str, tuple[Score, ...]]:
+def batch_scores(answers: Answers | Export) -> dict[str, tuple[Score, ...]]:
     """Return the scores of all answers together, by control, with intervals that resample groups."""
-    groups = dict(zip(answers.seen["task"].to_pylist(), answers.seen["group"].to_pylist(), strict=True))
     return {
-        **{control: label_scores(table, groups) for control, table in answers.labels.items()},
-        **{control: box_scores(table, answers.seen) for control, table in answers.boxes.items()},
-        **{control: segment_scores(table, answers.seen) for control, table in answers.segments.items()},
+        name: scoring_for(control.kind).batch(control.table, answers.seen, Sampling())
+        for name, control in answers.controls.items()
     }
 
 
 def task_scores(answers: Answers) -> dict[str, dict[str, tuple[Score, ...]]]:
     """Return the scores of each task, by control."""
-    found: dict[str, dict[str, tuple[Score, ...]]] = {task: {} for task in answers.seen["task"].to_pylist()}
-    by_control = {
-        **{control: task_label_scores(table) for control, table in answers.labels.items()},
-        **{control: task_box_scores(table, answers.seen) for control, table in answers.boxes.items()},
-        **{control: task_segment_scores(table, answers.seen) for control, table in answers.segments.items()},
-    }
-    for control, tasks in by_control.items():
-        for task, scores in tasks.items():
-            found[task][control] = scores
+    found: dict[str, dict[str, tuple[Score, ...]]] = {}
+    for name, control in answers.controls.items():
+        for task, scores in scoring_for(control.kind).task(control.table, answers.seen).items():
+            found.setdefault(task, {})[name] = scores
     return found
 
 
 def consensus_of(answers: Answers, kinds: Mapping[str, str], frame_rates: Mapping[str, float]) -> dict[str, Consensus]:
     """Return the consensus of each task that anybody answered. `kinds` is by control, `frame_rates` (Hz) by task."""
     parts: dict[str, list[_Part]] = {task: [] for task in sorted(set(answers.seen["task"].to_pylist()))}
-    for control, table in answers.labels.items():
-        shares = vote_shares(table)
-        for row in consensus_labels(table, METHOD).to_pylist():
-            choice = Choice(control, tuple(row["label"].split(TOGETHER)))
-            parts[row["task"]].append(_Part(choice, row["probability"], shares[row["task"]], entropy_bits(shares[row["task"]])))
-    for control, table in answers.boxes.items():
-        for task, boxes in consensus_boxes(table, answers.seen).items():
-            for number, box in enumerate(boxes):
-                parts[task].append(_Part(box.region(f"{control}-{number}", control), box.support, box.votes))
-    for control, table in answers.segments.items():
-        for task, segments in consensus_segments(table, answers.seen).items():
-            for number, found in enumerate(segments):
-                segment = found.region(f"{control}-{number}", control)
-                region = in_frames(segment, frame_rates[task]) if kinds[control] == "frame_range" else segment
-                parts[task].append(_Part(region, found.support, found.votes))
+    for name, control in answers.controls.items():
+        for task, part in _PARTS[control.kind](name, control.table, answers.seen):
+            rate = frame_rates.get(task)
+            parts[task].append(part.in_frames(rate) if kinds[name] == "frame_range" and rate else part)
     return {task: _joined(found) for task, found in parts.items()}
 
 
@@ -92,6 +76,34 @@ class _Part:
     @property
     def name(self) -> str:
         return self.region.control if isinstance(self.region, Choice) else self.region.id
+
+    def in_frames(self, frame_rate_hz: float) -> "_Part":
+        region = in_frames(self.region, frame_rate_hz) if isinstance(self.region, Segment) else self.region
+        return replace(self, region=region)
+
+
+def _choices(control: str, table: pa.Table, _: pa.Table) -> Iterator[tuple[str, _Part]]:
+    shares = vote_shares(table)
+    for row in consensus_labels(table, METHOD).to_pylist():
+        task, choice = row["task"], Choice(control, tuple(row["label"].split(TOGETHER)))
+        yield task, _Part(choice, row["probability"], shares[task], entropy_bits(shares[task]))
+
+
+def _boxes(control: str, table: pa.Table, seen: pa.Table) -> Iterator[tuple[str, _Part]]:
+    for task, found in consensus_boxes(table, seen).items():
+        for number, box in enumerate(found):
+            yield task, _Part(box.region(f"{control}-{number}", control), box.support, box.votes)
+
+
+def _segments(control: str, table: pa.Table, seen: pa.Table) -> Iterator[tuple[str, _Part]]:
+    for task, found in consensus_segments(table, seen).items():
+        for number, segment in enumerate(found):
+            yield task, _Part(segment.region(f"{control}-{number}", control), segment.support, segment.votes)
+
+
+_PARTS: Mapping[str, Callable[[str, pa.Table, pa.Table], Iterator[tuple[str, _Part]]]] = MappingProxyType(
+    {"choice": _choices, "box": _boxes, "segment": _segments}
+)
 
 
 def _joined(parts: list[_Part]) -> Consensus:
@@ -109,4 +121,3 @@ def in_frames(segment: Segment, frame_rate_hz: float) -> FrameRange:
     first = round(segment.start_s * frame_rate_hz) + 1
     last = max(first, round(segment.end_s * frame_rate_hz))
     return FrameRange(segment.id, segment.control, segment.label, first, last)
-

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
+
 from yuelu.base import merkle
 from yuelu.base.canonical import digest
 from yuelu.base.ledger.engine import Transaction

@@ -9,6 +9,7 @@ from datetime import UTC
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+
 from yuelu.base.canonical import digest, keyed
 from yuelu.base.errors import Conflict
 from yuelu.base.ledger.judgement import ConsensusRow, CorrectionRow, DecisionRow

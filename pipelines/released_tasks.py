@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+
 from yuelu.base.canonical import keyed
 from yuelu.base.errors import Conflict, NotFound
 from yuelu.base.ledger.media import AssetRow

@@ -130,9 +130,7 @@ def _frame_rates(session: Session, tasks: Sequence[TaskRow]) -> dict[str, float]
 def _decided(work: _Work, policy: Policy) -> dict[str, Verdict]:
     scores = task_scores(work.answers)
     return {
-        task.item_key: decide_task(
-            policy, task.round, len(work.annotations[task.item_key]), scores.get(task.item_key, {})
-        )
+        task.item_key: decide_task(policy, task.round, len(work.annotations[task.item_key]), scores.get(task.item_key, {}))
         for task in work.tasks
     }
 
@@ -142,14 +140,11 @@ def _write_batch(
 ) -> None:
     with workspace.ledger.transaction(_ACTOR) as t:
         record_scores(t, batch_id(project), round_, scores)
-        record_decision(
-            t, "batch", batch_id(project), round_, decide_batch(policy, scores), policy, workspace.ledger.now()
-        )
+        verdict = decide_batch(policy, scores)
+        record_decision(t, "batch", batch_id(project), verdict, policy, round=round_, decided_at=workspace.ledger.now())
 
 
-def _write_tasks(
-    workspace: Workspace, work: _Work, verdicts: Mapping[str, Verdict], policy: Policy, progress: Progress
-) -> None:
+def _write_tasks(workspace: Workspace, work: _Work, verdicts: Mapping[str, Verdict], policy: Policy, progress: Progress) -> None:
     consensus = consensus_of(work.answers, work.kinds, work.frame_rates)
     waiting = [task for task in work.tasks if task.waiting]
     for start in range(0, len(waiting), _CHUNK):
@@ -158,7 +153,7 @@ def _write_tasks(
                 if task.item_key in consensus:
                     _write_consensus(t, task, consensus[task.item_key], work.annotations[task.item_key])
                 verdict = verdicts[task.item_key]
-                record_decision(t, "task", task.item_key, task.round, verdict, policy, workspace.ledger.now())
+                record_decision(t, "task", task.item_key, verdict, policy, round=task.round, decided_at=workspace.ledger.now())
                 _follow(t, task.item_key, verdict)
         progress(min(start + _CHUNK, len(waiting)), len(waiting))
 

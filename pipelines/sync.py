@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+
 from yuelu.annotate.answers import counted, latest_versions
 from yuelu.annotate.label_studio.client import Client, ServerTask
 from yuelu.annotate.results import Item, from_result

@@ -2,56 +2,56 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 
 from yuelu.base.records import Annotation, Box, Choice, FrameRange, Segment
-from yuelu.base.schemas import BOXES, LABELS, SEEN, SEGMENTS
+from yuelu.base.schemas import SEEN
+from yuelu.quality.export import SCHEMAS, Control, Kind
 
 TOGETHER = " + "  # as `quality.export` joins them
+_SCORED_AS: Mapping[str, Kind] = MappingProxyType(
+    {"choice": "choice", "box": "box", "segment": "segment", "frame_range": "segment"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The answers to a set of tasks, ready to be scored.
+    """The answers to a set of tasks, ready to be scored: a table for each control, and one row of `seen` per answer."""
 
-    `labels`, `boxes` and `segments` map a control to its table; a control stands in the one that its kind of region
-    belongs to. `seen` has one row per answer, also for answers that are empty.
-    """
-
+    controls: Mapping[str, Control]
     seen: pa.Table
-    labels: Mapping[str, pa.Table]
-    boxes: Mapping[str, pa.Table]
-    segments: Mapping[str, pa.Table]
 
 
 def tabulate(
     annotations: Iterable[Annotation],
-    controls: Mapping[str, str],
+    kinds: Mapping[str, str],
     groups: Mapping[str, str],
     frame_rates: Mapping[str, float],
 ) -> Answers:
     """Return the tables of `annotations`.
 
-    `controls` maps each control to "choice", "box", "segment" or "frame_range", so that a control nobody used still has
-    its (empty) table. `groups` and `frame_rates` (Hz) are by task. Frames become seconds: frame n is shown from
-    (n - 1) / rate to n / rate. Several labels of one choice are one label, joined in order by `TOGETHER`.
+    `kinds` maps each control to its kind of region, so that a control nobody used still has its (empty) table. `groups`
+    and `frame_rates` (Hz) are by task. Frames become seconds: frame n is shown from (n - 1) / rate to n / rate. Several
+    labels of one choice are one label, joined in order by `TOGETHER`.
     """
-    rows: dict[str, list[dict[str, Any]]] = {control: [] for control in controls}
+    rows: dict[str, list[dict[str, Any]]] = {control: [] for control in kinds}
     seen: list[dict[str, Any]] = []
     for annotation in annotations:
         keys = {"task": annotation.item_key, "annotator": annotation.annotator}
         seen.append({**keys, "group": groups[annotation.item_key]})
         for region in annotation.regions:
             rows[region.control].append({**keys, **_fields(region, frame_rates.get(annotation.item_key, 0.0))})
-    schemas = {"choice": LABELS, "box": BOXES, "segment": SEGMENTS, "frame_range": SEGMENTS}
-    tables = {control: pa.Table.from_pylist(rows[control], schema=schemas[kind]) for control, kind in controls.items()}
+    return Answers(
+        {control: _control(_SCORED_AS[kind], rows[control]) for control, kind in kinds.items()},
+        pa.Table.from_pylist(seen, schema=SEEN),
+    )
 
-    def of(*kinds: str) -> dict[str, pa.Table]:
-        return {control: tables[control] for control, kind in controls.items() if kind in kinds}
 
-    return Answers(pa.Table.from_pylist(seen, schema=SEEN), of("choice"), of("box"), of("segment", "frame_range"))
+def _control(kind: Kind, rows: list[dict[str, Any]]) -> Control:
+    return Control(kind, pa.Table.from_pylist(rows, schema=SCHEMAS[kind]))
 
 
 def _fields(region: Box | Choice | FrameRange | Segment, frame_rate_hz: float) -> dict[str, Any]:

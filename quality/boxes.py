@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+
 from yuelu.base.errors import InvalidRecord
 from yuelu.base.schemas import BOXES, conform
 from yuelu.quality.compare import Kind

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
 from yuelu.quality.coded import Codes
 from yuelu.quality.drawn import Drawn, Seen
 from yuelu.quality.matching import Iou, Matches, candidates

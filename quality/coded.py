@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
 from yuelu.base.errors import InvalidRecord, Misconfigured
 from yuelu.base.schemas import LABELS, conform
 

@@ -4,6 +4,7 @@ The NaN stays inside: `quality.labels` turns it into None and the reason.
 """
 
 import numpy as np
+
 from yuelu.quality.resample import Floats
 from yuelu.quality.tally import Agreed, Moments, Nominal, Pairs
 

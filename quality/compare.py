@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+
 from yuelu.base.errors import Misconfigured
 from yuelu.quality.coded import Codes
 from yuelu.quality.drawn import Drawn, Seen

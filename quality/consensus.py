@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+
 from yuelu.base.errors import Misconfigured
 from yuelu.quality.coded import Coded, Repeats, code_labels
 from yuelu.quality.dawid_skene import dawid_skene

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+
 from yuelu.base.records import Box, Segment
 from yuelu.quality.boxes import BOX, read_boxes
 from yuelu.quality.clusters import kept_clusters

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
+
 from yuelu.quality.coded import Coded
 from yuelu.quality.resample import Floats
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from yuelu.base.errors import InvalidRecord
 from yuelu.base.schemas import SEEN, conform
 from yuelu.quality.coded import Codes, encode_sorted, first_repeat

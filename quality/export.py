@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, TypeGuard
 
 import pyarrow as pa
+
 from yuelu.base.errors import InvalidRecord, NotFound, SchemaMismatch
 from yuelu.base.schemas import BOXES, LABELS, SEEN, SEGMENTS, conform
 

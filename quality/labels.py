@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import pyarrow as pa
 from scipy import sparse
+
 from yuelu.base.errors import InvalidRecord, Misconfigured
 from yuelu.quality import coefficients as c
 from yuelu.quality import tally

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import connected_components
+
 from yuelu.quality.coded import Codes
 from yuelu.quality.resample import Floats
 

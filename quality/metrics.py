@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import pyarrow as pa
+
 from yuelu.base.errors import Misconfigured
 from yuelu.base.schemas import SEEN, conform
 from yuelu.quality.boxes import box_scores, task_box_scores

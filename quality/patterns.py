@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+
 from yuelu.quality.coded import Coded, Codes
 
 _SLOT_PER_ANNOTATOR = 8  # with more annotators than this, most of a matrix task x annotator would be empty

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
+
 from yuelu.base.canonical import digest
 from yuelu.base.errors import InvalidRecord, Misconfigured
 

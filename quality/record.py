@@ -64,13 +64,14 @@ def _with_support(region: Region, support: Mapping[str, float]) -> dict[str, Any
 
 
 def record_correction(
-    t: Transaction, id: str, *, item_key: str, regions: list[dict[str, Any]], owner: str, reason: str, created_at: datetime
+    t: Transaction, item_key: str, regions: list[dict[str, Any]], *, owner: str, reason: str, created_at: datetime
 ) -> bool:
-    """Add a curator's answer to a task unless that very one is there; return whether it is new. `id` is its digest."""
-    row = {"id": id, "item_key": item_key, "regions": regions, "owner": owner, "reason": reason, "created_at": created_at}
-    if not t.add_new(CorrectionRow, [row]):
+    """Add a curator's answer to a task unless that very one is there; return whether it is new."""
+    content = {"item_key": item_key, "regions": regions, "owner": owner, "reason": reason}
+    id_ = digest(content)
+    if not t.add_new(CorrectionRow, [{"id": id_, **content, "created_at": created_at}]):
         return False
-    t.event("correct", item_key, after=id, reason=reason)
+    t.event("correct", item_key, after=id_, reason=reason)
     return True
 
 

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse, stats
+
 from yuelu.base.errors import Misconfigured
 
 Floats: TypeAlias = NDArray[np.float64]

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
+
 from yuelu.base.errors import InvalidRecord
 from yuelu.base.schemas import SCORES
 

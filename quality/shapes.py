@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+
 from yuelu.quality.coded import Codes, encode_sorted
 from yuelu.quality.compare import Comparison, Kind, compare
 from yuelu.quality.drawn import Drawn, Seen

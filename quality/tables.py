@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
+
 from yuelu.base.errors import InvalidRecord, NotFound, SchemaMismatch
 from yuelu.base.schemas import LABELS, conform
 

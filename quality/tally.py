@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 from scipy import sparse
+
 from yuelu.quality.patterns import Patterns
 from yuelu.quality.resample import Floats
 

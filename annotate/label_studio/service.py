@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+
 from yuelu.annotate.label_studio import environment
 from yuelu.base.errors import ServiceUnavailable
 from yuelu.base.progress import Progress, silent

@@ -10,18 +10,33 @@ from yuelu.console.show import bar, json_option, print_json, table
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument(
+    "sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
 @click.option("--collection", required=True, metavar="NAME", help="The collection that the media become part of.")
 @click.option("--owner", required=True, help="Who owns the media.")
 @click.option("--legal-basis", required=True, help="On what basis they may be processed: a contract, a consent, a licence.")
 @click.option("--grade", default="general", show_default=True, help="Their grade (GB/T 43697), or the owner's own.")
 @click.option("--terms", required=True, help="On what terms they may be used.")
-@click.option("--scheduler", metavar="ADDRESS", help="A Dask cluster (tcp://...) that sees the same folders and store. [default: threads here]")
-@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="How many workers to start without --scheduler.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="A Dask cluster (tcp://...) that sees the same folders and store. [default: threads here]",
+)
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=2, show_default=True, help="How many workers to start without --scheduler."
+)
 @json_option
 @click.pass_obj
 def ingest(
-    settings: Settings, sources: tuple[Path, ...], collection: str, scheduler: str | None, workers: int, as_json: bool, **terms: str
+    settings: Settings,
+    /,
+    sources: tuple[Path, ...],
+    collection: str,
+    scheduler: str | None,
+    workers: int,
+    as_json: bool,
+    **terms: str,
 ) -> None:
     """Ingest folders: each file ends as accepted, duplicate or quarantined. Run again, it takes only what is new."""
     from yuelu.base.workspace import open_workspace
@@ -30,7 +45,12 @@ def ingest(
 
     with bar("ingest", quiet=as_json) as progress:
         report = run(
-            open_workspace(settings), sources, Collection(collection, **terms), scheduler=scheduler, workers=workers, progress=progress
+            open_workspace(settings),
+            sources,
+            Collection(collection, **terms),
+            scheduler=scheduler,
+            workers=workers,
+            progress=progress,
         )
     if as_json:
         print_json(report.to_json())

@@ -22,11 +22,22 @@ def project() -> None:
 @click.option("--template", required=True, help="The label configuration: image-boxes, audio-segments or video-ranges.")
 @click.option("--template-version", default="1", show_default=True, help="Its version.")
 @click.option("--overlap", type=click.IntRange(min=1), default=3, show_default=True, help="How many annotators answer each task.")
-@click.option("--policy", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The gate policy. [default: the one that comes with Yuelu]")
+@click.option(
+    "--policy",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The gate policy. [default: the one that comes with Yuelu]",
+)
 @json_option
 @click.pass_obj
 def create(
-    settings: Settings, name: str, collection: str, template: str, template_version: str, overlap: int, policy: Path | None, as_json: bool
+    settings: Settings,
+    name: str,
+    collection: str,
+    template: str,
+    template_version: str,
+    overlap: int,
+    policy: Path | None,
+    as_json: bool,
 ) -> None:
     """Create a project and plan its tasks; run again after an ingest, it adds the tasks of the new media."""
     from yuelu.annotate.projects import create_project
@@ -124,7 +135,10 @@ def list_people(settings: Settings, as_json: bool) -> None:
 
     names = ("id", "company", "scripted")
     with open_workspace(settings).ledger.reading() as session:
-        rows = [{name: getattr(row, name) for name in names} for row in session.scalars(select(AnnotatorRow).order_by(AnnotatorRow.id))]
+        rows = [
+            {name: getattr(row, name) for name in names}
+            for row in session.scalars(select(AnnotatorRow).order_by(AnnotatorRow.id))
+        ]
     print_json(rows) if as_json else table("", names, [list(row.values()) for row in rows])
 
 

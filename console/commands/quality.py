@@ -20,9 +20,17 @@ _SCORE = ("control", "metric", "level", "value", "low", "high", "tasks", "annota
 
 @click.command()
 @click.argument("project", required=False)
-@click.option("--table", "labels", type=_FILE, help="A table instead of a project: CSV or Parquet with columns task, annotator, label.")
+@click.option(
+    "--table", "labels", type=_FILE, help="A table instead of a project: CSV or Parquet with columns task, annotator, label."
+)
 @click.option("--export", type=_FILE, help="A Label Studio JSON export instead of a project.")
-@click.option("--level", type=click.Choice(_LEVELS), default="nominal", show_default=True, help="Level of measurement of the labels of --table.")
+@click.option(
+    "--level",
+    type=click.Choice(_LEVELS),
+    default="nominal",
+    show_default=True,
+    help="Level of measurement of the labels of --table.",
+)
 @json_option
 @click.pass_obj
 def agreement(
@@ -44,7 +52,13 @@ def agreement(
 
 @click.command()
 @click.option("--table", "labels", type=_FILE, required=True, help="CSV or Parquet with columns task, annotator, label.")
-@click.option("--method", type=click.Choice(("majority", "dawid-skene")), default="majority", show_default=True, help="How labels are derived.")
+@click.option(
+    "--method",
+    type=click.Choice(("majority", "dawid-skene")),
+    default="majority",
+    show_default=True,
+    help="How labels are derived.",
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the result here, as Parquet.")
 @json_option
 def consensus(labels: Path, method: str, out: Path | None, as_json: bool) -> None:
@@ -82,7 +96,9 @@ def gate(settings: Settings, project: str, policy: Path | None, dry_run: bool, a
         print_json(report.to_json())
     else:
         _print_scores(report.scores, as_json=False)
-        click.echo(", ".join(f"{count} {outcome}" for outcome, count in report.outcomes.items()) or "no task waits for a decision")
+        click.echo(
+            ", ".join(f"{count} {outcome}" for outcome, count in report.outcomes.items()) or "no task waits for a decision"
+        )
         click.echo(f"batch: {report.batch.outcome} ({report.batch.rule})")
     if not report.batch.accepted:
         click.get_current_context().exit(GateNotPassed.exit_code)
@@ -107,7 +123,9 @@ def list_(settings: Settings, as_json: bool) -> None:
 
 @review.command()
 @click.argument("item_key")
-@click.option("--regions", type=_FILE, required=True, help="The answer: JSON, a list of regions as 'yuelu review show' prints them.")
+@click.option(
+    "--regions", type=_FILE, required=True, help="The answer: JSON, a list of regions as 'yuelu review show' prints them."
+)
 @click.option("--owner", required=True, help="Who answers for it.")
 @click.option("--reason", required=True, help="Why.")
 @json_option

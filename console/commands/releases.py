@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from yuelu.base.signing import PublicKey
     from yuelu.base.store.port import Store
 
-_from = click.option("--from", "root", metavar="ROOT", help="Where the releases are: a folder or an s3:// address. [default: the workspace]")
-_key = click.option("--key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The publisher's public key (PEM).")
+_from = click.option(
+    "--from", "root", metavar="ROOT", help="Where the releases are: a folder or an s3:// address. [default: the workspace]"
+)
+_key = click.option(
+    "--key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The publisher's public key (PEM)."
+)
 
 
 @click.command()
@@ -34,7 +38,7 @@ def publish(settings: Settings, projects: tuple[str, ...], dataset: str, as_json
         print_json(asdict(report))
         return
     new = "published" if report.new else "nothing changed since"
-    click.echo(f"{new} {dataset}@{report.version}: {report.rows} rows, {report.added} added, {report.removed} removed, {report.changed} changed")
+    click.echo(f"{new} {dataset}@{report.version}: {report.rows} rows (+{report.added} -{report.removed} ~{report.changed})")
     click.echo(f"digest {report.digest}")
 
 
@@ -121,7 +125,9 @@ def pull(settings: Settings, release: str, dest: Path, root: str | None, key: Pa
     if as_json:
         print_json(asdict(report))
         return
-    click.echo(f"{report.name}@{report.version} in {dest}: {report.fetched} files fetched, {report.kept} were there, {report.removed} removed")
+    click.echo(
+        f"{report.name}@{report.version} in {dest}: {report.fetched} fetched, {report.kept} were there, {report.removed} removed"
+    )
 
 
 @click.command()

@@ -6,8 +6,10 @@ What an annotator answers to a task is a function of who, which task and which r
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from yuelu.base.records import Box, Choice, FrameRange, Region, Segment
 
@@ -40,6 +42,8 @@ ANNOTATORS: tuple[Scripted, ...] = (
     Scripted("liu-yang", "Xiang River Labels", 0.045, 0.03, 0.02, 0.02, 0.03, 0.97, 0.00, 2.5),  # fast
     Scripted("chen-jie", "Xiang River Labels", 0.050, 0.04, 0.03, 0.03, 0.04, 1.02, 0.03, 2.0),  # fastest, least exact
 )
+
+Noise: TypeAlias = NDArray[np.float64]
 
 _HARD_JITTER = 0.45  # nobody agrees on where a hard task's objects end, until they have read the note
 
@@ -83,8 +87,8 @@ def answer(who: Scripted, shown: Shown) -> ScriptedAnswer:
 
 def _in_round(who: Scripted, shown: Shown) -> Scripted:
     if shown.round > 1:
-        careful = {"miss_rate": 0.0, "extra_rate": 0.0, "confusion_rate": 0.0, "choice_error_rate": 0.0}
-        return replace(who, jitter=who.jitter / 2, late_s=who.late_s / 2, **careful)
+        who = replace(who, miss_rate=0.0, extra_rate=0.0, confusion_rate=0.0, choice_error_rate=0.0)
+        return replace(who, jitter=who.jitter / 2, late_s=who.late_s / 2)
     return replace(who, jitter=_HARD_JITTER, miss_rate=0.3) if shown.hard else who
 
 
@@ -121,7 +125,7 @@ def _another(label: str, labels: Sequence[str], other: int) -> str:
     return rest[other % len(rest)] if rest else label
 
 
-def _drawn(region: Region, skill: Scripted, noise: np.ndarray, extent: tuple[float, ...]) -> Region | None:
+def _drawn(region: Region, skill: Scripted, noise: Noise, extent: tuple[float, ...]) -> Region | None:
     """Return the region as the annotator draws it, inside what is shown; None when nothing of it is left."""
     match region:
         case Box():
@@ -144,7 +148,7 @@ def _drawn(region: Region, skill: Scripted, noise: np.ndarray, extent: tuple[flo
             return region
 
 
-def _span(start: float, length: float, growth: float, noise: np.ndarray, extent: float) -> tuple[float, float]:
+def _span(start: float, length: float, growth: float, noise: Noise, extent: float) -> tuple[float, float]:
     """Return the two boundaries of a stretch as drawn: moved by `noise` times its length, kept within [0, extent]."""
     widened = length * (growth - 1) / 2
     low = start - widened + float(noise[0]) * length

@@ -87,7 +87,7 @@ def load_elsewhere(folder: Path) -> dict[str, Any]:
     """Return what pyarrow and Hugging Face `datasets` read, in a process that sees nothing of ours but the folder."""
     program = Path(__file__).with_name("load.py")
     env = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    command = [sys.executable, "-P", program, folder]
+    command = [sys.executable, "-P", str(program), str(folder)]
     done = subprocess.run(command, cwd=folder.parent, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         raise YueluError(f"the release did not load: {done.stderr.strip().splitlines()[-1:]}", f"run: {program} {folder}")

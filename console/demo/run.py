@@ -94,7 +94,9 @@ def _ingest(workspace: Workspace, settings: Settings, folders: Folders, stage: S
 def _label(workspace: Workspace, settings: Settings, stage: Stage, *, keep_running: bool) -> Site | None:
     with _site(workspace, settings, stage, keep_running=keep_running) as site:
         with stage.step("Projects and tasks") as step:
-            step.found = stage.say("{tasks} tasks in {projects} projects", tasks=_create(workspace, step.progress), projects=len(PROJECTS))
+            step.found = stage.say(
+                "{tasks} tasks in {projects} projects", tasks=_create(workspace, step.progress), projects=len(PROJECTS)
+            )
         with stage.step("Scripted annotators answer in Label Studio; what fails its gate comes back") as step:
             step.found = _rounds(workspace, site, stage, step.progress, step.notes)
         with stage.step("Agreement, consensus, gates") as step:
@@ -193,7 +195,11 @@ def _rounds(workspace: Workspace, site: Site | None, stage: Stage, progress: Pro
 def _round_note(project: str, report: ScoreReport, got: SyncReport, stage: Stage) -> str:
     outcomes = ", ".join(f"{stage.say(outcome)} {count}" for outcome, count in report.outcomes.items())
     return stage.say(
-        "{project}, round {round}: {new} answers, tasks: {outcomes}", project=project, round=report.round, new=got.new, outcomes=outcomes
+        "{project}, round {round}: {new} answers, tasks: {outcomes}",
+        project=project,
+        round=report.round,
+        new=got.new,
+        outcomes=outcomes,
     )
 
 

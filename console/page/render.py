@@ -8,9 +8,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from sqlalchemy import select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
+from yuelu.base.errors import NotFound
 from yuelu.base.ledger.media import AssetRow, ListingRow
+from yuelu.base.media import labelled_copy, thumbnail_of
 from yuelu.base.settings import LANGUAGES
 from yuelu.base.store.port import Store
 from yuelu.base.workspace import Workspace
@@ -58,16 +60,18 @@ def latest(project: ProjectView) -> list[ScoreView]:
 
 
 def _pictures(session: Session, store: Store, collection: str) -> list[str]:
-    labelled, thumbnail = aliased(AssetRow), aliased(AssetRow)
-    wanted = (
-        select(thumbnail)
-        .join(labelled, thumbnail.derived_from == labelled.sha256)
-        .join(ListingRow, (ListingRow.sha256 == labelled.sha256) | (ListingRow.sha256 == labelled.derived_from))
-        .where(ListingRow.collection == collection, ListingRow.outcome == "accepted", thumbnail.role == "thumbnail")
-        .order_by(ListingRow.path)
-        .limit(_PICTURES)
-    )
-    rows = session.scalars(wanted).all()
+    wanted = select(ListingRow.sha256).where(ListingRow.collection == collection, ListingRow.outcome == "accepted")
+    sources = [sha256 for sha256 in session.scalars(wanted.order_by(ListingRow.path).limit(_PICTURES)) if sha256]
+    rows = [_thumbnail(session, labelled_copy(session, sha256)) for sha256 in sources]
     return [
-        f"data:{row.media_type};base64,{base64.b64encode(store.read(row.store_key)).decode()}" for row in rows if row.store_key
+        f"data:{row.media_type};base64,{base64.b64encode(store.read(row.store_key)).decode()}"
+        for row in rows
+        if row is not None and row.store_key
     ]
+
+
+def _thumbnail(session: Session, sha256: str) -> AssetRow | None:
+    try:
+        return thumbnail_of(session, sha256)
+    except NotFound:  # a sound has none
+        return None

@@ -12,6 +12,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
+
 from yuelu.pipelines.deid.table import basic_profile
 from yuelu.pipelines.deid.values import new_uid, pseudonym, shift_days, shifter
 

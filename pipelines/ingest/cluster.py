@@ -9,6 +9,7 @@ from typing import cast
 
 import dask
 from distributed import Client, LocalCluster, Worker, WorkerPlugin, get_worker
+
 from yuelu.base.errors import ServiceUnavailable
 from yuelu.base.store.port import Store
 from yuelu.pipelines.ingest.examine import examine_all

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from distributed import Client, Future
+
 from yuelu.base.canonical import keyed
 from yuelu.base.progress import Progress, silent
 from yuelu.base.store.port import Store

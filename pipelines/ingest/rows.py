@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
+
 from yuelu.base.canonical import digest
 from yuelu.base.errors import Conflict
 from yuelu.base.ledger.engine import Ledger, Transaction

@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
+
 from yuelu.base.records import Medium, Role
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.pictures import png

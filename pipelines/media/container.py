@@ -4,6 +4,7 @@ from typing import BinaryIO
 
 import av
 from av.stream import Disposition
+
 from yuelu.pipelines.media import audio, video
 from yuelu.pipelines.media.reading import Context, Reading
 

@@ -11,6 +11,7 @@ from pydicom import config, dcmread, dcmwrite
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import get_expected_length, pixel_array
+
 from yuelu.base.canonical import keyed
 from yuelu.base.records import Medium, Role
 from yuelu.pipelines.deid.engine import deidentify, subject_of, transfer_syntax

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_modality_lut, apply_voi
+
 from yuelu.pipelines.media.pictures import Pixels, window_by_percentiles, windowed
 
 

@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
+
 from yuelu.base.records import Medium
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.pictures import Pixels, check_size, picture, probes, window_by_percentiles

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
 from yuelu.base.records import Medium, Role
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.reading import Derived, Refused

@@ -11,6 +11,7 @@ import numpy as np
 from av.codec.context import Flags
 from av.stream import Disposition
 from av.video.frame import PictureType
+
 from yuelu.base.records import Medium, Role
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.pictures import Pixels, check_size, probes, thumbnail

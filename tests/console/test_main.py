@@ -13,7 +13,21 @@ from click.testing import CliRunner
 from yuelu.console.main import COMMANDS, main
 from yuelu.console.words import chinese
 
-HEAVY = {"sqlalchemy", "pyarrow", "numpy", "scipy", "dask", "distributed", "boto3", "pydicom", "cv2", "av", "httpx", "jinja2", "rich"}
+HEAVY = {
+    "sqlalchemy",
+    "pyarrow",
+    "numpy",
+    "scipy",
+    "dask",
+    "distributed",
+    "boto3",
+    "pydicom",
+    "cv2",
+    "av",
+    "httpx",
+    "jinja2",
+    "rich",
+}
 
 
 def walk(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -69,9 +83,13 @@ def test_every_help_text_has_its_chinese(path: tuple[str, ...], command: click.C
 
 
 def test_an_error_is_one_text_and_an_exit_code(tmp_path: Path) -> None:
-    done = subprocess.run([sys.prefix + "/bin/yuelu", "-w", tmp_path / "nowhere", "status"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.prefix + "/bin/yuelu", "-w", tmp_path / "nowhere", "status"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1
-    assert done.stderr == f"yuelu: no workspace at {tmp_path / 'nowhere'}\n  try: run 'yuelu init' there, or set YUELU_WORKSPACE\n"
+    assert (
+        done.stderr == f"yuelu: no workspace at {tmp_path / 'nowhere'}\n  try: run 'yuelu init' there, or set YUELU_WORKSPACE\n"
+    )
     done = subprocess.run(
         [sys.prefix + "/bin/yuelu", "-w", tmp_path / "nowhere", "status", "--json"], capture_output=True, text=True, check=False
     )

@@ -79,7 +79,19 @@ def test_every_text_of_the_page_has_its_chinese() -> None:
     template = (Path(__file__).parents[2] / "console/page/overview.html").read_text("utf-8")
     texts = re.findall(r't\("([^"]+)"\)', template)
     assert len(texts) > 15
-    words = ["accepted", "duplicate", "quarantined", "image", "audio", "video", "undefined", "submitted", "published", "rework", "review"]
+    words = [
+        "accepted",
+        "duplicate",
+        "quarantined",
+        "image",
+        "audio",
+        "video",
+        "undefined",
+        "submitted",
+        "published",
+        "rework",
+        "review",
+    ]
     assert [text for text in [*texts, *words] if text not in chinese()] == []
 
 

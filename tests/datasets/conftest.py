@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
 from yuelu.base.canonical import sha256
 from yuelu.base.signing import SigningKey
 from yuelu.base.store.local import LocalStore

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from yuelu.base.errors import IntegrityFailure, InvalidRecord, SchemaMismatch
 from yuelu.datasets.regions import region_columns
 from yuelu.datasets.rows import rows_of

@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+
 from yuelu.base.canonical import sha256
 from yuelu.datasets.manifest import write_manifest
 from yuelu.datasets.tables import Row, TableWriter, open_table, read_rows

@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO
 
 import pytest
+
 from yuelu.base.errors import Conflict, IntegrityFailure, KeyTaken, NotFound, OutcomeUnknown, ServiceUnavailable
 from yuelu.base.store.local import LocalStore
 from yuelu.base.store.port import Entry

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from yuelu.datasets.diff import Moved, Redrawn, Relabelled, Resplit, diff
 from yuelu.datasets.overlap import box_iou, overlap
 

@@ -3,6 +3,7 @@ import json
 from typing import Any
 
 import pytest
+
 from yuelu.base.canonical import canonical, digest
 from yuelu.base.errors import IntegrityFailure, Misconfigured, SchemaMismatch
 from yuelu.base.signing import SigningKey

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from yuelu.base.errors import Conflict, IntegrityFailure, NotFound
 from yuelu.base.signing import SigningKey
 from yuelu.datasets.pull import PARTS, pull

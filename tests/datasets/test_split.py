@@ -4,6 +4,7 @@ import hmac
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from yuelu.base.canonical import digest
 from yuelu.base.errors import IntegrityFailure, Misconfigured
 from yuelu.datasets.split import SHARES, assign_split, split_proof

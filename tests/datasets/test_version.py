@@ -1,4 +1,5 @@
 import pytest
+
 from yuelu.base.errors import Misconfigured
 from yuelu.datasets.version import Changes, Version, Wanted, next_version, parse_selector
 

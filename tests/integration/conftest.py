@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from yuelu.annotate.label_studio.accounts import Annotator, provision, record_accounts
 from yuelu.annotate.label_studio.client import Client
 from yuelu.annotate.label_studio.environment import find

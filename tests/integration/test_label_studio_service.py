@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from yuelu.annotate.label_studio.accounts import Annotator, provision, read_accounts
 from yuelu.annotate.label_studio.client import Client
 from yuelu.annotate.label_studio.service import LOG, Service, running_service, start, stop

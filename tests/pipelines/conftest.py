@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
+
 from yuelu.base.settings import Settings
 from yuelu.base.workspace import Workspace, init
 from yuelu.pipelines.isolation.pool import Decoders

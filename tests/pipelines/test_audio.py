@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+
 from yuelu.base.records import Medium, Role
 from yuelu.pipelines.media import audio, container
 from yuelu.pipelines.media.limits import Limits

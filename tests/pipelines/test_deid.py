@@ -9,6 +9,7 @@ from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
+
 from yuelu.pipelines.deid.engine import action_for, deidentify
 from yuelu.pipelines.deid.table import basic_profile
 from yuelu.pipelines.deid.values import kept_time, new_uid, shift_days, shifted_date, shifted_datetime

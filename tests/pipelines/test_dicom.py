@@ -9,6 +9,7 @@ from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut, apply_windowing
 from pydicom.pixels.utils import pixel_array
+
 from yuelu.base.records import Role
 from yuelu.pipelines.media.dicom import read, render, slice_position_mm
 from yuelu.pipelines.media.limits import Limits

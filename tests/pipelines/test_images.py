@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import skimage
 from PIL import Image
+
 from yuelu.base.records import Role
 from yuelu.pipelines.media.images import decode, read
 from yuelu.pipelines.media.limits import Limits

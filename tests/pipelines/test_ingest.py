@@ -15,16 +15,17 @@ import pytest
 import skimage
 from pydicom import dcmread
 from sqlalchemy import select
+
 from yuelu.base.canonical import sha256
 from yuelu.base.errors import Conflict, NotFound
 from yuelu.base.ledger import log
 from yuelu.base.ledger.log import EventRow
 from yuelu.base.ledger.media import AssetRow, ListingRow
+from yuelu.base.media import labelled_assets, proxy_of, thumbnail_of
 from yuelu.base.records import Role, asset_key
 from yuelu.base.settings import Settings
 from yuelu.base.workspace import Workspace, init
 from yuelu.pipelines.ingest.flow import ingest
-from yuelu.pipelines.ingest.queries import labelled_assets, proxy_of, thumbnail_of
 from yuelu.pipelines.ingest.records import Collection, IngestReport
 from yuelu.pipelines.proxies import stage
 

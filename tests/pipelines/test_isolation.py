@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from yuelu.base.records import Medium
 from yuelu.pipelines.isolation.pool import Decoders
 from yuelu.pipelines.media.reading import Reading, Refused

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from yuelu.base.errors import NotFound
 from yuelu.pipelines.ingest.listing import BATCH_BYTES, BATCH_OBJECTS, batches, list_folder
 from yuelu.pipelines.ingest.records import Listed

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+
 from yuelu.base.canonical import keyed, sha256
 from yuelu.base.errors import Conflict, Misconfigured, NotFound
 from yuelu.base.ledger import judgement, media, work

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import skimage
+
 from yuelu.pipelines.media.readers import HEAD_BYTES, recognise
 
 

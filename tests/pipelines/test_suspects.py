@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+
 from yuelu.pipelines.deid.suspects import burned_in
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+
 from yuelu.base.records import Medium, Role
 from yuelu.pipelines.media import container
 from yuelu.pipelines.media.limits import Limits

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
+
 from yuelu.base.errors import InvalidRecord, Misconfigured
 from yuelu.base.records import Box, Segment
 from yuelu.base.schemas import BOXES, LABELS, SEEN, SEGMENTS

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+
 from yuelu.base.canonical import digest
 from yuelu.base.errors import Misconfigured
 from yuelu.base.ledger.engine import Ledger

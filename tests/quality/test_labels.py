@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from yuelu.base.errors import InvalidRecord, Misconfigured
 from yuelu.base.schemas import LABELS
 from yuelu.quality import coefficients

@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
+
 from yuelu.base.errors import InvalidRecord, NotFound, SchemaMismatch
 from yuelu.quality.boxes import box_scores
 from yuelu.quality.export import read_export

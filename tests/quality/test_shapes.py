@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask
+
 from yuelu.base.errors import InvalidRecord, Misconfigured
 from yuelu.base.schemas import BOXES, LABELS, SEEN, SEGMENTS
 from yuelu.quality.boxes import box_scores, task_box_scores
