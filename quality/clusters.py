@@ -51,17 +51,19 @@ def _joined(drawn: Drawn, found: Matches) -> list[Codes]:
     low = np.minimum(content[found.one], content[found.other])
     high = np.maximum(content[found.one], content[found.other])
     members = {row: [row] for row in range(len(drawn.task))}
-    cluster = list(range(len(drawn.task)))
+    present = [{annotator} for annotator in drawn.annotator.tolist()]  # the annotators of a cluster, at its first row
+    cluster, ones, others = list(range(len(drawn.task))), found.one.tolist(), found.other.tolist()
     # Rounded, so that overlaps that are equal on paper are equal here; then by content.
     for pair in np.lexsort((high, low, -np.round(found.iou, 12))).tolist():
-        one, other = cluster[int(found.one[pair])], cluster[int(found.other[pair])]
-        both = members[one] + members[other] if one != other else []
-        if both and len(set(drawn.annotator[both].tolist())) == len(both):
-            members[one] = both
+        one, other = cluster[ones[pair]], cluster[others[pair]]
+        if present[one].isdisjoint(present[other]):  # never the case for a cluster and itself
+            present[one] |= present[other]
             for row in members.pop(other):
+                members[one].append(row)
                 cluster[row] = one
-    joined = [np.array(sorted(rows, key=content.__getitem__), np.int64) for rows in members.values()]
-    return sorted(joined, key=lambda rows: int(content[rows[0]]))
+    rank = content.tolist()
+    joined = [sorted(rows, key=rank.__getitem__) for rows in members.values()]
+    return [np.array(rows, np.int64) for rows in sorted(joined, key=lambda rows: rank[rows[0]])]
 
 
 def _content_rank(drawn: Drawn) -> Codes:

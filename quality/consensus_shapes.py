@@ -1,6 +1,8 @@
 """Boxes and segments that most annotators agree on: the median of what they drew, with the votes behind it."""
 
 from dataclasses import dataclass
+from operator import add
+from statistics import median
 
 import numpy as np
 import pyarrow as pa
@@ -101,16 +103,17 @@ def median_box(boxes: Floats) -> tuple[float, float, float, float, float]:
     Upright boxes: the median of each side. Turned ones: corners are paired with those of the first box (a square turned by
     90 degrees is the same square), their medians taken, and the rectangle fitted that has their mean sides and centre.
     """
-    if not (boxes[:, 4] % 360).any():
-        left, top = np.median(boxes[:, :2], axis=0)
-        right, bottom = np.median(boxes[:, :2] + boxes[:, 2:4], axis=0)
-        return float(left), float(top), float(right - left), float(bottom - top), 0.0
+    x, y, width, height, rotation = boxes.T.tolist()  # few numbers: plain Python is ten times quicker than arrays
+    if not any(turn % 360 for turn in rotation):
+        left, top = median(x), median(y)
+        right, bottom = median(map(add, x, width)), median(map(add, y, height))
+        return left, top, right - left, bottom - top, 0.0
     points = corners(boxes)
     paired = [min((np.roll(each, -k, axis=0) for k in range(4)), key=lambda p: ((p - points[0]) ** 2).sum()) for each in points]
     a, b, c, d = np.median(np.stack(paired), axis=0)
     along, down = (b - a + c - d) / 2, (d - a + c - b) / 2
-    width, turn = float(np.hypot(*along)), float(np.arctan2(along[1], along[0]))
+    wide, turn = float(np.hypot(*along)), float(np.arctan2(along[1], along[0]))
     across, below = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
-    height = float(down @ below)
-    x, y = (a + b + c + d) / 4 - across * width / 2 - below * height / 2
-    return float(x), float(y), width, height, float(np.rad2deg(turn) % 360)
+    high = float(down @ below)
+    corner = (a + b + c + d) / 4 - across * wide / 2 - below * high / 2
+    return float(corner[0]), float(corner[1]), wide, high, float(np.rad2deg(turn) % 360)

@@ -94,7 +94,10 @@ def _tasks(path: Path, most_bytes: int) -> list[dict[str, Any]]:
         raise SchemaMismatch(f"{path.name} is not JSON: {error}", "export the project as JSON, not CSV or COCO") from None
     tasks = [content] if isinstance(content, dict) else content
     for place, task in enumerate(tasks if isinstance(tasks, list) else [None]):
-        if not (isinstance(task, dict) and isinstance(task.get("data"), dict) and isinstance(task.get("annotations"), list)):
+        if isinstance(task, dict):
+            task.setdefault("annotations", [])  # a task that nobody has answered
+            task.setdefault("id", f"entry {place}")
+        if not (isinstance(task, dict) and isinstance(task.get("data"), dict) and isinstance(task["annotations"], list)):
             raise SchemaMismatch(
                 f"{path.name}: entry {place} is not a task with data and annotations", "use the format JSON, not JSON-MIN"
             )

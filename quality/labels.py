@@ -180,11 +180,11 @@ def _on_scale(coded: Coded, level: Level, order: tuple[str, ...] | None) -> tupl
             raise Misconfigured(f"the order of labels lacks {outside} or repeats one", f"it lists {', '.join(order)}")
         code = np.array([order.index(name) for name in coded.labels], np.int64)
         return _relabelled(coded, order, code), None
-    values = np.array([_number(name, level) for name in coded.labels], np.float64)
+    values = _numbers_of(coded.labels, level)
     if level == "ratio" and (values < 0).any():
         raise InvalidRecord(f"label {values.min()} is below zero", "a ratio scale starts at zero; use interval")
     distinct, code = np.unique(values, return_inverse=True)  # "1" and "1.0" are one value
-    return _relabelled(coded, tuple(str(value) for value in distinct.tolist()), code), distinct
+    return _relabelled(coded, tuple(map(str, distinct.tolist())), code), distinct
 
 
 def _relabelled(coded: Coded, labels: tuple[str, ...], code: Codes) -> Coded:
@@ -192,15 +192,20 @@ def _relabelled(coded: Coded, labels: tuple[str, ...], code: Codes) -> Coded:
     return Coded(coded.tasks, coded.annotators, labels, coded.task, coded.annotator, label)
 
 
-def _number(label: str, level: str) -> float:
-    try:
-        value = float(label)
-    except ValueError:
-        value = np.nan
-    if not np.isfinite(value):
+def _numbers_of(labels: tuple[str, ...], level: str) -> Floats:
+    values = np.array([_number(label) for label in labels], np.float64)
+    unfit = np.flatnonzero(~np.isfinite(values))
+    if len(unfit):
         hint = "list the order of the labels" if level == "ordinal" else "use level nominal or ordinal"
-        raise InvalidRecord(f"label {label!r} is not a finite number, which level {level} needs", hint)
-    return value
+        raise InvalidRecord(f"label {labels[int(unfit[0])]!r} is not a finite number, which level {level} needs", hint)
+    return values
+
+
+def _number(label: str) -> float:
+    try:
+        return float(label)
+    except ValueError:
+        return float("nan")
 
 
 def _group_of_task(coded: Coded, groups: Mapping[str, str] | None) -> Codes | None:
