@@ -93,5 +93,5 @@ def _same(row: Row, other: Row) -> None:
         odd = [name for name in row if row[name] != other[name]]
         raise IntegrityFailure(
             f"file {row['id']} is described in two ways; they differ in {', '.join(odd)}",
-            "two sources led to the same released file; publish one of them, or ingest them as duplicates",
+            "what is known of a file depends on its bytes alone; ingest its source again",
         )

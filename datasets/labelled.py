@@ -13,7 +13,8 @@ from yuelu.datasets.regions import Region
 class Medium:
     """One file that goes out with a release.
 
-    `source` is the keyed hash of the source's SHA-256. Of `facts` only what the assets table has columns for goes out.
+    `source` is the keyed hash of what was labelled: the source, or its de-identified copy. Two sources may look the same and
+    share one file. Of `facts` only what the assets table has columns for goes out.
     """
 
     sha256: str

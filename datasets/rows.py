@@ -13,7 +13,7 @@ from yuelu.datasets.regions import region_columns
 from yuelu.datasets.schemas import ASSETS
 from yuelu.datasets.tables import Row, row_digest
 
-_FACTS = ASSETS.names[7:]  # the optional facts; anything else that a reader of media noted stays inside
+_FACTS = ASSETS.names[5:]  # the optional facts; anything else that a reader of media noted stays inside
 _REAL_FACTS = ("duration_s", "frame_rate_hz")
 
 
@@ -71,8 +71,6 @@ def asset_row(medium: Medium) -> Row:
         "medium": medium.medium,
         "media_type": medium.media_type,
         "bytes": medium.bytes,
-        "source": medium.source,
-        "deidentified": medium.deidentified,
         **facts,
         **whole,
     }
@@ -87,7 +85,13 @@ def _item_row(item: LabelledItem, rate: float | None) -> Row:
         "split": item.split,
         "group": item.group,
         "media": [
-            {"sha256": each.sha256, "path": media_path(each.sha256, each.media_type), "media_type": each.media_type}
+            {
+                "sha256": each.sha256,
+                "path": media_path(each.sha256, each.media_type),
+                "media_type": each.media_type,
+                "source": each.source,
+                "deidentified": each.deidentified,
+            }
             for each in item.media
         ],
         **region_columns(judgement.regions, judged=True, frame_rate_hz=rate),

@@ -3,21 +3,25 @@
 Nothing of a server (its ids, its region ids), no moment finer than a day and no order of arrival goes out.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+<<<<<<< HEAD
 
+=======
+from yuelu.annotate.answers import counted
+>>>>>>> releases
 from yuelu.base.canonical import digest, keyed
 from yuelu.base.errors import Conflict
 from yuelu.base.ledger.judgement import ConsensusRow, CorrectionRow, DecisionRow
 from yuelu.base.ledger.media import AssetRow
-from yuelu.base.ledger.work import AnnotationRow, BatchRow, TaskRow
-from yuelu.base.records import asset_key
+from yuelu.base.ledger.work import BatchRow, TaskRow
+from yuelu.base.records import Annotation, asset_key, region_to_json
 from yuelu.datasets.labelled import Answer, Judgement, LabelledItem, Medium
-from yuelu.datasets.regions import region_columns
+from yuelu.datasets.regions import Region, region_columns
 from yuelu.datasets.split import assign_split
 from yuelu.pipelines.released_media import released_media
 from yuelu.pipelines.released_tasks import ChosenTask, chunks
@@ -80,23 +84,21 @@ class ItemReader:
             if task and number <= task.round:
                 home[item_key] = task, number
         found: dict[str, list[Answer]] = {}
-        for some in chunks(sorted(home)):
-            rows = self.session.scalars(select(AnnotationRow).where(AnnotationRow.item_key.in_(some)))
-            for row in counting(rows):
-                task, number = home[row.item_key]
-                found.setdefault(task.item_key, []).append(self._answer(row, number))
+        for annotation in counted(self.session, sorted(home)):
+            task, number = home[annotation.item_key]
+            found.setdefault(task.item_key, []).append(self._answer(annotation, number))
         return found
 
-    def _answer(self, row: AnnotationRow, number: int) -> Answer:
+    def _answer(self, annotation: Annotation, number: int) -> Answer:
         # The answer's own uid is made by a server, or from the annotator's name: neither may be recognised outside. Of one
         # person only one answer to a task counts, so task and person name it just as well.
         return Answer(
-            id=keyed(self.secret, f"annotation:{self.dataset}", f"{row.item_key}\0{row.annotator}")[:32],
-            annotator_pid=pseudonym(self.secret, self.dataset, row.annotator),
+            id=keyed(self.secret, f"annotation:{self.dataset}", f"{annotation.item_key}\0{annotation.annotator}")[:32],
+            annotator_pid=pseudonym(self.secret, self.dataset, annotation.annotator),
             round=number,
-            answered_on=row.updated_at.astimezone(UTC).date(),
-            lead_time_s=row.lead_time_s,
-            regions=tuple(row.regions),
+            answered_on=annotation.updated_at.astimezone(UTC).date(),
+            lead_time_s=annotation.lead_time_s,
+            regions=tuple(map(region_to_json, annotation.regions)),
         )
 
     def _judged(self, tasks: Sequence[ChosenTask]) -> "_Judged":
@@ -140,11 +142,10 @@ class ItemReader:
         consensus = judged.consensus.get(task.item_key)
         correction = judged.corrections.get(task.item_key)
         decision = judged.decisions.get(task.item_key)
-        standing = correction or consensus
-        if standing is None:
+        if correction is None and consensus is None:
             raise Conflict(f"task {task.item_key} is accepted and has no consensus", "run 'yuelu agreement' on its project")
         return Judgement(
-            regions=tuple(standing.regions),
+            regions=tuple(correction.regions if correction else supported(consensus) if consensus else ()),
             answers=consensus.answers if consensus else sum(answer.round == task.round for answer in answers),
             probability=consensus.probability if consensus and not correction else None,
             entropy=consensus.entropy if consensus else None,
@@ -169,7 +170,7 @@ class _Judged:
 
 def _consensus_digest(row: ConsensusRow) -> str:
     measured = {name: getattr(row, name) for name in ("method", "probability", "entropy", "answers")}
-    return digest({**measured, "regions": region_columns(row.regions, judged=True)})
+    return digest({**measured, "regions": region_columns(supported(row), judged=True)})
 
 
 def _decision_digest(row: DecisionRow) -> str:
@@ -177,15 +178,15 @@ def _decision_digest(row: DecisionRow) -> str:
     return digest({name: getattr(row, name) for name in names})
 
 
-def counting(rows: Iterable[AnnotationRow]) -> list[AnnotationRow]:
-    """Return the answers that have a say: of each answer the latest version, of each annotator the latest answer to a task.
+def supported(row: ConsensusRow) -> tuple[Region, ...]:
+    """Return the regions of a consensus with what the votes say of each: its support, or the share of a majority."""
+    return tuple(_supported(region, row) for region in row.regions)
 
-    Skipped and vanished ones have none.
-    """
-    latest: dict[str, AnnotationRow] = {}
-    for row in rows:
-        if row.uid not in latest or row.version > latest[row.uid].version:
-            latest[row.uid] = row
-    said = [row for row in latest.values() if not row.cancelled and not row.vanished]
-    by_person = {(row.item_key, row.annotator): row for row in sorted(said, key=lambda row: (row.updated_at, row.uid))}
-    return [by_person[key] for key in sorted(by_person)]
+
+def _supported(region: Region, row: ConsensusRow) -> Region:
+    if region["kind"] == "choice":
+        shares = row.votes.get(region["control"])
+        told = shares.get("+".join(region["labels"])) if isinstance(shares, Mapping) and row.method == "majority" else None
+        return {"probability": told, **region}
+    votes = row.votes.get(region["id"])
+    return {"support": votes / row.answers if isinstance(votes, int | float) and row.answers else None, **region}

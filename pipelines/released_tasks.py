@@ -68,8 +68,8 @@ def _deidentified(session: Session, items: Sequence[str]) -> set[str]:
     """Return those assets of which a de-identified copy was made: their own hash must stay inside."""
     found: set[str] = set()
     for some in chunks(items):
-        query = select(AssetRow.derived_from).where(AssetRow.derived_from.in_(some), AssetRow.role == Role.DEIDENTIFIED)
-        found.update(sha256 for sha256 in session.scalars(query) if sha256)
+        rows = session.scalars(select(AssetRow).where(AssetRow.sha256.in_(some), AssetRow.role == Role.SOURCE))
+        found.update(row.sha256 for row in rows if row.facts.get(Role.DEIDENTIFIED))
     return found
 
 

@@ -139,8 +139,9 @@ def test_the_strictest_grade_holds() -> None:
 
 
 def test_an_unknown_grade_is_refused() -> None:
-    with pytest.raises(Misconfigured, match=r"unknown grades \['secret'\]"):
+    with pytest.raises(Misconfigured, match=r"grades \['secret'\] cannot be compared"):
         grade_of(["general", "secret"])
+    assert grade_of(["secret", "secret"]) == "secret"
 
 
 def test_no_source_has_no_grade() -> None:
