@@ -18,6 +18,7 @@ from yuelu.pipelines.isolation.pool import Decoders
 from yuelu.pipelines.media.limits import Limits
 
 _PLUGIN = "yuelu-decoders"
+_LOOPBACK = "127.0.0.1:0"
 
 
 class DecoderPlugin(WorkerPlugin):
@@ -64,10 +65,14 @@ def _client(scheduler: str | None, workers: int) -> Iterator[Client]:
         with client:
             yield client
         return
-    # Within one process nothing listens on any network; memory is watched where it is used, in the decoders.
+    # Scheduler and worker talk within the process. Each still opens an HTTP port, whatever it is told: on loopback then,
+    # and with no pages behind it. Memory is watched where it is used, in the decoders.
     threads = {"n_workers": 1, "threads_per_worker": workers, "processes": False, "memory_limit": 0}
     with (
-        LocalCluster(dashboard_address=None, **threads) as cluster,  # type: ignore[no-untyped-call]
+        dask.config.set({"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}),
+        LocalCluster(  # type: ignore[no-untyped-call]
+            dashboard_address=_LOOPBACK, worker_dashboard_address=_LOOPBACK, scheduler_kwargs={"dashboard": False}, **threads
+        ) as cluster,
         Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
         yield client

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import sysconfig
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +24,10 @@ from yuelu.base.media import labelled_assets, proxy_of, thumbnail_of
 from yuelu.base.records import Role, asset_key
 from yuelu.base.settings import Settings
 from yuelu.base.workspace import Workspace, init
+from yuelu.pipelines.ingest.cluster import connected
 from yuelu.pipelines.ingest.flow import ingest
 from yuelu.pipelines.ingest.records import Collection, IngestReport
+from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.proxies import stage
 
 Make = Callable[[str], Workspace]
@@ -210,49 +211,73 @@ def test_good_media_are_accepted(make_workspace: Make, fixtures: Path) -> None:
     report = ingest(workspace, [fixtures / "good_media"], COLLECTION)
     assert report.listed == report.accepted + report.duplicate + report.quarantined
     assert report.media["audio"] > 100
-    assert report.media["video"] == 11  # of 12, one is there twice
+    assert report.media["video"] == 12
     quarantined = [path for path, _, _, outcome, _, _ in rows(workspace)["listings"] if outcome == "quarantined"]
     assert not [path for path in quarantined if path.endswith((".wav", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".avi"))]
 
 
+# A driver that is killed at the n-th passage of a place: after a commit, or in the middle of a transaction.
 _DRIVER = """
-import sys
+import os, signal, sys
 from pathlib import Path
+from yuelu.base.ledger.engine import Transaction
 from yuelu.base.settings import Settings
 from yuelu.base.workspace import init
 from yuelu.pipelines.ingest.flow import ingest
-from yuelu.pipelines.ingest.records import Collection, IngestReport
+from yuelu.pipelines.ingest.records import Collection
+
+place, left = sys.argv[3], int(sys.argv[4])
+
+def passing(here):
+    global left
+    left -= here == place
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+event = Transaction.event
+
+def watched(self, action, subject, **more):
+    if action == "ingest batch":
+        self.session.flush()
+        passing("in transaction")
+    event(self, action, subject, **more)
 
 if __name__ == "__main__":
+    Transaction.event = watched
     workspace = init(Settings(Path(sys.argv[1])), secret=b"s" * 32, signing_seed=b"g" * 32)
     collection = Collection("trial", "base", "consent", "internal", "research only")
-    ingest(workspace, [Path(sys.argv[2])], collection, progress=lambda done, total: print(done, flush=True))
+    ingest(workspace, [Path(sys.argv[2])], collection, progress=lambda done, total: passing("after commit"))
 """
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("after", [1, 2, 3])
-def test_killed_and_started_again_ends_the_same(make_workspace: Make, source: Path, tmp_path: Path, after: int) -> None:
-    for path in (CLIPS / "bikes.mp4", CLIPS / "carphone_distorted.mp4"):
-        shutil.copy(path, source)
+@pytest.mark.parametrize(
+    ("place", "passages", "recorded"),
+    [("after commit", 0, 0), ("in transaction", 0, 0), ("after commit", 1, 16), ("in transaction", 2, 32)],
+)
+def test_killed_and_started_again_ends_the_same(
+    make_workspace: Make, source: Path, *, place: str, passages: int, recorded: int
+) -> None:
+    tmp_path = source.parent
     shutil.copytree(PICTURES, source / "pictures", ignore=shutil.ignore_patterns("*.py", "*.xml", "__pycache__"))
     driver = tmp_path / "driver.py"
     driver.write_text(_DRIVER)
-    command = [sys.executable, str(driver), str(tmp_path / "killed"), str(source)]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        for _ in range(after):
-            process.stdout.readline()
-        time.sleep(0.1 * after)
-        process.send_signal(signal.SIGKILL)
+    command = [sys.executable, str(driver), str(tmp_path / "killed"), str(source), place, str(passages)]
+    process = subprocess.run(command, cwd=tmp_path, check=False, timeout=120)
     assert process.returncode == -signal.SIGKILL  # it really was interrupted
     killed, whole = make_workspace("killed"), make_workspace("whole")
-    partly = len(rows(killed)["listings"])
+    assert len(rows(killed)["listings"]) == recorded
     report = ingest(killed, [source], COLLECTION)
     ingest(whole, [source], COLLECTION)
-    assert partly < report.listed
-    assert report.already == partly
+    assert report.already == recorded < report.listed
     assert rows(killed) == rows(whole)
+
+
+def test_nothing_listens_beyond_this_machine() -> None:
+    psutil = pytest.importorskip("psutil")
+    with connected(None, 1, Limits()):
+        listening = [c.laddr.ip for c in psutil.Process().net_connections() if c.status == psutil.CONN_LISTEN]
+    assert set(listening) <= {"127.0.0.1"}
 
 
 @pytest.mark.integration
