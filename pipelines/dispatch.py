@@ -59,7 +59,7 @@ def dispatch(
     with ledger.reading() as session:
         template = template_of(project_row(session, project))
     server_project = _server_project(ledger, project, client, site, template)
-    client.ensure_storage(server_project, workspace.media_root / SERVED)
+    client.ensure_storage(server_project, workspace.media_root.resolve() / SERVED)
     wanted = _open_tasks(ledger, project)
     there = _listed(client, server_project)
     before = sum(key in there for key in wanted)

@@ -9,11 +9,8 @@ from datetime import UTC
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-<<<<<<< HEAD
 
-=======
 from yuelu.annotate.answers import counted
->>>>>>> releases
 from yuelu.base.canonical import digest, keyed
 from yuelu.base.errors import Conflict
 from yuelu.base.ledger.judgement import ConsensusRow, CorrectionRow, DecisionRow

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+
 from yuelu.base.canonical import keyed
 from yuelu.base.errors import Conflict, NotFound
 from yuelu.base.ledger.media import AssetRow

@@ -60,7 +60,7 @@ def start(
     Files below `media_root`, and no others, are served to signed-in users. `port` None keeps the port of the last time
     if it is free, and takes any free one otherwise. `progress` counts seconds. Raises ServiceUnavailable.
     """
-    data, media = data_dir.absolute(), media_root.absolute()
+    data, media = data_dir.absolute(), media_root.resolve()  # the server compares real paths
     found = environment.fill(env, data, cache)
     _link_media(media)
     deadline = time.monotonic() + timeout_s

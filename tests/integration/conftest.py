@@ -3,26 +3,28 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from yuelu.annotate.label_studio.accounts import Annotator, provision, record_accounts
 from yuelu.annotate.label_studio.client import Client
 from yuelu.annotate.label_studio.environment import find
-from yuelu.annotate.label_studio.service import Service, start, stop
+from yuelu.annotate.label_studio.service import start, stop
 from yuelu.annotate.label_studio.site import Site
 from yuelu.annotate.packets import lease
 from yuelu.annotate.projects import create_project
-from yuelu.annotate.tasks import create_tasks
+from yuelu.annotate.tasks import batch_id, create_tasks
 from yuelu.annotate.templates import load_template
 from yuelu.base.canonical import sha256
 from yuelu.base.errors import ServiceUnavailable
 from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow
+from yuelu.base.ledger.work import PacketRow, TaskRow
 from yuelu.base.records import asset_key
 from yuelu.base.settings import Settings
 from yuelu.base.store.port import create_once
@@ -102,6 +104,26 @@ class Bench:
         lease(self.workspace.ledger, "test", name, [annotator.id for annotator in ANNOTATORS])
         return name
 
+    def tasks(self, project: str) -> list[TaskRow]:
+        """Return the project's tasks, in order of their keys."""
+        with self.workspace.ledger.reading() as session:
+            rows = list(session.scalars(select(TaskRow).where(TaskRow.batch == batch_id(project)).order_by(TaskRow.item_key)))
+            session.expunge_all()
+        return rows
+
+    def leased(self, item_key: str) -> list[str]:
+        """Return who is to answer a task."""
+        with self.workspace.ledger.reading() as session:
+            packets = select(PacketRow.annotator).where(PacketRow.item_key == item_key)
+            return sorted(session.scalars(packets))
+
+    def rows(self, table: type[Any], *order: Any) -> list[Any]:
+        """Return all rows of a table."""
+        with self.workspace.ledger.reading() as session:
+            rows = list(session.scalars(select(table).order_by(*order)))
+            session.expunge_all()
+        return rows
+
     def _asset(self, data: bytes, medium: str, role: str, facts: dict[str, Any], source: str | None) -> dict[str, Any]:
         digest = sha256(data)
         create_once(self.workspace.store, asset_key(digest), data)
@@ -125,8 +147,5 @@ def bench(label_studio: Site, tmp_path: Path, request: pytest.FixtureRequest) ->
     (tmp_path / "label-studio").mkdir()
     workspace.media_root.symlink_to(label_studio.service.media_root)  # the server serves one folder for all tests
     record_accounts(workspace.ledger, SITE, label_studio.service.url, ANNOTATORS, label_studio.accounts)
-    yield Bench(workspace, label_studio, request.node.name[:24])
+    yield Bench(workspace, label_studio, sha256(request.node.nodeid.encode())[:12])
     workspace.ledger.close()
-
-
-__all__ = ["ANNOTATORS", "SITE", "Bench", "Callable", "Service", "replace"]
