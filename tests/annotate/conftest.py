@@ -29,6 +29,9 @@ class Books:
             t.add_new(AssetRow, [{**row, "derived_from": source, "store_key": None, "facts": facts}])
             if role == "source":
                 self.listed(t, name, digest)
+            if source is not None:
+                origin = t.session.get_one(AssetRow, source)
+                origin.facts = {**origin.facts, role: digest}
         return digest
 
     def listed(self, t: Any, name: str, digest: str, outcome: str = "accepted") -> None:

@@ -86,6 +86,7 @@ class Bench:
             for number in range(assets):
                 source = self._asset(f"{name} {number}".encode(), made.medium.value, "source", facts, None)
                 proxy = self._asset(f"proxy of {name} {number}".encode(), made.medium.value, "proxy", facts, source["sha256"])
+                source["facts"] = {**facts, "proxy": proxy["sha256"]}
                 t.add_new(AssetRow, [source, proxy])
                 listing = {"collection": name, "source": "s", "path": str(number), "bytes": 1, "modified_ns": 1}
                 ended = {"outcome": "accepted", "sha256": source["sha256"], "reason": None, "listed_at": MADE}
@@ -127,7 +128,7 @@ class Bench:
     def _asset(self, data: bytes, medium: str, role: str, facts: dict[str, Any], source: str | None) -> dict[str, Any]:
         digest = sha256(data)
         create_once(self.workspace.store, asset_key(digest), data)
-        kinds = {"image": "image/png", "audio": "audio/wav", "video": "video/mp4"}
+        kinds = {"image": "image/png", "audio": "audio/flac", "video": "video/mp4"}
         return {
             "sha256": digest,
             "medium": medium,

@@ -10,12 +10,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from yuelu.annotate.label_studio.accounts import Annotator, provision, read_accounts
 from yuelu.annotate.label_studio.client import Client
 from yuelu.annotate.label_studio.service import LOG, Service, running_service, start, stop
-from yuelu.annotate.label_studio.site import Site
+from yuelu.annotate.label_studio.site import Site, open_site
 from yuelu.base.errors import ServiceUnavailable
+from yuelu.base.ledger.engine import Ledger
+from yuelu.base.ledger.log import EventRow
+from yuelu.base.ledger.work import AccountRow
 
 pytestmark = pytest.mark.integration
 
@@ -160,6 +164,27 @@ def test_a_taken_port_is_refused(label_studio: Site, label_studio_env: Path, own
     port = int(label_studio.service.url.rpartition(":")[2])
     with pytest.raises(ServiceUnavailable, match=f"127.0.0.1:{port}"):
         start(label_studio_env, own / "data", own / "media", port=port)
+
+
+def test_a_site_is_opened_again_and_again(label_studio_env: Path, own: Path, tmp_path: Path) -> None:
+    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.sqlite3")
+    ledger.migrate()
+
+    def opened() -> Site:
+        return open_site(ledger, label_studio_env, own / "data", own / "media", name="own", annotators=[Annotator("a", "ash")])
+
+    site = opened()
+    try:
+        again = opened()
+        assert (again.service.pid, again.service.reused, again.accounts) == (site.service.pid, True, site.accounts)
+        for _ in range(5):
+            opened()
+    finally:
+        stop(site.service)
+    with ledger.reading() as session:
+        assert [(row.annotator, row.site) for row in session.scalars(select(AccountRow))] == [("a", "own")]
+        assert session.scalars(select(EventRow.action)).all() == ["company.added", "annotator.added", "account.recorded"]
+    ledger.close()
 
 
 def test_accounts_are_made_once(label_studio_env: Path, own: Path) -> None:
