@@ -5,7 +5,7 @@ from functools import partial
 from yuelu.console.overview import CollectionView, Overview, ProjectView
 from yuelu.console.page.render import latest
 from yuelu.console.show import table
-from yuelu.console.words import say
+from yuelu.console.words import say, say_reason
 
 
 def print_overview(view: Overview, language: str) -> None:
@@ -13,7 +13,7 @@ def print_overview(view: Overview, language: str) -> None:
     t = partial(say, language)
     columns = [t(word) for word in ("collection", "listed", "accepted", "duplicate", "quarantined", "media")]
     table(t("What went in"), columns, [_collection_row(row, language) for row in view.collections])
-    bad = [(row.path, row.reason) for collection in view.collections for row in collection.quarantine]
+    bad = [(row.path, say_reason(language, row.reason)) for collection in view.collections for row in collection.quarantine]
     if bad:
         table("\n" + t("In quarantine"), (t("file"), t("why")), bad)
     columns = [t(word) for word in ("project", "tasks", "states", "answers", "annotators")]

@@ -1,6 +1,7 @@
 """What people read, in English and Simplified Chinese. English text is the key; `zh.json` holds the Chinese."""
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +22,21 @@ def say(language: str, english: str, **values: object) -> str:
     """Return `english`, or its Chinese, with `values` put in. A text that has no Chinese yet stays English."""
     text = chinese().get(english, english) if language == "zh" else english
     return text.format(**values) if values else text
+
+
+@cache
+def _chinese_reasons() -> list[tuple[re.Pattern[str], str]]:
+    pairs = json.loads(Path(__file__).with_name("reasons.zh.json").read_text("utf-8"))
+    return [(re.compile(pattern), text) for pattern, text in pairs]
+
+
+def say_reason(language: str, reason: str) -> str:
+    """Return a reason of quarantine in `language`; what a decoder said itself stays in its own words."""
+    if language == "zh":
+        for pattern, text in _chinese_reasons():
+            if found := pattern.fullmatch(reason):
+                return found.expand(text)
+    return reason
 
 
 def translate_help(command: _Command, language: str) -> _Command:

@@ -1,6 +1,6 @@
 """What changed between two releases, item by item, in words and as JSON."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -72,27 +72,35 @@ class Diff:
             change["before"], change["after"] = list(change["before"]), list(change["after"])
         return listed
 
-    def sentences(self) -> tuple[str, ...]:
-        """Return the difference as one sentence per change, for people."""
-        return tuple(self._sentences()) or (f"{self.old} and {self.new} have the same items.",)
+    def sentences(self, translate: Callable[[str], str] = str) -> tuple[str, ...]:
+        """Return the difference as one sentence per change; `translate` is given each sentence before its values go in."""
+        return tuple(self._sentences(translate)) or (
+            translate("{old} and {new} have the same items.").format(old=self.old, new=self.new),
+        )
 
-    def _sentences(self) -> Iterator[str]:
-        for verb, ids in (("added", self.added), ("removed", self.removed)):
-            yield from (f"{_short(item)} was {verb}." for item in ids)
+    def _sentences(self, translate: Callable[[str], str]) -> Iterator[str]:
+        yield from (translate("{item} was added.").format(item=_short(item)) for item in self.added)
+        yield from (translate("{item} was removed.").format(item=_short(item)) for item in self.removed)
         for change in self.relabelled:
-            yield f"{_short(change.item)}: {change.what} was {_said(change.before)}, is {_said(change.after)}."
+            before, after = _said(change.before), _said(change.after)
+            sentence = translate("{item}: {what} was {before}, is {after}.")
+            yield sentence.format(item=_short(change.item), what=change.what, before=before, after=after)
         for move in self.moved:
-            yield f"{_short(move.item)}: {move.what} {move.label!r} moved; old and new place overlap by {move.iou:.2f}."
+            sentence = translate("{item}: {what} {label!r} moved; old and new place overlap by {iou:.2f}.")
+            yield sentence.format(item=_short(move.item), what=move.what, label=move.label, iou=move.iou)
         for region in self.redrawn:
-            yield f"{_short(region.item)}: {region.what} {region.label!r} was {'added' if region.added else 'removed'}."
-        for move_split in self.resplit:
-            yield f"{_short(move_split.item)} went from {move_split.before} to {move_split.after}."
+            drawn = "{item}: {what} {label!r} was added." if region.added else "{item}: {what} {label!r} was removed."
+            yield translate(drawn).format(item=_short(region.item), what=region.what, label=region.label)
+        for split in self.resplit:
+            sentence = translate("{item} went from {before} to {after}.")
+            yield sentence.format(item=_short(split.item), before=split.before, after=split.after)
         every: tuple[Relabelled | Moved | Redrawn | Resplit, ...] = (
             *self.relabelled, *self.moved, *self.redrawn, *self.resplit,
         )  # fmt: skip
         told = {change.item for change in every}
         if rest := [item for item in self.changed if item not in told]:
-            yield f"{len(rest)} more differ in media, support, probability, answers, round or decision only."
+            sentence = translate("{count} more differ in media, support, probability, answers, round or decision only.")
+            yield sentence.format(count=len(rest))
 
 
 def diff(old: Release, new: Release) -> Diff:

@@ -1,6 +1,7 @@
 """yuelu publish, releases, pull, verify, keys: versions of datasets, for those who make and those who use them."""
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import click
 from yuelu.base.errors import IntegrityFailure
 from yuelu.base.settings import Settings
 from yuelu.console.show import bar, json_option, print_json, table
+from yuelu.console.words import say
 
 if TYPE_CHECKING:
     from yuelu.base.signing import PublicKey
@@ -105,7 +107,7 @@ def diff(settings: Settings, old: str, new: str, root: str | None, as_json: bool
     if as_json:
         print_json(found.to_json())
         return
-    click.echo("\n".join(found.sentences()))
+    click.echo("\n".join(found.sentences(partial(say, settings.language))))
 
 
 @click.command()

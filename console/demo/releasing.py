@@ -19,7 +19,7 @@ from yuelu.base.progress import Progress
 from yuelu.base.workspace import Workspace
 from yuelu.console.demo.job import COLLECTION, CURATOR, DATASET, PROJECTS, Folders
 from yuelu.console.demo.labelling import task_truth, truth_by_asset
-from yuelu.datasets.diff import diff
+from yuelu.datasets.diff import Diff, diff
 from yuelu.datasets.pull import pull
 from yuelu.datasets.release import open_folder
 from yuelu.datasets.verify import Verification, verify
@@ -37,7 +37,7 @@ class Pulled:
     rows: int
     media: int
     loaded: dict[str, Any]
-    differences: tuple[str, ...]
+    differences: Diff
 
 
 def publish_all(workspace: Workspace, progress: Progress) -> PublishReport:
@@ -79,7 +79,7 @@ def pull_both(workspace: Workspace, folders: Folders, progress: Progress) -> Pul
         newest.manifest.rows,
         sum(1 for _ in newest.media()),
         load_elsewhere(folders.pulled(SECOND)),
-        diff(open_folder(folders.pulled(FIRST), key=key), newest).sentences(),
+        diff(open_folder(folders.pulled(FIRST), key=key), newest),
     )
 
 

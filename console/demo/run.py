@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
@@ -28,6 +29,7 @@ from yuelu.console.demo.sample import build_sample
 from yuelu.console.demo.stage import Stage
 from yuelu.console.overview import Overview, overview
 from yuelu.console.page.render import write_pages
+from yuelu.console.words import say_reason
 from yuelu.datasets.verify import Verification
 from yuelu.pipelines.dispatch import dispatch
 from yuelu.pipelines.ingest.flow import ingest
@@ -35,7 +37,7 @@ from yuelu.pipelines.ingest.records import Collection
 from yuelu.pipelines.publish import PublishReport
 from yuelu.pipelines.score import ScoreReport, score
 from yuelu.pipelines.sync import SyncReport, sync
-from yuelu.quality.policy import default_policy
+from yuelu.quality.policy import Policy, load_policy
 
 STEPS = 9
 _ACTOR = "demo"
@@ -88,7 +90,7 @@ def _ingest(workspace: Workspace, settings: Settings, folders: Folders, stage: S
             duplicate=report.duplicate,
             quarantined=report.quarantined,
         )
-        step.notes.extend(f"{reason}: {count}" for reason, count in report.reasons.items())
+        step.notes.extend(f"{say_reason(stage.language, reason)}: {count}" for reason, count in report.reasons.items())
 
 
 def _label(workspace: Workspace, settings: Settings, stage: Stage, *, keep_running: bool) -> Site | None:
@@ -130,6 +132,11 @@ def _site(workspace: Workspace, settings: Settings, stage: Stage, *, keep_runnin
             stop(site.service)
 
 
+def demo_policy() -> Policy:
+    """Return the gate policy of the demonstration: a file, as everybody's is."""
+    return load_policy(Path(__file__).with_name("policy.yaml").read_bytes(), "policy.yaml")
+
+
 def _states(workspace: Workspace) -> Counter[str]:
     with workspace.ledger.reading() as session:
         batches = [batch_id(project) for project in PROJECTS]
@@ -142,7 +149,7 @@ def _finished(workspace: Workspace) -> bool:
 
 
 def _create(workspace: Workspace, progress: Progress) -> int:
-    policy = default_policy()
+    policy = demo_policy()
     for done, (project, template) in enumerate(PROJECTS.items()):
         create_project(
             workspace.ledger,
@@ -177,7 +184,7 @@ def _rounds(workspace: Workspace, site: Site | None, stage: Stage, progress: Pro
                 answers += answer_all(workspace, project, site, progress)
                 got: SyncReport = sync(workspace, project, client, SITE)
             synced += got.new
-            report = score(workspace, project, default_policy())
+            report = score(workspace, project, demo_policy())
             if sent.total:
                 notes.append(_round_note(project, report, got, stage))
     states = _states(workspace)
@@ -195,11 +202,12 @@ def _rounds(workspace: Workspace, site: Site | None, stage: Stage, progress: Pro
 def _round_note(project: str, report: ScoreReport, got: SyncReport, stage: Stage) -> str:
     outcomes = ", ".join(f"{stage.say(outcome)} {count}" for outcome, count in report.outcomes.items())
     return stage.say(
-        "{project}, round {round}: {new} answers, tasks: {outcomes}",
+        "{project}, round {round}: {new} answers, tasks: {outcomes}; batch: {batch}",
         project=project,
         round=report.round,
         new=got.new,
         outcomes=outcomes,
+        batch=stage.say(report.batch.outcome),
     )
 
 
@@ -239,7 +247,7 @@ def _use(workspace: Workspace, folders: Folders, stage: Stage) -> tuple[Pulled, 
             pyarrow=pulled.loaded["pyarrow"],
             datasets=pulled.loaded["datasets"],
         )
-        step.notes.extend(pulled.differences)
+        step.notes.extend(pulled.differences.sentences(stage.say))
     with stage.step("Flip one bit: verify must name the file") as step:
         damaged = damage(folders, workspace)
         if damaged.ok:

@@ -18,7 +18,7 @@ from yuelu.base.store.port import Store
 from yuelu.base.workspace import Workspace
 from yuelu.console.overview import Overview, ProjectView, ScoreView, overview
 from yuelu.console.page.plot import intervals
-from yuelu.console.words import say
+from yuelu.console.words import say, say_reason
 
 _PICTURES = 24  # per collection; the page stays small
 _FILES = {"en": "index.html", "zh": "index.zh.html"}
@@ -48,6 +48,7 @@ def page(view: Overview, pictures: Mapping[str, Sequence[str]], language: str, n
         language=language,
         workspace=name,
         t=translate,
+        reason=partial(say_reason, language),
         other_page=_FILES["zh" if language == "en" else "en"],
         plots={p.name: Markup(intervals(latest(p), translate("undefined"))) for p in view.projects},  # noqa: S704  escaped there
     )
