@@ -112,9 +112,10 @@ def overview(session: Session) -> Overview:
 def _collection(session: Session, row: CollectionRow) -> CollectionView:
     mine = ListingRow.collection == row.name
     outcomes = session.execute(select(ListingRow.outcome, func.count()).where(mine).group_by(ListingRow.outcome)).all()
-    media = session.scalars(
-        select(AssetRow).join(ListingRow, ListingRow.sha256 == AssetRow.sha256).where(mine, ListingRow.outcome == "accepted")
-    )
+    # What is labelled of each: the modality of a DICOM object stands with its de-identified copy.
+    labelled = select(func.coalesce(AssetRow.facts["deidentified"].as_string(), AssetRow.sha256))
+    of_sources = labelled.join(ListingRow, ListingRow.sha256 == AssetRow.sha256).where(mine, ListingRow.outcome == "accepted")
+    media = [session.get_one(AssetRow, sha256) for sha256 in session.scalars(of_sources)]
     bad = session.scalars(select(ListingRow).where(mine, ListingRow.outcome == "quarantined").order_by(ListingRow.path))
     return CollectionView(
         name=row.name,

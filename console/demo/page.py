@@ -1,5 +1,9 @@
 """The page that the demonstration ends with: what went in, what came out, where things are, what to try next."""
 
+import shutil
+import sys
+from pathlib import Path
+
 from rich.console import Console
 
 from yuelu.annotate.label_studio.accounts import read_accounts
@@ -23,10 +27,11 @@ def _page(report: DemoReport, workspace: Workspace, folders: Folders, language: 
     (collection,) = report.overview.collections
     media = ", ".join(f"{say(language, name)} {count}" for name, count in collection.media.items())
     came_out = f"{DATASET}@{report.release.version}: {report.release.rows} {say(language, 'rows')}, {pulled}"
+    yuelu = program()
     try_next = [
-        f"yuelu -w {folders.workspace} status",
-        f"yuelu verify {folders.damaged}",
-        f"yuelu -w {folders.workspace} releases diff {DATASET}@1.0.0 {DATASET}@1.1.0",
+        f"{yuelu} -w {folders.workspace} status",
+        f"{yuelu} verify {folders.damaged}",
+        f"{yuelu} -w {folders.workspace} releases diff {DATASET}@1.0.0 {DATASET}@1.1.0",
     ]
     return [
         ("What went in", [f"{collection.listed} {say(language, 'files listed')}: {media}", str(folders.media)]),
@@ -34,6 +39,11 @@ def _page(report: DemoReport, workspace: Workspace, folders: Folders, language: 
         ("Where things are", [*_places(report, workspace, language)]),
         ("Try next", try_next),
     ]
+
+
+def program() -> str:
+    """Return how the reader can call this program again: by name where the shell finds it, else by its path."""
+    return "yuelu" if shutil.which("yuelu") else str(Path(sys.executable).with_name("yuelu"))
 
 
 def _places(report: DemoReport, workspace: Workspace, language: str) -> list[str]:

@@ -69,7 +69,8 @@ def run(settings: Settings, folders: Folders, stage: Stage, *, keep_running: boo
     with workspace.ledger.reading() as session:
         view = overview(session)
     page = write_pages(workspace, folders.pages)
-    return DemoReport(view, release, pulled, damaged, site.service.url if site else None, str(page))
+    url = site.service.url if site is not None and keep_running else None
+    return DemoReport(view, release, pulled, damaged, url, str(page))
 
 
 def _prepare(settings: Settings, stage: Stage) -> Workspace:
