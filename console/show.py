@@ -1,4 +1,4 @@
-"""Putting results before people: progress bars, tables, or JSON."""
+"""Putting results before people: progress bars, tables, or JSON. Rich is imported when something is shown, not before."""
 
 import json
 import sys
@@ -7,9 +7,6 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from yuelu.base import progress
 
@@ -21,11 +18,6 @@ def json_option(command: _Function) -> _Function:
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
 
 
-def console() -> Console:
-    """Return the console that people read; colours only where a terminal shows them."""
-    return Console(highlight=False, soft_wrap=True)
-
-
 def print_json(value: object) -> None:
     """Print `value` as JSON on standard output."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
@@ -33,12 +25,15 @@ def print_json(value: object) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under a title; None is shown as a dash."""
+    from rich.console import Console
+    from rich.table import Table
+
     shown = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         shown.add_column(column, overflow="fold")
     for row in rows:
         shown.add_row(*("-" if cell is None else f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row))
-    console().print(shown)
+    Console(highlight=False, soft_wrap=True).print(shown)
 
 
 @contextmanager
@@ -47,6 +42,9 @@ def bar(label: str, *, quiet: bool = False) -> Iterator[progress.Progress]:
     if quiet or not sys.stderr.isatty():
         yield progress.silent
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(label, total=None)

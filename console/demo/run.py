@@ -29,6 +29,7 @@ from yuelu.console.demo.sample import build_sample
 from yuelu.console.demo.stage import Stage
 from yuelu.console.overview import Overview, overview
 from yuelu.console.page.render import write_pages
+from yuelu.console.service import stop as stop_left_over
 from yuelu.console.words import say_reason
 from yuelu.datasets.verify import Verification
 from yuelu.pipelines.dispatch import dispatch
@@ -112,6 +113,7 @@ def _site(workspace: Workspace, settings: Settings, stage: Stage, *, keep_runnin
     """Yield Label Studio with an account for each annotator; None when all work is done and nobody wants to look."""
     with stage.step("Label Studio, on this machine only") as step:
         if _finished(workspace) and not keep_running:
+            stop_left_over(workspace)  # of a run that was killed
             step.found = stage.say("not needed: every task is decided")
             site = None
         else:

@@ -1,9 +1,12 @@
 """Rendering the overview as two pages, one per language, that open from the disk."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -21,6 +24,7 @@ from yuelu.console.page.plot import intervals
 from yuelu.console.words import say, say_reason
 
 _PICTURES = 24  # per collection; the page stays small
+_OF_EACH: Mapping[str, int] = MappingProxyType({"image": 18, "video": 4, "audio": 2})  # a picture of a sound says little
 _FILES = {"en": "index.html", "zh": "index.zh.html"}
 
 
@@ -42,6 +46,10 @@ def page(view: Overview, pictures: Mapping[str, Sequence[str]], language: str, n
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     translate = partial(say, language)
+
+    def why(reason: str) -> str:
+        return f"{translate('undefined')}: {say_reason(language, reason)}"
+
     return environment.get_template("overview.html").render(
         view=view,
         pictures=pictures,
@@ -50,7 +58,7 @@ def page(view: Overview, pictures: Mapping[str, Sequence[str]], language: str, n
         t=translate,
         reason=partial(say_reason, language),
         other_page=_FILES["zh" if language == "en" else "en"],
-        plots={p.name: Markup(intervals(latest(p), translate("undefined"))) for p in view.projects},  # noqa: S704  escaped there
+        plots={p.name: Markup(intervals(latest(p), why)) for p in view.projects},  # noqa: S704  escaped there
     )
 
 
@@ -62,13 +70,23 @@ def latest(project: ProjectView) -> list[ScoreView]:
 
 def _pictures(session: Session, store: Store, collection: str) -> list[str]:
     wanted = select(ListingRow.sha256).where(ListingRow.collection == collection, ListingRow.outcome == "accepted")
-    sources = [sha256 for sha256 in session.scalars(wanted.order_by(ListingRow.path).limit(_PICTURES)) if sha256]
-    rows = [_thumbnail(session, labelled_copy(session, sha256)) for sha256 in sources]
+    sources = [sha256 for sha256 in session.scalars(wanted.order_by(ListingRow.path)) if sha256]
+    labelled = (session.get_one(AssetRow, labelled_copy(session, sha256)) for sha256 in sources)
+    rows = [_thumbnail(session, row.sha256) for row in islice(_few_of_each(labelled), _PICTURES)]
     return [
         f"data:{row.media_type};base64,{base64.b64encode(store.read(row.store_key)).decode()}"
         for row in rows
-        if row is not None and row.store_key
+        if row and row.store_key
     ]
+
+
+def _few_of_each(rows: Iterable[AssetRow]) -> Iterator[AssetRow]:
+    """Yield at most `_OF_EACH` of each medium."""
+    shown: Counter[str] = Counter()
+    for row in rows:
+        if shown[row.medium] < _OF_EACH[row.medium]:
+            shown[row.medium] += 1
+            yield row
 
 
 def _thumbnail(session: Session, sha256: str) -> AssetRow | None:

@@ -36,7 +36,13 @@ def workspace(tmp_path: Path) -> Workspace:
                 {**listing, "path": ATTACK, "outcome": "quarantined", "sha256": None, "reason": "cut short"},
             ],
         )
-        source = {**asset, "sha256": "1" * 64, "media_type": "application/dicom", "role": "source", "facts": {"modality": "CT"}}
+        source = {
+            **asset,
+            "sha256": "1" * 64,
+            "media_type": "application/dicom",
+            "role": "source",
+            "facts": {"modality": "CT", "thumbnail": "2" * 64},
+        }
         thumb = {**asset, "sha256": "2" * 64, "media_type": "image/png", "role": "thumbnail", "facts": {}}
         t.add_new(AssetRow, [{**source, "derived_from": None, "store_key": None}])
         t.add_new(AssetRow, [{**thumb, "derived_from": "1" * 64, "store_key": "assets/thumb"}])
@@ -100,7 +106,7 @@ def score(value: float | None, reason: str | None = None, number: int = 1) -> Sc
 
 
 def test_the_plot_draws_values_and_writes_what_is_undefined() -> None:
-    svg = intervals([score(0.5), score(None, "one <label> only"), score(-0.2)], "undefined")
+    svg = intervals([score(0.5), score(None, "one <label> only"), score(-0.2)], lambda reason: f"undefined: {reason}")
     root = ET.fromstring(svg)  # noqa: S314  our own text
     dots = [float(dot.get("cx", "nan")) for dot in root.iter("{http://www.w3.org/2000/svg}circle")]
     grid = [float(line.get("x1", "nan")) for line in root.iter("{http://www.w3.org/2000/svg}line") if line.get("class") == "grid"]
