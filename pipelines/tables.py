@@ -7,7 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from yuelu.base.records import Annotation, Box, Choice, FrameRange, Segment
+from yuelu.base.errors import InvalidRecord
+from yuelu.base.records import Annotation, Box, Choice, FrameRange, Region, Segment
 from yuelu.base.schemas import SEEN
 from yuelu.quality.export import SCHEMAS, Control, Kind
 
@@ -35,7 +36,7 @@ def tabulate(
 
     `kinds` maps each control to its kind of region, so that a control nobody used still has its (empty) table. `groups`
     and `frame_rates` (Hz) are by task. Frames become seconds: frame n is shown from (n - 1) / rate to n / rate. Several
-    labels of one choice are one label, joined in order by `TOGETHER`.
+    labels of one choice are one label, joined in order by `TOGETHER`. Raises InvalidRecord: frames of a task without a rate.
     """
     rows: dict[str, list[dict[str, Any]]] = {control: [] for control in kinds}
     seen: list[dict[str, Any]] = []
@@ -43,7 +44,7 @@ def tabulate(
         keys = {"task": annotation.item_key, "annotator": annotation.annotator}
         seen.append({**keys, "group": groups[annotation.item_key]})
         for region in annotation.regions:
-            rows[region.control].append({**keys, **_fields(region, frame_rates.get(annotation.item_key, 0.0))})
+            rows[region.control].append({**keys, **_fields(region, annotation.item_key, frame_rates)})
     return Answers(
         {control: _control(_SCORED_AS[kind], rows[control]) for control, kind in kinds.items()},
         pa.Table.from_pylist(seen, schema=SEEN),
@@ -54,7 +55,7 @@ def _control(kind: Kind, rows: list[dict[str, Any]]) -> Control:
     return Control(kind, pa.Table.from_pylist(rows, schema=SCHEMAS[kind]))
 
 
-def _fields(region: Box | Choice | FrameRange | Segment, frame_rate_hz: float) -> dict[str, Any]:
+def _fields(region: Region, task: str, frame_rates: Mapping[str, float]) -> dict[str, Any]:
     match region:
         case Choice():
             return {"label": TOGETHER.join(sorted(region.labels))}
@@ -64,5 +65,7 @@ def _fields(region: Box | Choice | FrameRange | Segment, frame_rate_hz: float) -
         case Segment():
             return {"label": region.label, "start": region.start_s, "end": region.end_s}
         case FrameRange():
-            start, end = (region.first_frame - 1) / frame_rate_hz, region.last_frame / frame_rate_hz
-            return {"label": region.label, "start": start, "end": end}
+            if task not in frame_rates:
+                raise InvalidRecord(f"no frame rate of task {task}, which has frames", "ingest its video again")
+            rate = frame_rates[task]
+            return {"label": region.label, "start": (region.first_frame - 1) / rate, "end": region.last_frame / rate}

@@ -50,6 +50,8 @@ def consensus_labels(labels: pa.Table, method: Method = "majority", *, repeats: 
 def vote_shares(labels: pa.Table, *, repeats: Repeats = "refuse") -> dict[str, dict[str, float]]:
     """Return for each task of `labels` (schema LABELS) the share of the votes that each of its labels has."""
     coded = code_labels(labels, repeats)
+    if len(coded.tasks) == 0:
+        return {}
     shares: dict[str, dict[str, float]] = {task: {} for task in sorted(coded.tasks.to_pylist())}
     task, label = np.unique(np.stack([coded.task, coded.label]), axis=1)
     names, votes = coded.tasks.to_pylist(), _shares(coded)

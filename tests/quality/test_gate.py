@@ -142,7 +142,7 @@ def write_all(ledger: Any, value: Any = 0.5) -> Any:
     verdict = decide_task(load(), 1, 3, {"box": (score(value),)})
     with ledger.transaction("scorer") as t:
         scores = record_scores(t, "b", 1, {"box": (score(value, value, value), score(metric="mean_iou"))})
-        agreed = record_consensus(t, "k", regions=(region,), votes={"r": 2}, **consensus)
+        agreed = record_consensus(t, "k", regions=(region,), support={"r": 1.0}, votes={"r": 2}, **consensus)
         decided = record_decision(t, "task", "k", verdict, load(), round=1, decided_at=NOW)
     return scores, agreed, decided
 
@@ -152,7 +152,7 @@ def test_what_is_recorded_twice_is_kept_once(ledger: Any) -> None:
     assert write_all(ledger) == (0, False, False)
     with ledger.reading() as session:
         assert [row.metric for row in session.scalars(select(ScoreRow).order_by(ScoreRow.metric))] == ["f1@0.50", "mean_iou"]
-        assert session.get(ConsensusRow, "k").regions[0]["kind"] == "box"
+        assert session.get(ConsensusRow, "k").regions[0]["support"] == 1.0
         (decision,) = session.scalars(select(DecisionRow))
         assert (decision.outcome, decision.evidence["rules"][1]["value"]) == ("rework", 0.5)
         assert [row.action for row in session.scalars(select(EventRow).order_by(EventRow.sequence))] == [
