@@ -1,26 +1,15 @@
-"""What the commands of judgement ask: of a plain file, or of the ledger."""
+"""What the commands of judgement make of a plain file: a table of labels, or an export. Nothing of the platform is needed."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pyarrow as pa
-from sqlalchemy import select
 
-from yuelu.base.errors import InvalidRecord, NotFound
-from yuelu.base.ledger.judgement import ConsensusRow, CorrectionRow, DecisionRow
-from yuelu.base.ledger.types import Table
-from yuelu.base.ledger.work import AnnotationRow, BatchRow, TaskRow
-from yuelu.base.records import Region, region_from_json
-from yuelu.base.settings import Settings
-from yuelu.base.workspace import open_workspace
 from yuelu.pipelines.judge import batch_scores
-from yuelu.pipelines.score import score
 from yuelu.quality.consensus import Method, consensus_labels
 from yuelu.quality.export import read_export
 from yuelu.quality.labels import Level, label_scores
-from yuelu.quality.policy import default_policy
 from yuelu.quality.score import Score
 from yuelu.quality.tables import read_labels
 
@@ -38,62 +27,6 @@ def scores_of_export(path: Path) -> Scores:
     return batch_scores(read_export(path))
 
 
-def scores_of_project(settings: Settings, project: str) -> Scores:
-    """Return the agreement of a project's answers so far; nothing is written."""
-    return score(open_workspace(settings), project, default_policy(), dry_run=True).scores
-
-
 def consensus_of_table(path: Path, method: str) -> pa.Table:
     """Return the consensus of a table of labels: task, label, probability."""
     return consensus_labels(read_labels(path).labels, cast("Method", method))
-
-
-def in_review(settings: Settings) -> list[dict[str, Any]]:
-    """Return the tasks in review, by project."""
-    with open_workspace(settings).ledger.reading() as session:
-        wanted = select(TaskRow, BatchRow.project).join(BatchRow, BatchRow.id == TaskRow.batch).where(TaskRow.state == "review")
-        found = [(row[0], row[1]) for row in session.execute(wanted.order_by(BatchRow.project, TaskRow.item_key))]
-        rules = select(DecisionRow.subject, DecisionRow.rule).order_by(DecisionRow.decided_at)
-        rule = {row.subject: row.rule for row in session.execute(rules)}
-        return [
-            {"project": project, "item_key": task.item_key, "round": task.round, "rule": rule.get(task.item_key)}
-            for task, project in found
-        ]
-
-
-def task_file(settings: Settings, item_key: str) -> dict[str, Any]:
-    """Return all that the ledger knows of a task. Raises NotFound."""
-    with open_workspace(settings).ledger.reading() as session:
-        task = session.get(TaskRow, item_key)
-        if task is None:
-            raise NotFound(f"no task {item_key!r}", "see 'yuelu review list'")
-        answers = session.scalars(
-            select(AnnotationRow).where(AnnotationRow.item_key == item_key).order_by(AnnotationRow.annotator)
-        )
-        decisions = session.scalars(select(DecisionRow).where(DecisionRow.subject == item_key).order_by(DecisionRow.decided_at))
-        corrections = session.scalars(
-            select(CorrectionRow).where(CorrectionRow.item_key == item_key).order_by(CorrectionRow.created_at)
-        )
-        consensus = session.get(ConsensusRow, item_key)
-        return {
-            "task": _values(task),
-            "answers": [_values(row, leave_out=("raw",)) for row in answers],
-            "consensus": _values(consensus) if consensus else None,
-            "decisions": [_values(row) for row in decisions],
-            "corrections": [_values(row) for row in corrections],
-        }
-
-
-def _values(row: Table, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
-    return {column.key: getattr(row, column.key) for column in row.__table__.columns if column.key not in leave_out}
-
-
-def read_regions(path: Path) -> tuple[Region, ...]:
-    """Return the regions in a JSON file. Raises InvalidRecord."""
-    try:
-        data = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise InvalidRecord(f"{path}: not JSON: {error}", "give a list of regions") from None
-    if not isinstance(data, list):
-        raise InvalidRecord(f"{path}: {type(data).__name__}, not a list", "give a list of regions")
-    return tuple(region_from_json(region) for region in data)

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse, stats
+from scipy import sparse, special
 
 from yuelu.base.errors import Misconfigured
 
@@ -122,7 +122,7 @@ class Resamples:
         return weights
 
     def _still(self, point: float, limits: tuple[float, float]) -> tuple[float, float]:
-        z = float(stats.norm.ppf(0.5 + self.sampling.confidence / 2))
+        z = float(special.ndtri(0.5 + self.sampling.confidence / 2))
         doubt = z * z / (self.total + z * z)
         if abs(point - limits[1]) < _STILL:
             return max(1 - doubt, limits[0]), limits[1]
@@ -133,7 +133,7 @@ class Resamples:
     def _jackknife(self, values: Floats, share: Floats, point: float) -> tuple[float, float]:
         mean = (values * share).sum() / share.sum()
         error = np.sqrt((self.total - 1) * (share * (values - mean) ** 2).sum())
-        reach = float(stats.t.ppf(0.5 + self.sampling.confidence / 2, self.total - 1) * error)
+        reach = float(special.stdtrit(self.total - 1, 0.5 + self.sampling.confidence / 2) * error)
         return point - reach, point + reach
 
     def _bca(self, evaluate: Evaluate, values: Floats, share: Floats, point: float) -> tuple[float, float] | None:
@@ -143,9 +143,9 @@ class Resamples:
         if len(defined) < (1 - _TOLERATED) * len(drawn):
             return None
         below = float(((defined < point).sum() + (defined == point).sum() / 2) / len(defined))
-        bias = float(stats.norm.ppf(below)) if 0 < below < 1 else 0.0
+        bias = float(special.ndtri(below)) if 0 < below < 1 else 0.0
         away = (values * share).sum() / share.sum() - values
         acceleration = float((share * away**3).sum() / (6 * np.sqrt(self.total) * (share * away**2).sum() ** 1.5))
-        z = stats.norm.ppf([0.5 - self.sampling.confidence / 2, 0.5 + self.sampling.confidence / 2]) + bias
-        low, high = np.quantile(defined, stats.norm.cdf(bias + z / (1 - acceleration * z)))
+        z = special.ndtri([0.5 - self.sampling.confidence / 2, 0.5 + self.sampling.confidence / 2]) + bias
+        low, high = np.quantile(defined, special.ndtr(bias + z / (1 - acceleration * z)))
         return float(low), float(high)

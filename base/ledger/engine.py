@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Engine, create_engine, event, insert
+from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
@@ -20,6 +18,7 @@ from yuelu.base.ledger.log import Event
 from yuelu.base.ledger.types import Table
 
 _BUSY_S = 60
+MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 class Transaction:
@@ -58,14 +57,11 @@ class Ledger:
     def migrate(self) -> None:
         """Bring the schema up to date; safe to run again. Raises ServiceUnavailable."""
         try:
-            command.upgrade(migrations(self.url), "head")
+            if _current_version(self.engine) != _newest_version():
+                _upgrade(self.url)
         except OperationalError as error:
-            raise ServiceUnavailable(
-                f"cannot open the ledger: {error.orig}", "check the address and that the server runs"
-            ) from error
-        with Session(self.engine) as session, session.begin():
-            if session.get(log.LogSizeRow, 1) is None:
-                session.execute(insert(log.LogSizeRow).values(id=1, size=0))
+            hint = "check the address and that the server runs"
+            raise ServiceUnavailable(f"cannot open the ledger: {error.orig}", hint) from error
 
     @contextmanager
     def transaction(self, actor: str, role: str = "operator") -> Iterator[Transaction]:
@@ -95,12 +91,21 @@ class Ledger:
         self.engine.dispose()
 
 
-def migrations(url: str) -> Config:
-    """Return Alembic's configuration for the ledger at `url`."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-    config.attributes["url"] = url
-    return config
+def _newest_version() -> str:
+    return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def _current_version(engine: Engine) -> str | None:
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _upgrade(url: str) -> None:
+    from yuelu.base.ledger.upgrade import upgrade  # noqa: PLC0415  Alembic takes a second to import, and most starts need it not
+
+    upgrade(url)
 
 
 def _engine(url: str) -> Engine:

@@ -8,7 +8,6 @@ from urllib.parse import parse_qs, urlsplit
 from yuelu.base.errors import KeyTaken, Misconfigured
 from yuelu.base.store.local import LocalStore
 from yuelu.base.store.port import Store
-from yuelu.base.store.s3 import S3Store
 
 
 def open_store(address: str) -> Store:
@@ -17,6 +16,8 @@ def open_store(address: str) -> Store:
         if "://" in address:
             raise Misconfigured(f"no store at {address!r}", "give a folder, or s3://bucket/prefix?endpoint=URL")
         return LocalStore(Path(address))
+    from yuelu.base.store.s3 import S3Store  # noqa: PLC0415  boto3 takes most of a second to import
+
     parts = urlsplit(address)
     endpoint = parse_qs(parts.query).get("endpoint", [None])[0]
     return S3Store(parts.netloc, parts.path, endpoint)

@@ -37,7 +37,7 @@ def agreement(
     settings: Settings, project: str | None, labels: Path | None, export: Path | None, level: str, as_json: bool
 ) -> None:
     """Measure how well annotators agree, with confidence intervals: of a project, a table of labels, or an export."""
-    from yuelu.console.judging import scores_of_export, scores_of_project, scores_of_table
+    from yuelu.console.judging import scores_of_export, scores_of_table
 
     if sum(given is not None for given in (project, labels, export)) != 1:
         raise click.UsageError("give one of PROJECT, --table FILE and --export FILE")
@@ -46,6 +46,8 @@ def agreement(
     elif export is not None:
         scores = scores_of_export(export)
     else:
+        from yuelu.console.tasks import scores_of_project
+
         scores = scores_of_project(settings, str(project))
     _print_scores(scores, as_json)
 
@@ -114,7 +116,7 @@ def review() -> None:
 @click.pass_obj
 def list_(settings: Settings, as_json: bool) -> None:
     """List the tasks in review, with the rule that they failed."""
-    from yuelu.console.judging import in_review
+    from yuelu.console.tasks import in_review
 
     rows = in_review(settings)
     columns = ("project", "item_key", "round", "rule")
@@ -133,7 +135,7 @@ def list_(settings: Settings, as_json: bool) -> None:
 def settle(settings: Settings, item_key: str, regions: Path, owner: str, reason: str, as_json: bool) -> None:
     """Record a curator's answer to a task; it stands above the consensus, and a task in review is accepted by it."""
     from yuelu.base.workspace import open_workspace
-    from yuelu.console.judging import read_regions
+    from yuelu.console.tasks import read_regions
     from yuelu.pipelines.correct import correct
 
     new = correct(open_workspace(settings), item_key, read_regions(regions), owner=owner, reason=reason)
@@ -146,7 +148,7 @@ def settle(settings: Settings, item_key: str, regions: Path, owner: str, reason:
 @click.pass_obj
 def show(settings: Settings, item_key: str, as_json: bool) -> None:
     """Show a task's answers, consensus, decisions and corrections."""
-    from yuelu.console.judging import task_file
+    from yuelu.console.tasks import task_file
 
     facts = task_file(settings, item_key)
     print_json(facts)  # nested: JSON is the readable form

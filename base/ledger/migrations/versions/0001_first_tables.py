@@ -281,6 +281,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_rejections_item_key"), ["item_key"], unique=False)
 
     # ### end Alembic commands ###
+    op.execute("INSERT INTO log_size (id, size) VALUES (1, 0)")  # the row that puts writers of the log in line
 
 
 def downgrade() -> None:
