@@ -291,3 +291,22 @@ def test_a_scheduler_of_ones_own(make_workspace: Make, source: Path) -> None:
     ingest(other, [source], COLLECTION)
     assert report.accepted > 0
     assert rows(workspace) == rows(other)
+
+
+@pytest.mark.integration
+def test_postgresql_and_s3_hold_the_same_as_the_embedded_ones(
+    done: Done, tmp_path: Path, postgres_ledger: str, bucket: str
+) -> None:
+    settings = Settings(tmp_path / "far", ledger=postgres_ledger, store=bucket)
+    workspace = init(settings, secret=b"s" * 32, signing_seed=b"g" * 32)
+    assert ingest(workspace, [done.source], COLLECTION).accepted == done.report.accepted
+    assert ingest(workspace, [done.source], COLLECTION).already == done.report.listed
+    far, near = rows(workspace), rows(done.workspace)
+    assert (sorted(far["listings"]), far["assets"], far["events"]) == (sorted(near["listings"]), near["assets"], near["events"])
+    stored = [asset for asset, facts in near["assets"].items() if facts[6]]
+    assert stored
+    assert all(workspace.store.read(asset_key(each)) == done.workspace.store.read(asset_key(each)) for each in stored)
+    with workspace.ledger.reading() as session:
+        shown = proxy_of(session, labelled_assets(session, COLLECTION.name)[0].sha256).sha256
+    assert sha256(stage(workspace, shown).read_bytes()) == shown
+    workspace.ledger.close()
