@@ -56,7 +56,8 @@ def stop(workspace: Workspace) -> bool:
     return True
 
 
-def credentials(workspace: Workspace) -> dict[str, str]:
-    """Return the administrator's name and password, for the server's own sign-in page."""
+def sign_ins(workspace: Workspace) -> dict[str, str | None]:
+    """Return who can sign in on the server's own page, and with what: the administrator first, then the annotators."""
     accounts = read_accounts(workspace.label_studio_data)
-    return {"email": accounts.admin.email, "password": accounts.password}
+    people = [accounts.admin, *(accounts.annotators[name] for name in sorted(accounts.annotators))]
+    return {account.email: account.password for account in people if account.password is not None}

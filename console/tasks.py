@@ -14,8 +14,8 @@ from yuelu.base.ledger.work import AnnotationRow, BatchRow, TaskRow
 from yuelu.base.records import Region, region_from_json
 from yuelu.base.settings import Settings
 from yuelu.base.workspace import open_workspace
+from yuelu.pipelines.policies import policy_of
 from yuelu.pipelines.score import score
-from yuelu.quality.policy import default_policy
 from yuelu.quality.score import Score
 
 Scores = Mapping[str, tuple[Score, ...]]
@@ -23,7 +23,8 @@ Scores = Mapping[str, tuple[Score, ...]]
 
 def scores_of_project(settings: Settings, project: str) -> Scores:
     """Return the agreement of a project's answers so far; nothing is written."""
-    return score(open_workspace(settings), project, default_policy(), dry_run=True).scores
+    workspace = open_workspace(settings)
+    return score(workspace, project, policy_of(workspace, project), dry_run=True).scores
 
 
 def in_review(settings: Settings) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from yuelu.base.canonical import digest
+from yuelu.base.canonical import canonical, sha256
 from yuelu.base.errors import InvalidRecord, Misconfigured
 
 Failure: TypeAlias = Literal["rework", "review", "reject"]
@@ -46,6 +46,7 @@ class Policy:
     task: tuple[Rule, ...]
     on_failure: tuple[Failure, ...]
     batch: tuple[Rule, ...]
+    content: bytes  # canonical JSON: `load_policy` reads it back to the same policy
     digest: str
 
     def failure(self, round: int) -> Failure:
@@ -65,10 +66,10 @@ def load_policy(data: bytes, name: str) -> Policy:
         raise Misconfigured(f"policy {name}: {where}: {error.message}", _allowed(error.schema))
     rules = {kind: tuple(Rule(**rule) for rule in content[kind]) for kind in ("task", "batch")}
     try:
-        identity = digest(content)
+        text = canonical(content)
     except InvalidRecord as problem:
         raise Misconfigured(f"policy {name}: {problem.problem}", "thresholds are finite numbers") from None
-    return Policy(**{**content, **rules, "on_failure": tuple(content["on_failure"]), "digest": identity})
+    return Policy(**{**content, **rules, "on_failure": tuple(content["on_failure"]), "content": text, "digest": sha256(text)})
 
 
 def default_policy() -> Policy:

@@ -1,6 +1,7 @@
 """Users of an embedded Label Studio: real accounts with tokens of their own, known to the ledger by annotator.
 
-Annotators never hold these tokens: they lie in one file below the server's data folder that only its owner reads.
+Annotators never hold these tokens: they lie in one file below the server's data folder that only its owner reads. People
+sign in with a password, until a gateway does it for them; scripted annotators have none.
 """
 
 import json
@@ -43,20 +44,20 @@ class Annotator:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One user of the server. `token` is the refresh token that `Client` takes."""
+    """One user of the server. `token` is the refresh token that `Client` takes; `password` is None for a program."""
 
     user_id: int
     email: str
     token: str = field(repr=False)
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """All accounts of one server. `password` is the administrator's, for the server's own sign-in page."""
+    """All accounts of one server."""
 
     admin: Account
     annotators: Mapping[str, Account]
-    password: str = field(repr=False)
 
     def of(self, annotator: str) -> Account:
         """Return the annotator's account. Raises NotFound."""
@@ -79,14 +80,18 @@ def provision(env: Path, data_dir: Path, annotators: Sequence[Annotator]) -> Acc
     It works on the database itself, so the server need not be up; nothing is started when all are known already.
     """
     environment.fill(env, data_dir)
-    known = _read(data_dir) or {"password": secrets.token_urlsafe(18), "users": {}}
+    known = _read(data_dir) or {"passwords": {_email(_ADMIN): secrets.token_urlsafe(18)}, "users": {}}
     wanted = {_email(_ADMIN)} | {annotator.email for annotator in annotators}
     if not wanted <= set(known["users"]):
-        _replace(data_dir / _FILE, known)  # the password must outlive a kill between making the user and writing it down
+        for person in annotators:
+            if not person.scripted:
+                known["passwords"].setdefault(person.email, secrets.token_urlsafe(12))
+        passwords = known["passwords"]
+        _replace(data_dir / _FILE, known)  # the passwords must outlive a kill between making the users and writing it down
         request = {
             "organization": "Yuelu",
-            "admin": {"email": _email(_ADMIN), "password": known["password"]},
-            "users": [{"email": annotator.email, "name": annotator.id} for annotator in annotators],
+            "admin": {"email": _email(_ADMIN), "password": passwords[_email(_ADMIN)]},
+            "users": [{"email": each.email, "name": each.id, "password": passwords.get(each.email)} for each in annotators],
             "tokens": {email: user["token"] for email, user in known["users"].items()},
         }
         printed = environment.run(environment.find(env), "accounts.py", data_dir, stdin=json.dumps(request))
@@ -142,11 +147,12 @@ def _email(name: str) -> str:
 
 
 def _parsed(known: Mapping[str, Any]) -> Accounts:
-    users = {email: Account(user["id"], email, user["token"]) for email, user in known["users"].items()}
+    passwords = known["passwords"]
+    users = {email: Account(user["id"], email, user["token"], passwords.get(email)) for email, user in known["users"].items()}
     if _email(_ADMIN) not in users:
         raise NotFound("the accounts were never finished", "ensure them again")
     admin = users.pop(_email(_ADMIN))
-    return Accounts(admin, {email.partition("@")[0]: account for email, account in users.items()}, known["password"])
+    return Accounts(admin, {email.partition("@")[0]: account for email, account in users.items()})
 
 
 def _read(data_dir: Path) -> dict[str, Any] | None:

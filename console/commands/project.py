@@ -45,9 +45,11 @@ def create(
     from yuelu.annotate.templates import accepted_by_sdk, load_template
     from yuelu.base.workspace import open_workspace
     from yuelu.console.policy import read_policy
+    from yuelu.pipelines.policies import keep_policy
 
     workspace, chosen, configuration = open_workspace(settings), read_policy(policy), load_template(template, template_version)
     accepted_by_sdk(configuration)
+    keep_policy(workspace, chosen)
     new = create_project(
         workspace.ledger,
         "operator",
@@ -115,12 +117,15 @@ def add(settings: Settings, name: str, company: str, as_json: bool) -> None:
     """Add an annotator, with an account on the workspace's Label Studio."""
     from yuelu.annotate.label_studio.accounts import Annotator
     from yuelu.base.workspace import open_workspace
-    from yuelu.console.service import for_command
+    from yuelu.console.service import for_command, sign_ins
 
-    person = Annotator(name, company)
-    with bar("Label Studio", quiet=as_json) as progress, for_command(open_workspace(settings), settings, progress, [person]):
-        pass
-    print_json(asdict(person)) if as_json else click.echo(f"{person.id} ({person.company}) has an account: {person.email}")
+    person, workspace = Annotator(name, company), open_workspace(settings)
+    with bar("Label Studio", quiet=as_json) as progress, for_command(workspace, settings, progress, [person]):
+        password = sign_ins(workspace)[person.email]
+    if as_json:
+        print_json({**asdict(person), "email": person.email, "password": password})
+        return
+    click.echo(f"{person.id} ({person.company}) signs in to Label Studio as {person.email} with {password}")
 
 
 @annotator.command("list")

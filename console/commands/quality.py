@@ -82,7 +82,7 @@ def consensus(labels: Path, method: str, out: Path | None, as_json: bool) -> Non
 
 @click.command()
 @click.argument("project")
-@click.option("--policy", type=_FILE, help="The gate policy. [default: the one that comes with Yuelu]")
+@click.option("--policy", type=_FILE, help="The gate policy. [default: the one that the project was made with]")
 @click.option("--dry-run", is_flag=True, help="Decide nothing; only show what the policy would make of the answers.")
 @json_option
 @click.pass_obj
@@ -90,10 +90,13 @@ def gate(settings: Settings, project: str, policy: Path | None, dry_run: bool, a
     """Score a project's answered tasks and decide each: accept, rework or review. Exit code 3 when the batch does not pass."""
     from yuelu.base.workspace import open_workspace
     from yuelu.console.policy import read_policy
+    from yuelu.pipelines.policies import policy_of
     from yuelu.pipelines.score import score
 
+    workspace = open_workspace(settings)
+    chosen = policy_of(workspace, project) if policy is None else read_policy(policy)
     with bar("gate", quiet=as_json) as progress:
-        report = score(open_workspace(settings), project, read_policy(policy), progress, dry_run=dry_run)
+        report = score(workspace, project, chosen, progress, dry_run=dry_run)
     if as_json:
         print_json(report.to_json())
     else:

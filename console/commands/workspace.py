@@ -29,16 +29,17 @@ def init(settings: Settings, as_json: bool) -> None:
 def up(settings: Settings, as_json: bool) -> None:
     """Start the workspace's own Label Studio, on this machine only, and leave it running."""
     from yuelu.base.workspace import open_workspace
-    from yuelu.console.service import credentials, start
+    from yuelu.console.service import sign_ins, start
 
     workspace = open_workspace(settings)
     with bar("Label Studio", quiet=as_json) as progress:
         site = start(workspace, settings, progress)
-    facts = {"url": site.service.url, **credentials(workspace)}
+    people = sign_ins(workspace)
     if as_json:
-        print_json(facts)
+        print_json({"url": site.service.url, "sign_ins": people})
         return
-    table("Label Studio", ("", ""), list(facts.items()))
+    click.echo(f"Label Studio: {site.service.url}")
+    table("", ("sign in as", "with"), list(people.items()))
 
 
 @click.command()

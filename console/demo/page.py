@@ -51,5 +51,5 @@ def _places(report: DemoReport, workspace: Workspace, language: str) -> list[str
     if report.url is None:
         return [*places, "Label Studio: " + say(language, "stopped; --keep-running leaves it up")]
     accounts = read_accounts(workspace.label_studio_data)
-    signed = say(language, "sign in as {email} with {password}", email=accounts.admin.email, password=accounts.password)
+    signed = say(language, "sign in as {email} with {password}", email=accounts.admin.email, password=accounts.admin.password)
     return [*places, f"Label Studio: {report.url}  ({signed})"]

@@ -35,6 +35,7 @@ from yuelu.datasets.verify import Verification
 from yuelu.pipelines.dispatch import dispatch
 from yuelu.pipelines.ingest.flow import ingest
 from yuelu.pipelines.ingest.records import Collection
+from yuelu.pipelines.policies import keep_policy
 from yuelu.pipelines.publish import PublishReport
 from yuelu.pipelines.score import ScoreReport, score
 from yuelu.pipelines.sync import SyncReport, sync
@@ -153,6 +154,7 @@ def _finished(workspace: Workspace) -> bool:
 
 def _create(workspace: Workspace, progress: Progress) -> int:
     policy = demo_policy()
+    keep_policy(workspace, policy)
     for done, (project, template) in enumerate(PROJECTS.items()):
         create_project(
             workspace.ledger,

@@ -1,6 +1,6 @@
 """Make users and their tokens: a JSON request on stdin, a JSON answer as the last line of stdout. Safe to repeat.
 
-Request: {"organization", "admin": {"email", "password"}, "users": [{"email", "name"}], "tokens": {email: token}}.
+Request: {"organization", "admin": {"email", "password"}, "users": [{"email", "name", "password"}], "tokens": {email: token}}.
 Answer: {"users": {email: {"id", "token"}}}. A token of the request that is still good comes back as it is.
 """
 
@@ -56,7 +56,7 @@ def provision(request):
         organization.jwt.legacy_api_tokens_enabled, organization.jwt.api_tokens_enabled = False, True
         organization.jwt.save()
     answer = {}
-    for user in [owner, *(account(user["email"], user["name"]) for user in request["users"])]:
+    for user in [owner, *(account(user["email"], user["name"], user["password"]) for user in request["users"])]:
         organization.add_user(user)
         if user.active_organization_id != organization.id:
             user.active_organization = organization
