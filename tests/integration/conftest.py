@@ -31,7 +31,7 @@ from yuelu.base.store.port import create_once
 from yuelu.base.workspace import Workspace, init
 
 ANNOTATORS = tuple(
-    Annotator(name, company, scripted=True) for name, company in zip("abcd", ("ash", "ash", "oak", "oak"), strict=True)
+    Annotator(name, company, scripted=name != "d") for name, company in zip("abcd", ("ash", "ash", "oak", "oak"), strict=True)
 )
 SITE = "embedded"
 MADE = datetime(2026, 1, 2, tzinfo=UTC)

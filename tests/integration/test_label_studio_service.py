@@ -48,6 +48,23 @@ def test_nobody_signs_up(label_studio: Site) -> None:
     assert emails == {"admin@yuelu.invalid"} | {f"{name}@yuelu.invalid" for name in "abcd"}
 
 
+def test_people_sign_in_with_their_password_and_programs_cannot(label_studio: Site) -> None:
+    def signed_in(email: str, password: str) -> bool:
+        with httpx.Client(base_url=label_studio.service.url, trust_env=False) as http:
+            http.get("/user/login/")
+            form = {"email": email, "password": password, "csrfmiddlewaretoken": http.cookies["csrftoken"]}
+            http.post("/user/login/", data=form, headers={"Referer": label_studio.service.url})
+            return http.get("/api/current-user/whoami").status_code == httpx.codes.OK
+
+    person, program = label_studio.accounts.of("d"), label_studio.accounts.of("a")
+    assert person.password
+    assert signed_in(person.email, person.password)
+    assert not signed_in(person.email, "guessed")
+    assert program.password is None
+    assert not signed_in(program.email, "")
+    assert person.password not in repr(label_studio.accounts)
+
+
 def test_what_the_server_was_told(label_studio: Site) -> None:
     told = dict(
         entry.split("=", 1)
