@@ -2,8 +2,8 @@
 
 import random
 from dataclasses import replace
-from functools import cache
 from datetime import UTC, datetime
+from functools import cache
 from itertools import combinations
 from types import MappingProxyType
 from typing import Any
@@ -95,7 +95,7 @@ def pictures(draw: st.DrawFn) -> Shown:
         x, y = draw(st.floats(0, width - 1)), draw(st.floats(0, height - 1))
         across, down = draw(st.floats(0.5, width - x)), draw(st.floats(0.5, height - y))
         boxes.append(Box(f"t{number}", "object", "part", item, x, y, across, down))
-    truth = (Choice("scene", ("medical",)), *boxes)
+    truth: tuple[Region, ...] = (Choice("scene", ("medical",)), *boxes)
     return Shown(draw(st.text()), draw(st.integers(1, 3)), truth, tuple((float(w), float(h)) for w, h in extents), LABELS)
 
 
@@ -113,7 +113,7 @@ def clips(draw: st.DrawFn) -> Shown:
     frames = draw(st.integers(1, 10_000))
     firsts = draw(st.lists(st.integers(1, frames), max_size=4))
     found = [FrameRange(f"t{n}", "event", "person", first, draw(st.integers(first, frames))) for n, first in enumerate(firsts)]
-    truth = (Choice("camera", ("moving",)), *found)
+    truth: tuple[Region, ...] = (Choice("camera", ("moving",)), *found)
     return Shown(draw(st.text()), draw(st.integers(1, 3)), truth, ((float(frames),),), LABELS)
 
 
