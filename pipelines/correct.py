@@ -2,10 +2,16 @@
 
 from collections.abc import Sequence
 
-from yuelu.annotate.tasks import move
+from sqlalchemy.orm import Session
+
+from yuelu.annotate.results import Item, to_result
+from yuelu.annotate.tasks import move, project_row
+from yuelu.annotate.templates import load_template
 from yuelu.base.errors import Conflict, NotFound
-from yuelu.base.ledger.work import TaskRow
-from yuelu.base.records import Region, region_to_json
+from yuelu.base.ledger.media import AssetRow
+from yuelu.base.ledger.work import BatchRow, TaskRow
+from yuelu.base.media import proxy_of
+from yuelu.base.records import Medium, Region, region_to_json
 from yuelu.base.workspace import Workspace
 from yuelu.quality.record import record_correction
 
@@ -16,7 +22,7 @@ def correct(workspace: Workspace, item_key: str, regions: Sequence[Region], *, o
     """Record the curator's answer; a task in review is accepted by it. Returns whether it is new.
 
     The next release carries it. The answers and the consensus stay as they were. Raises NotFound. Raises Conflict: the
-    task is not in review, accepted or published.
+    task is not in review, accepted or published. Raises InvalidRecord: no answer to the task's label configuration.
     """
     with workspace.ledger.transaction(owner, "curator") as t:
         row = t.session.get(TaskRow, item_key)
@@ -24,8 +30,19 @@ def correct(workspace: Workspace, item_key: str, regions: Sequence[Region], *, o
             raise NotFound(f"no task {item_key!r}", "see 'yuelu review list'")
         if row.state not in _OPEN:
             raise Conflict(f"task {item_key} is {row.state}", f"a curator settles tasks that are {', '.join(_OPEN)}")
+        _check(t.session, row, regions)
         answer = [region_to_json(region) for region in regions]
         new = record_correction(t, item_key, answer, owner=owner, reason=reason, created_at=workspace.ledger.now())
         if row.state == "review":
             move(t, item_key, "accepted", f"settled by {owner}: {reason}")
     return new
+
+
+def _check(session: Session, task: TaskRow, regions: Sequence[Region]) -> None:
+    """Refuse what no annotator could have answered: it would be published, and a correction is never taken back."""
+    project = project_row(session, session.get_one(BatchRow, task.batch).project)
+    template = load_template(project.template, project.template_version)
+    shown = [
+        proxy_of(session, each) if template.medium is Medium.VIDEO else session.get_one(AssetRow, each) for each in task.items
+    ]
+    to_result(regions, template, [Item.from_facts(asset.facts) for asset in shown])

@@ -150,6 +150,9 @@ def _write_tasks(workspace: Workspace, work: _Work, verdicts: Mapping[str, Verdi
     for start in range(0, len(waiting), _CHUNK):
         with workspace.ledger.transaction(_ACTOR) as t:
             for task in waiting[start : start + _CHUNK]:
+                # The row is locked: of two runs at once one decides, and the other finds it decided.
+                if t.session.get_one(TaskRow, task.item_key, with_for_update=True).state != "submitted":
+                    continue
                 if task.item_key in consensus:
                     _write_consensus(t, task, consensus[task.item_key], work.annotations[task.item_key])
                 verdict = verdicts[task.item_key]
@@ -174,9 +177,7 @@ def _write_consensus(t: Transaction, task: _Task, consensus: Consensus, annotati
 
 
 def _follow(t: Transaction, item_key: str, verdict: Verdict) -> None:
-    """Bring the task where the verdict sends it. A task that is no longer waiting was decided by somebody faster."""
-    if t.session.get_one(TaskRow, item_key).state != "submitted":
-        return
+    """Bring the task where the verdict sends it."""
     if verdict.outcome == "rework":
         open_rework(t, item_key, verdict.rule)
     else:

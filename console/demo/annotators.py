@@ -45,7 +45,7 @@ ANNOTATORS: tuple[Scripted, ...] = (
 
 Noise: TypeAlias = NDArray[np.float64]
 
-_HARD_JITTER = 0.45  # nobody agrees on where a hard task's objects end, until they have read the note
+_HARD_JITTER = 0.45  # nobody agrees on what a hard task shows and where it ends, until they have read the note
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,8 @@ def answer(who: Scripted, shown: Shown) -> ScriptedAnswer:
     """Return what `who` answers.
 
     From the second round on people work with more care, as they do when a task comes back with a note: half the jitter,
-    nothing missed or confused. A hard task is guesswork in the first round. A disputed one is seen in another way by
-    everybody, in every round.
+    nothing missed or confused. A hard task is guesswork in the first round: loosely drawn, and everybody takes it for
+    something else. A disputed one is seen in another way by everybody, in every round.
     """
     seed = hashlib.sha256(f"{who.id}\0{shown.item_key}\0{shown.round}".encode()).digest()
     rng = np.random.default_rng(np.frombuffer(seed, np.uint32))
@@ -89,7 +89,7 @@ def _in_round(who: Scripted, shown: Shown) -> Scripted:
     if shown.round > 1:
         who = replace(who, miss_rate=0.0, extra_rate=0.0, confusion_rate=0.0, choice_error_rate=0.0)
         return replace(who, jitter=who.jitter / 2, late_s=who.late_s / 2)
-    return replace(who, jitter=_HARD_JITTER, miss_rate=0.3) if shown.hard else who
+    return replace(who, jitter=_HARD_JITTER, miss_rate=0.0) if shown.hard else who
 
 
 def _seen(truth: Region, skill: Scripted, shown: Shown, rng: np.random.Generator) -> list[Region]:
@@ -105,19 +105,27 @@ def _seen(truth: Region, skill: Scripted, shown: Shown, rng: np.random.Generator
         return [_choice(truth, skill, shown, bool(erred), other)]
     labels = shown.labels[truth.control]
     label = _another(truth.label, labels, other) if confused else truth.label
+    if shown.hard and shown.round == 1:
+        label = _own(skill, labels)
     noise = rng.normal(0, skill.jitter, 4)
     extent = shown.extents[truth.item if isinstance(truth, Box) else 0]
+    away = rng.normal(0, 1.5, 4)
     region = _drawn(replace(truth, label=label), skill, noise, extent)
-    twin = _drawn(replace(truth, label=label), skill, noise + rng.normal(0, 1.5, 4), extent) if extra else None
+    twin = _drawn(replace(truth, label=label), skill, noise + away, extent) if extra else None
     return [found for found in (None if missed else region, twin) if found is not None]
 
 
 def _choice(truth: Choice, skill: Scripted, shown: Shown, erred: bool, other: int) -> Choice:
     labels = shown.labels[truth.control]
-    if shown.disputed:  # no two of any three people agree for long
-        place = next(at for at, each in enumerate(ANNOTATORS) if each.id == skill.id)
-        return replace(truth, labels=(labels[place % len(labels)],))
+    if shown.disputed:
+        return replace(truth, labels=(_own(skill, labels),))
     return replace(truth, labels=(_another(truth.labels[0], labels, other),)) if erred else truth
+
+
+def _own(who: Scripted, labels: Sequence[str]) -> str:
+    """Return the label that this annotator sees: with three labels or more, no three people share one."""
+    place = next((at for at, each in enumerate(ANNOTATORS) if each.id == who.id), 0)
+    return labels[place % len(labels)]
 
 
 def _another(label: str, labels: Sequence[str], other: int) -> str:
@@ -153,7 +161,7 @@ def _span(start: float, length: float, growth: float, noise: Noise, extent: floa
     widened = length * (growth - 1) / 2
     low = start - widened + float(noise[0]) * length
     high = start + length + widened + float(noise[1]) * length
-    return round(min(max(low, 0.0), extent), 2), round(min(max(high, 0.0), extent), 2)
+    return min(round(max(low, 0.0), 2), extent), min(round(max(high, 0.0), 2), extent)
 
 
 def _named(regions: Sequence[Region]) -> list[Region]:
