@@ -75,7 +75,7 @@ def make_workspace(tmp_path: Path) -> Iterator[Callable[[str], Workspace]]:
 @pytest.fixture
 def small_decoders() -> Iterator[Decoders]:
     """Decoders whose limits a test reaches quickly."""
-    decoders = Decoders(Limits(wall_s=3.0, cpu_s=1, memory_bytes=1 << 30, reply_bytes=1 << 20))
+    decoders = Decoders(Limits(wall_s=120.0, cpu_s=1, memory_bytes=1 << 30, reply_bytes=1 << 20))
     yield decoders
     decoders.close()
 
