@@ -10,9 +10,11 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from yuelu.base import progress
 
+_PIPE = 10_000  # columns: a table that nobody's screen limits is as wide as it is
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -22,8 +24,8 @@ def json_option(command: _Function) -> _Function:
 
 
 def console() -> Console:
-    """Return the console that people read; colours only where a terminal shows them."""
-    return Console(highlight=False, soft_wrap=True)
+    """Return the console that people read; colours only where a terminal shows them, and no line is broken for a pipe."""
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE)
 
 
 def print_json(value: object) -> None:
@@ -37,7 +39,8 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     for column in columns:
         shown.add_column(column, overflow="fold")
     for row in rows:
-        shown.add_row(*("-" if cell is None else f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row))
+        # As Text: what looks like markup is part of a file's name.
+        shown.add_row(*(Text("-" if cell is None else f"{cell:.3f}" if isinstance(cell, float) else str(cell)) for cell in row))
     console().print(shown)
 
 

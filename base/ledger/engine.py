@@ -11,7 +11,7 @@ from alembic.config import Config
 from sqlalchemy import Engine, create_engine, event, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.orm import Session
 
 from yuelu.base.errors import Misconfigured, ServiceUnavailable
@@ -59,9 +59,9 @@ class Ledger:
         """Bring the schema up to date; safe to run again. Raises ServiceUnavailable."""
         try:
             command.upgrade(migrations(self.url), "head")
-        except OperationalError as error:
+        except DatabaseError as error:
             raise ServiceUnavailable(
-                f"cannot open the ledger: {error.orig}", "check the address and that the server runs"
+                f"cannot open the ledger: {error.orig}", "check the address, that the server runs, and that the file is whole"
             ) from error
         with Session(self.engine) as session, session.begin():
             if session.get(log.LogSizeRow, 1) is None:
