@@ -4,15 +4,14 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
 from yuelu.base import progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _PIPE = 10_000  # columns: a table that nobody's screen limits is as wide as it is
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -23,8 +22,10 @@ def json_option(command: _Function) -> _Function:
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
 
 
-def console() -> Console:
+def console() -> "Console":
     """Return the console that people read; colours only where a terminal shows them, and no line is broken for a pipe."""
+    from rich.console import Console
+
     return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE)
 
 
@@ -35,6 +36,9 @@ def print_json(value: object) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under a title; None is shown as a dash."""
+    from rich.table import Table
+    from rich.text import Text
+
     shown = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         shown.add_column(column, overflow="fold")
@@ -50,6 +54,9 @@ def bar(label: str, *, quiet: bool = False) -> Iterator[progress.Progress]:
     if quiet or not sys.stderr.isatty():
         yield progress.silent
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(label, total=None)
