@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -171,3 +172,18 @@ def test_what_is_shown_is_json_for_machines_and_text_for_people(ingested: Any) -
     assert json.loads(ingested("assets", "list", "--json").stdout) == ingested.json("assets", "list")
     with pytest.raises(ValueError, match="Expecting value"):
         json.loads(ingested("assets", "list").stdout)
+
+
+@pytest.mark.integration
+def test_ingest_and_status_are_the_same_on_postgresql(
+    ingested: Any, media: Path, terms: Any, tmp_path: Path, postgres_ledger: str
+) -> None:
+    door = replace(ingested, workspace=tmp_path / "w", address=postgres_ledger)
+    door("init")
+    door("ingest", media, *terms)
+    create = ("project", "create", "pictures", "--collection", "trial", "--template", "image-boxes")
+    assert door.json(*create)["tasks_added"] == 2
+    there, here = door.json("status"), ingested.json("status")
+    assert there["collections"] == here["collections"]
+    assert there["projects"][0]["states"] == {"new": 2}
+    assert not (tmp_path / "w/ledger.sqlite3").exists()
