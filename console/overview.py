@@ -130,7 +130,7 @@ def _collection(session: Session, row: CollectionRow) -> CollectionView:
         owner=row.owner,
         grade=row.grade,
         listed=sum(count for _, count in outcomes),
-        bytes=session.scalar(select(func.sum(ListingRow.bytes)).where(mine)) or 0,
+        bytes=int(session.scalar(select(func.sum(ListingRow.bytes)).where(mine)) or 0),  # PostgreSQL's sum is a Decimal
         outcomes=dict(sorted((outcome, count) for outcome, count in outcomes)),
         media=dict(sorted(Counter(media).items())),
         quarantine=tuple(Quarantined(listing.path, listing.reason or "") for listing in bad),

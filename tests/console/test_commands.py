@@ -175,6 +175,7 @@ def test_what_is_shown_is_json_for_machines_and_text_for_people(ingested: Any) -
 
 
 @pytest.mark.integration
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # a command just ends
 def test_ingest_and_status_are_the_same_on_postgresql(
     ingested: Any, media: Path, terms: Any, tmp_path: Path, postgres_ledger: str
 ) -> None:
