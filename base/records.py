@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
 from typing import Any, TypeAlias
 
 from yuelu.base.canonical import digest
@@ -154,14 +154,32 @@ def region_to_json(region: Region) -> dict[str, Any]:
     return {"kind": _KIND_OF[type(region)], **values}
 
 
+# What JSON may say where a field has this type.
+_TYPES: Mapping[Any, tuple[type, ...]] = MappingProxyType(
+    {str: (str,), int: (int,), float: (float, int), str | None: (str, NoneType), int | None: (int, NoneType)}
+)
+
+
+def _texts(found: object) -> tuple[str, ...]:
+    if not isinstance(found, list | tuple) or not all(isinstance(text, str) for text in found):
+        raise InvalidRecord(f"choice: labels is {found!r}", "need a list of text")
+    return tuple(found)
+
+
 def region_from_json(data: Mapping[str, Any]) -> Region:
-    """Return the region that `data` describes. Raises InvalidRecord: unknown kind, missing or unknown field."""
+    """Return the region that `data` describes. Raises InvalidRecord: unknown kind, missing, unknown or wrong field."""
+    if not isinstance(data, Mapping):
+        raise InvalidRecord(f"a region is {type(data).__name__}, not an object", "give each region its kind and fields")
     values = dict(data)
     kind = values.pop("kind", None)
     if kind not in REGION_KINDS:
         raise InvalidRecord(f"unknown kind of region {kind!r}", f"known kinds: {', '.join(REGION_KINDS)}")
     if kind == "choice":
-        values["labels"] = tuple(values.get("labels", ()))
+        values["labels"] = _texts(values.get("labels", []))
+    for entry in fields(REGION_KINDS[kind]):
+        known, found = _TYPES.get(entry.type), values.get(entry.name)
+        if known and entry.name in values and (isinstance(found, bool) or not isinstance(found, known)):
+            raise InvalidRecord(f"{kind}: {entry.name} is {found!r}", f"need {' or '.join(each.__name__ for each in known)}")
     try:
         return REGION_KINDS[kind](**values)
     except TypeError as error:

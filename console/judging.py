@@ -13,6 +13,7 @@ from yuelu.quality.labels import Level, label_scores
 from yuelu.quality.score import Score
 from yuelu.quality.tables import read_labels
 
+_MEASURED = ("support", "probability")  # what `review show` tells of a region of the consensus; no part of an answer
 Scores = Mapping[str, tuple[Score, ...]]
 
 

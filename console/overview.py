@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from yuelu.base import merkle
 from yuelu.base.ledger import log
@@ -13,6 +13,7 @@ from yuelu.base.ledger.judgement import DecisionRow, ScoreRow
 from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow
 from yuelu.base.ledger.releases import ReleaseRow
 from yuelu.base.ledger.work import AnnotationRow, BatchRow, ProjectRow, TaskRow
+from yuelu.base.records import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,28 +113,36 @@ def overview(session: Session) -> Overview:
 def _collection(session: Session, row: CollectionRow) -> CollectionView:
     mine = ListingRow.collection == row.name
     outcomes = session.execute(select(ListingRow.outcome, func.count()).where(mine).group_by(ListingRow.outcome)).all()
-    # What is labelled of each: the modality of a DICOM object stands with its de-identified copy.
-    labelled = select(func.coalesce(AssetRow.facts["deidentified"].as_string(), AssetRow.sha256))
-    of_sources = labelled.join(ListingRow, ListingRow.sha256 == AssetRow.sha256).where(mine, ListingRow.outcome == "accepted")
-    media = [session.get_one(AssetRow, sha256) for sha256 in session.scalars(of_sources)]
+    # A DICOM object's modality is a fact of its de-identified copy: nothing is told of the object itself.
+    copy = aliased(AssetRow)
+    labelled = func.coalesce(AssetRow.facts[Role.DEIDENTIFIED.value].as_string(), AssetRow.sha256)
+    kind = func.coalesce(copy.facts["modality"].as_string(), AssetRow.medium)
+    media = session.scalars(
+        select(kind)
+        .select_from(ListingRow)
+        .join(AssetRow, ListingRow.sha256 == AssetRow.sha256)
+        .join(copy, copy.sha256 == labelled)
+        .where(mine, ListingRow.outcome == "accepted")
+    )
     bad = session.scalars(select(ListingRow).where(mine, ListingRow.outcome == "quarantined").order_by(ListingRow.path))
     return CollectionView(
         name=row.name,
         owner=row.owner,
         grade=row.grade,
         listed=sum(count for _, count in outcomes),
-        bytes=session.scalar(select(func.sum(ListingRow.bytes)).where(mine)) or 0,
+        bytes=int(session.scalar(select(func.sum(ListingRow.bytes)).where(mine)) or 0),  # PostgreSQL's sum is a Decimal
         outcomes=dict(sorted((outcome, count) for outcome, count in outcomes)),
-        media=dict(sorted(Counter(asset.facts.get("modality") or asset.medium for asset in media).items())),
+        media=dict(sorted(Counter(media).items())),
         quarantine=tuple(Quarantined(listing.path, listing.reason or "") for listing in bad),
     )
 
 
 def _project(session: Session, row: ProjectRow) -> ProjectView:
     batches = select(BatchRow.id).where(BatchRow.project == row.name)
-    tasks = session.scalars(select(TaskRow).where(TaskRow.batch.in_(batches))).all()
-    answers = select(AnnotationRow).where(AnnotationRow.item_key.in_([task.item_key for task in tasks])).subquery()
-    decisions = session.scalars(select(DecisionRow.outcome).where(DecisionRow.subject.in_([task.item_key for task in tasks])))
+    tasks = session.execute(select(TaskRow.subject, TaskRow.state).where(TaskRow.batch.in_(batches))).all()
+    keys = select(TaskRow.item_key).where(TaskRow.batch.in_(batches))  # not a list: a statement takes 32,766 values at most
+    answers = select(AnnotationRow).where(AnnotationRow.item_key.in_(keys)).subquery()
+    decisions = session.scalars(select(DecisionRow.outcome).where(DecisionRow.subject.in_(keys)))
     scores = session.scalars(
         select(ScoreRow).where(ScoreRow.batch.in_(batches)).order_by(ScoreRow.round, ScoreRow.control, ScoreRow.metric)
     )

@@ -4,18 +4,29 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from yuelu.base import progress
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_PIPE = 10_000  # columns: a table that nobody's screen limits is as wide as it is
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def json_option(command: _Function) -> _Function:
     """Give a command the option --json, passed on as `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
+
+
+def console() -> "Console":
+    """Return the console that people read; colours only where a terminal shows them, and no line is broken for a pipe."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE)
 
 
 def print_json(value: object) -> None:
@@ -25,15 +36,16 @@ def print_json(value: object) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under a title; None is shown as a dash."""
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     shown = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         shown.add_column(column, overflow="fold")
     for row in rows:
-        shown.add_row(*("-" if cell is None else f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row))
-    Console(highlight=False, soft_wrap=True).print(shown)
+        # As Text: what looks like markup is part of a file's name.
+        shown.add_row(*(Text("-" if cell is None else f"{cell:.3f}" if isinstance(cell, float) else str(cell)) for cell in row))
+    console().print(shown)
 
 
 @contextmanager

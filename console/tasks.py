@@ -19,6 +19,7 @@ from yuelu.pipelines.score import score
 from yuelu.quality.score import Score
 
 Scores = Mapping[str, tuple[Score, ...]]
+_MEASURED = ("support", "probability")  # what `review show` tells of a region of the consensus; no part of an answer
 
 
 def scores_of_project(settings: Settings, project: str) -> Scores:
@@ -32,7 +33,7 @@ def in_review(settings: Settings) -> list[dict[str, Any]]:
     with open_workspace(settings).ledger.reading() as session:
         wanted = select(TaskRow, BatchRow.project).join(BatchRow, BatchRow.id == TaskRow.batch).where(TaskRow.state == "review")
         found = [(row[0], row[1]) for row in session.execute(wanted.order_by(BatchRow.project, TaskRow.item_key))]
-        rules = select(DecisionRow.subject, DecisionRow.rule).order_by(DecisionRow.decided_at)
+        rules = select(DecisionRow.subject, DecisionRow.rule).where(DecisionRow.outcome == "review")
         rule = {row.subject: row.rule for row in session.execute(rules)}
         return [
             {"project": project, "item_key": task.item_key, "round": task.round, "rule": rule.get(task.item_key)}
@@ -68,11 +69,14 @@ def _values(row: Table, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def read_regions(path: Path) -> tuple[Region, ...]:
-    """Return the regions in a JSON file. Raises InvalidRecord."""
+    """Return the regions in a JSON file; what a consensus says of its support is left out. Raises InvalidRecord."""
     try:
         data = json.loads(path.read_bytes())
     except ValueError as error:
         raise InvalidRecord(f"{path}: not JSON: {error}", "give a list of regions") from None
     if not isinstance(data, list):
         raise InvalidRecord(f"{path}: {type(data).__name__}, not a list", "give a list of regions")
-    return tuple(region_from_json(region) for region in data)
+    for number, region in enumerate(data, 1):
+        if not isinstance(region, dict):
+            raise InvalidRecord(f"{path}: region {number} is {type(region).__name__}, not an object", "give a list of regions")
+    return tuple(region_from_json({name: region[name] for name in region if name not in _MEASURED}) for region in data)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.orm import Session
 
 from yuelu.base.errors import Misconfigured, ServiceUnavailable
@@ -59,8 +59,8 @@ class Ledger:
         try:
             if _current_version(self.engine) != _newest_version():
                 _upgrade(self.url)
-        except OperationalError as error:
-            hint = "check the address and that the server runs"
+        except DatabaseError as error:
+            hint = "check the address, that the server runs, and that the file is whole"
             raise ServiceUnavailable(f"cannot open the ledger: {error.orig}", hint) from error
 
     @contextmanager

@@ -78,11 +78,16 @@ def leaves(session: Session) -> list[bytes]:
 
 
 def broken(session: Session) -> Iterator[str]:
-    """Yield what is wrong with the log: gaps, and events whose content is no longer what was hashed."""
+    """Yield what is wrong with the log: gaps, a lost end, and events whose content is no longer what was hashed."""
+    found = 0
     for expected, row in enumerate(session.scalars(select(EventRow).order_by(EventRow.sequence))):
+        found = expected + 1
         if row.sequence != expected:
             yield f"event {expected} is missing; the next is {row.sequence}"
             return
         event = Event(**{name: getattr(row, name) for name in Event.__slots__})
         if leaf_of(row.sequence, row.at, event).hex() != row.leaf:
             yield f"event {row.sequence} ({row.action} {row.subject}) was altered"
+    size = session.scalar(select(LogSizeRow.size)) or 0
+    if size != found:
+        yield f"event {found} is missing; the log ends there and should have {size} events"

@@ -122,4 +122,4 @@ def _print_listings(settings: Settings, collection: str | None, outcome: str | N
     if as_json:
         print_json(rows)
         return
-    table("", names, [[str(row[name])[:12] if name == "sha256" else row[name] for name in names] for row in rows])
+    table("", names, [[row[name][:12] if name == "sha256" and row[name] else row[name] for name in names] for row in rows])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from yuelu.base.errors import GateNotPassed
+from yuelu.base.errors import GateNotPassed, Misconfigured
 from yuelu.base.settings import Settings
 from yuelu.console.show import bar, json_option, print_json, table
 
@@ -71,7 +71,12 @@ def consensus(labels: Path, method: str, out: Path | None, as_json: bool) -> Non
 
     found = consensus_of_table(labels, method)
     if out is not None:
-        pq.write_table(found, out)
+        try:
+            pq.write_table(found, out)
+        except OSError as error:
+            raise Misconfigured(
+                f"cannot write {out}: {error.strerror or error}", "give a file in a folder that is there"
+            ) from None
     if as_json:
         print_json(found.to_pylist())
     elif out is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from yuelu.base.errors import IntegrityFailure
+from yuelu.base.errors import IntegrityFailure, NotFound
 from yuelu.base.settings import Settings
 from yuelu.console.show import bar, json_option, print_json, table
 from yuelu.console.words import say
@@ -71,7 +71,10 @@ def log(settings: Settings, name: str, root: str | None, key: Path | None, as_js
     """List all versions of a dataset, oldest first, and check that each follows the one before."""
     from yuelu.datasets.release import history, summary
 
-    _print_releases([summary(release) for release in history(_store(settings, root), name, key=_read(key))], as_json)
+    found = history(_store(settings, root), name, key=_read(key))
+    if not found:
+        raise NotFound(f"no dataset {name!r}", "see 'yuelu releases list'")
+    _print_releases([summary(release) for release in found], as_json)
 
 
 @releases.command()

@@ -137,6 +137,7 @@ def test_concurrent_writers_leave_one_log_without_gaps(ledger: Ledger) -> None:
     [
         ("UPDATE events SET reason = 'because' WHERE sequence = 1", "event 1 (act 1) was altered"),
         ("DELETE FROM events WHERE sequence = 1", "event 1 is missing; the next is 2"),
+        ("DELETE FROM events WHERE sequence = 2", "event 2 is missing; the log ends there and should have 3 events"),
     ],
 )
 def test_a_log_that_was_changed_says_where(ledger: Ledger, tampering: str, found: str) -> None:

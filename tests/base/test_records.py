@@ -42,6 +42,10 @@ def test_a_region_comes_back_from_json(region: Region) -> None:
         ({}, "unknown kind of region None"),
         ({"kind": "box", "id": "b"}, "box: .*missing"),
         ({"kind": "choice", "control": "c", "labels": [], "colour": 1}, "choice: .*colour"),
+        ({"kind": "choice", "control": "c", "labels": "ab"}, "choice: labels is 'ab'"),
+        ({"kind": "choice", "control": "c", "labels": [1]}, r"choice: labels is \[1\]"),
+        ({"kind": "box", "id": "b", "control": "c", "label": "l", "item": True}, "box: item is True"),
+        ({"kind": "segment", "start_s": "0"}, "segment: start_s is '0'\n  try: need float or int"),
     ],
 )
 def test_what_is_not_a_region_is_refused(data: dict[str, object], message: str) -> None:

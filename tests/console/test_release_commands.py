@@ -1,0 +1,120 @@
+"""publish, releases, pull, verify, keys: through the command line, as those who make releases and those who use them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from yuelu.base.signing import SigningKey
+
+
+@pytest.fixture(scope="module")
+def key(published: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("key") / "publisher.pem"
+    path.write_text(published("keys", "export").stdout)
+    return path
+
+
+@pytest.fixture
+def pulled(published: Any, tmp_path: Path) -> Path:
+    published("pull", "trial", tmp_path / "pulled")
+    return tmp_path / "pulled"
+
+
+def test_the_key_is_exported(published: Any, key: Path) -> None:
+    told = published.json("keys", "export")
+    assert told["pem"] == key.read_text()
+    assert told["pem"].startswith("-----BEGIN PUBLIC KEY-----\n")
+    assert told["key_id"] == published.json("init")["key_id"]
+
+
+def test_publishing_the_same_again_makes_no_version(published: Any, copy_of: Callable[[Any], Any]) -> None:
+    door = copy_of(published)
+    told = door.json("publish", "pictures", "--as", "trial")
+    assert (told["version"], told["rows"], told["new"]) == ("1.0.0", 1, False)
+    shown = door("publish", "pictures", "--as", "trial").stdout
+    assert "nothing changed since trial@1.0.0: 1 rows" in shown
+    assert f"digest {told['digest']}" in shown
+    assert "no project nothing" in door("publish", "nothing", "--as", "x", code=1).stderr
+    door("publish", "pictures", code=2)
+
+
+def test_releases_are_listed_logged_and_shown(published: Any, key: Path) -> None:
+    (row,) = published.json("releases", "list")
+    assert (row["name"], row["version"], row["rows"]) == ("trial", "1.0.0", 1)
+    assert published.json("releases", "log", "trial", "--key", key) == [row]
+    for command in (("list",), ("log", "trial"), ("show", "trial")):
+        shown = published("releases", *command).stdout
+        assert row["digest"] in shown
+    document = published.json("releases", "show", "trial@1.0.0", "--key", key)
+    assert document["identity"]["name"] == "trial"
+    assert "no release" in published("releases", "show", "other", code=1).stderr
+    assert published("releases", "show", "trial@9.9.9", code=1).stderr
+
+
+def test_an_empty_workspace_has_no_releases(door: Any) -> None:
+    door("init")
+    assert door.json("releases", "list") == []
+    door("releases", "log", "trial", code=1)
+
+
+def test_a_settled_task_is_the_difference_between_two_releases(
+    published: Any, copy_of: Callable[[Any], Any], tmp_path: Path
+) -> None:
+    door = copy_of(published)
+    answer = tmp_path / "answer.json"
+    answer.write_text('[{"kind": "choice", "control": "scene", "labels": ["medical"]}]')
+    (item,) = door.tasks("review")
+    door("review", "settle", item, "--regions", answer, "--owner", "curator", "--reason", "it is a scan")
+    assert "published trial@1.1.0: 2 rows (+1 -0 ~0)" in door("publish", "pictures", "--as", "trial").stdout
+    assert [row["version"] for row in door.json("releases", "log", "trial")] == ["1.0.0", "1.1.0"]
+    assert [row["version"] for row in door.json("releases", "list")] == ["1.1.0"]
+    told = door.json("releases", "diff", "trial@1.0.0", "trial@1.1.0")
+    assert (len(told["added"]), told["removed"]) == (1, [])
+    assert "was added" in door("releases", "diff", "trial@1.0.0", "trial").stdout
+
+
+def test_a_release_is_pulled_once_and_verified(published: Any, key: Path, tmp_path: Path) -> None:
+    dest = tmp_path / "there"
+    first = published.json("pull", "trial@1.0.0", dest, "--key", key)
+    assert (first["name"], first["version"], first["kept"], first["removed"]) == ("trial", "1.0.0", 0, 0)
+    again = published.json("pull", "trial", dest, "--from", published.workspace / "store")
+    assert (again["fetched"], again["kept"]) == (0, first["fetched"])
+    assert "were there" in published("pull", "trial", dest).stdout
+    told = published.json("verify", dest, "--key", key)  # the manifest too
+    assert told == {"ok": True, "checked": first["fetched"] + 1, "problems": [], "authentic": True}
+    assert "without --key this shows damage, not who published it" in published("verify", dest).stdout
+    assert published.json("verify", dest)["authentic"] is None
+
+
+def test_pulling_what_is_not_there_is_an_error(published: Any, tmp_path: Path) -> None:
+    for release in ("other", "trial@2.0.0"):
+        assert published("pull", release, tmp_path / "x", code=1).stderr.startswith("yuelu: ")
+    published("verify", tmp_path / "nowhere", code=2)
+
+
+def test_a_flipped_byte_is_found_and_its_file_named(published: Any, key: Path, pulled: Path) -> None:
+    victim = pulled / "annotations.parquet"
+    data = bytearray(victim.read_bytes())
+    data[len(data) // 2] ^= 1
+    victim.chmod(0o644)
+    victim.write_bytes(data)
+    told = published.json("verify", pulled, "--key", key, code=4)
+    assert told["ok"] is False
+    assert [problem["path"] for problem in told["problems"]] == ["annotations.parquet"]
+    assert set(told["problems"][0]) == {"path", "problem"}
+    shown = published("verify", pulled, code=4).stdout
+    assert "1 problems" in shown
+    assert "annotations.parquet" in shown
+
+
+def test_another_key_or_none_at_all_is_not_taken_for_the_publishers(published: Any, pulled: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.pem"
+    other.write_bytes(SigningKey(b"o" * 32).public.pem())
+    told = published.json("verify", pulled, "--key", other, code=4)
+    assert (told["ok"], told["authentic"], told["problems"][0]["path"]) == (False, False, "manifest.json")
+    other.write_text("no key")
+    assert "not a public key" in published("verify", pulled, "--key", other, code=4).stderr
+    assert json.loads(published("releases", "list", "--json").stdout)
