@@ -2,15 +2,16 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from yuelu.base.errors import Conflict, NotFound
+from yuelu.base.ledger import engine
 from yuelu.base.settings import Settings
 from yuelu.console.doctor import examine
 
@@ -174,12 +175,25 @@ def test_what_is_shown_is_json_for_machines_and_text_for_people(ingested: Any) -
         json.loads(ingested("assets", "list").stdout)
 
 
+@pytest.fixture
+def on_postgresql(door: Any, postgres_ledger: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The command line on a ledger in PostgreSQL. A command leaves its connections to its process, which here goes on."""
+    opened: list[Engine] = []
+
+    def open_(url: str) -> Engine:
+        opened.append(make(url))
+        return opened[-1]
+
+    make = engine._engine
+    monkeypatch.setattr(engine, "_engine", open_)
+    yield replace(door, address=postgres_ledger)
+    for each in opened:
+        each.dispose()
+
+
 @pytest.mark.integration
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # a command just ends
-def test_ingest_and_status_are_the_same_on_postgresql(
-    ingested: Any, media: Path, terms: Any, tmp_path: Path, postgres_ledger: str
-) -> None:
-    door = replace(ingested, workspace=tmp_path / "w", address=postgres_ledger)
+def test_ingest_and_status_are_the_same_on_postgresql(on_postgresql: Any, ingested: Any, media: Path, terms: Any) -> None:
+    door = on_postgresql
     door("init")
     door("ingest", media, *terms)
     create = ("project", "create", "pictures", "--collection", "trial", "--template", "image-boxes")
@@ -187,4 +201,4 @@ def test_ingest_and_status_are_the_same_on_postgresql(
     there, here = door.json("status"), ingested.json("status")
     assert there["collections"] == here["collections"]
     assert there["projects"][0]["states"] == {"new": 2}
-    assert not (tmp_path / "w/ledger.sqlite3").exists()
+    assert not (door.workspace / "ledger.sqlite3").exists()
