@@ -75,4 +75,5 @@ def as_annotation(row: AnnotationRow) -> Annotation:
         regions=tuple(region_from_json(region) for region in row.regions),
         lead_time_s=row.lead_time_s,
         cancelled=row.cancelled,
+        version=row.version,
     )

@@ -202,6 +202,7 @@ class Annotation:
     regions: tuple[Region, ...]
     lead_time_s: float | None = None
     cancelled: bool = False
+    version: int = 1
 
     @property
     def content(self) -> str:

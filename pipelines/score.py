@@ -173,6 +173,7 @@ def _write_consensus(t: Transaction, task: _Task, consensus: Consensus, annotati
         answers=len(annotations),
         votes=consensus.votes,
         answers_digest=digest(sorted(annotation.content for annotation in annotations)),
+        judged=sorted((annotation.uid, annotation.version) for annotation in annotations),
     )
 
 

@@ -1,6 +1,6 @@
 """Writing scores, consensus and decisions to the ledger. All of it may be repeated: the same content is kept once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -38,12 +38,14 @@ def record_consensus(
     answers: int,
     votes: Mapping[str, Any],
     answers_digest: str,
+    judged: Sequence[tuple[str, int]],
 ) -> bool:
     """Write the consensus of a task; return whether it is new or changed, which makes an event.
 
     `support` maps a region's id, or a choice's control, to the share of annotators behind it; it is kept with the region.
     `probability` is that of the least certain part, `entropy` in bits; `votes` maps a label to its share, and a region's
-    id to how many annotators drew it; `answers_digest` is of the contents of the answers that went in.
+    id to how many annotators drew it; `answers_digest` is of the contents of the answers that
+    went in, `judged` their uids and versions.
     """
     values = {
         "method": method,
@@ -53,6 +55,7 @@ def record_consensus(
         "answers": answers,
         "votes": dict(votes),
         "answers_digest": answers_digest,
+        "judged": [list(each) for each in judged],
     }
     return _write(t, ConsensusRow, item_key, {"item_key": item_key}, values)
 

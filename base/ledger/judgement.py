@@ -41,6 +41,7 @@ class ConsensusRow(Table):
     answers: Mapped[int]
     votes: Mapped[dict[str, Any]]  # choice -> share, and region id -> how many annotators drew it
     answers_digest: Mapped[str]  # of the contents that went in
+    judged: Mapped[list[Any]]  # [uid, version] of the answers that went in; later versions are another judgement's
 
 
 class DecisionRow(Table):

@@ -238,6 +238,7 @@ def upgrade() -> None:
         sa.Column("answers", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("votes", sa.JSON(), nullable=False),
         sa.Column("answers_digest", sa.String(), nullable=False),
+        sa.Column("judged", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(["item_key"], ["tasks.item_key"], name=op.f("fk_consensus_item_key")),
         sa.PrimaryKeyConstraint("item_key", name=op.f("pk_consensus")),
     )
