@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -42,7 +42,7 @@ class PublicKey:
         """Return the key in `pem`. Raises IntegrityFailure: not an Ed25519 public key."""
         try:
             key = serialization.load_pem_public_key(pem)
-        except ValueError as error:
+        except (ValueError, UnsupportedAlgorithm) as error:
             raise IntegrityFailure(f"not a public key: {error}", "give the PEM file that the publisher shared") from None
         if not isinstance(key, Ed25519PublicKey):
             raise IntegrityFailure(f"the key is {type(key).__name__}, not Ed25519", "give the publisher's Ed25519 key")

@@ -5,11 +5,13 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import Any
 
+from yuelu.base import merkle
 from yuelu.base.errors import YueluError
 from yuelu.base.ledger import log
 from yuelu.base.settings import Settings
 from yuelu.base.store.address import single_winner
 from yuelu.base.workspace import Workspace, open_workspace
+from yuelu.datasets.release import history, names
 
 _PACKAGES = {"pydicom": "platform", "cv2": "platform", "av": "platform", "dask": "platform", "soundfile": "platform"}
 
@@ -40,7 +42,7 @@ def examine(settings: Settings) -> list[Finding]:
         workspace = open_workspace(settings)
     except YueluError as error:
         return [Finding("workspace", False, error.problem, error.hint), *findings]
-    checks = {"log": _log, "store": _store}
+    checks = {"log": _log, "store": _store, "releases": _releases}
     return [
         Finding("workspace", True, str(workspace.root)),
         *(_guarded(name, check, workspace) for name, check in checks.items()),
@@ -60,6 +62,21 @@ def _log(workspace: Workspace) -> Finding:
         problems, size = list(log.broken(session)), len(log.leaves(session))
     hint = "" if not problems else "restore the ledger from a backup; the log was changed behind our back"
     return Finding("log", not problems, "; ".join(problems) or f"{size} events, unbroken", hint)
+
+
+def _releases(workspace: Workspace) -> Finding:
+    """Compare the head of the log that each release was made under with the log as it is now."""
+    with workspace.ledger.reading() as session:
+        leaves = log.leaves(session)
+    wrong, count = [], 0
+    for name in names(workspace.store):
+        for release in history(workspace.store, name):
+            head, count = release.manifest.document["proof"]["log"], count + 1
+            if merkle.root(leaves[: head["tree_size"]]).hex() != head["root"] or len(leaves) < head["tree_size"]:
+                wrong.append(release.manifest.title)
+    hint = "" if not wrong else "the log or the release was changed behind our back; compare both with a backup"
+    found = f"not made under this log: {', '.join(wrong)}" if wrong else f"{count} made under this log"
+    return Finding("releases", not wrong, found, hint)
 
 
 def _store(workspace: Workspace) -> Finding:

@@ -58,15 +58,22 @@ class Doors(click.Group):
         return translate_help(command, Settings.from_env(os.environ).language)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an error of ours ends it with its text and exit code."""
+        """Run the command; an error of ours, or of the system, ends it with its text and exit code."""
         try:
             return super().invoke(ctx)
         except YueluError as error:
-            if "--json" in sys.argv:
-                click.echo(json.dumps({"error": error.problem, "hint": error.hint, "exit_code": error.exit_code}))
-            else:
-                click.secho(f"yuelu: {error}", fg="red", err=True)
+            _tell(error)
             ctx.exit(error.exit_code)
+        except OSError as error:  # a full disk, a folder that is none, a file we may not read
+            _tell(YueluError(f"{error.filename or 'the system'}: {error.strerror or error}", "check the path and the rights"))
+            ctx.exit(YueluError.exit_code)
+
+
+def _tell(error: YueluError) -> None:
+    if "--json" in sys.argv:
+        click.echo(json.dumps({"error": error.problem, "hint": error.hint, "exit_code": error.exit_code}))
+    else:
+        click.secho(f"yuelu: {error}", fg="red", err=True)
 
 
 @click.group(cls=Doors, context_settings={"help_option_names": ["-h", "--help"]})
@@ -80,3 +87,13 @@ def main(context: click.Context, workspace: str | None) -> None:
     """
     env = {**os.environ, "YUELU_WORKSPACE": workspace} if workspace else os.environ
     context.obj = Settings.from_env(env)
+
+
+def run() -> None:
+    """Run the program. The language is read before anything can be said in it."""
+    try:
+        Settings.from_env(os.environ)
+    except YueluError as error:
+        _tell(error)
+        sys.exit(error.exit_code)
+    main()

@@ -53,6 +53,8 @@ class S3Store:
                     continue
                 if _code(error) in ("PreconditionFailed", "412"):
                     raise KeyTaken(f"{key} already exists", "a key is written once; use a new one") from error
+                if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:  # it may have been applied
+                    raise OutcomeUnknown(f"writing {key}: {error}", "read the key back before writing again") from error
                 raise self._explained(error, key) from error
             except BotoCoreError as error:
                 raise OutcomeUnknown(f"writing {key}: {error}", "read the key back before writing again") from error
@@ -62,7 +64,7 @@ class S3Store:
 
     def read(self, key: str) -> bytes:
         """Return the bytes. Raises NotFound."""
-        return cast(bytes, self._ask(key, lambda name: self.client.get_object(Bucket=self.bucket, Key=name))["Body"].read())
+        return cast(bytes, self._ask(key, lambda name: self.client.get_object(Bucket=self.bucket, Key=name)["Body"].read()))
 
     def open(self, key: str) -> BinaryIO:
         """Return a seekable reader that fetches ranges. Raises NotFound."""
@@ -72,8 +74,8 @@ class S3Store:
     def read_range(self, key: str, start: int, end: int) -> bytes:
         """Return bytes start..end-1. Raises NotFound."""
         wanted = f"bytes={start}-{end - 1}"
-        answer = self._ask(key, lambda name: self.client.get_object(Bucket=self.bucket, Key=name, Range=wanted))
-        return cast(bytes, answer["Body"].read())
+        call: Any = self.client.get_object
+        return cast(bytes, self._ask(key, lambda name: call(Bucket=self.bucket, Key=name, Range=wanted)["Body"].read()))
 
     def exists(self, key: str) -> bool:
         """Return whether the key was written."""

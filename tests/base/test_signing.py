@@ -47,6 +47,11 @@ def test_other_keys_and_other_files_are_refused() -> None:
     pem = other.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     with pytest.raises(IntegrityFailure, match="not Ed25519"):
         PublicKey.from_pem(pem)
+    unsupported = (  # an EC key on a curve that cryptography does not know (OID 1.2.3.4)
+        b"-----BEGIN PUBLIC KEY-----\nMBgwDgYHKoZIzj0CAQYDKgMEAwYABAECAwQ=\n-----END PUBLIC KEY-----\n"
+    )
+    with pytest.raises(IntegrityFailure, match="not a public key"):
+        PublicKey.from_pem(unsupported)
     with pytest.raises(IntegrityFailure, match="not a public key"):
         PublicKey.from_pem(b"hello")
 

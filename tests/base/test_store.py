@@ -2,11 +2,13 @@
 
 import pickle
 import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from yuelu.base.errors import InvalidRecord, KeyTaken, Misconfigured, NotFound, ServiceUnavailable
+from yuelu.base.errors import InvalidRecord, KeyTaken, Misconfigured, NotFound, OutcomeUnknown, ServiceUnavailable
 from yuelu.base.store.address import open_store, single_winner
 from yuelu.base.store.port import Entry, Store, create_once
 
@@ -123,4 +125,48 @@ def test_a_server_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("yuelu.base.store.s3._RETRIES", 1)
     store = open_store("s3://b?endpoint=http://127.0.0.1:9")
     with pytest.raises(ServiceUnavailable, match="Could not connect"):
+        store.read("k")
+
+
+@pytest.fixture
+def half_answering(free_port: Callable[[], int]) -> Iterator[tuple[str, list[str]]]:
+    """A server that takes every write and then fails to say so, and breaks off every read in the middle."""
+    written: list[str] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            written.append(self.path)
+            self.send_response(500)
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            self.wfile.write(b"half")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", free_port()), Answer)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"s3://b?endpoint=http://127.0.0.1:{server.server_port}", written
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_an_unclear_answer_is_said_to_be_unclear(half_answering: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "k")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setattr("yuelu.base.store.s3._RETRIES", 1)
+    address, written = half_answering
+    store = open_store(address)
+    with pytest.raises(OutcomeUnknown, match="writing k"):
+        store.create("k", b"v")
+    assert "/b/k" in written  # it was applied, and only the answer was lost
+    with pytest.raises(ServiceUnavailable, match=r"(?i)incomplete|broken|read"):
         store.read("k")

@@ -91,6 +91,8 @@ def test_doctor_finds_a_log_that_was_changed(ingested: Any, copy_of: Callable[[A
 
 def test_doctor_names_a_ledger_that_is_none(door: Any) -> None:
     door("init")
+    for left in door.workspace.glob("ledger.sqlite3-*"):  # else SQLite mends the file from its log
+        left.unlink()
     (door.workspace / "ledger.sqlite3").write_bytes(b"not a database" * 100)
     (finding, *_) = door.json("doctor", code=1)
     assert "file is not a database" in finding["found"]
