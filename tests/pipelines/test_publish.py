@@ -19,6 +19,7 @@ from yuelu.base.settings import Settings
 from yuelu.base.workspace import Workspace, init
 from yuelu.datasets.pull import pull
 from yuelu.datasets.release import history, open_release
+from yuelu.datasets.schemas import ITEMS
 from yuelu.datasets.verify import verify
 from yuelu.pipelines import publish as flow
 from yuelu.pipelines.publish import publish
@@ -143,7 +144,7 @@ class Filled:
         self.draw.shuffle(judged)
         consensus = judgement.ConsensusRow(
             item_key=item_key, method="majority", regions=judged, probability=0.9, entropy=0.0, answers=3,
-            votes={"good": 1.0}, answers_digest=f"{self.draw.random()}",
+            votes={"good": 1.0}, answers_digest="a" * 64, judged=sorted([f"uid-{item_key}-{person}", 1] for person in PEOPLE),
         )  # fmt: skip
         outcome = "rework" if state == "rework" else "accept"
         decision = judgement.DecisionRow(
@@ -185,6 +186,10 @@ def filled(tmp_path: Path) -> Filled:
 
 def _both(filled: Filled) -> Any:
     return publish(filled.workspace, "all", ["boards", "ct"], publisher="the base")
+
+
+def _id(number: int) -> str:
+    return RAW[number]
 
 
 def _items(filled: Filled) -> dict[str, Any]:
@@ -369,6 +374,39 @@ def test_only_answers_that_count_go_out(filled: Filled) -> None:
     _both(filled)
     answers = [row for row in open_release(filled.workspace.store, "all").rows("annotations") if row["item"] == RAW[0]]
     assert [row["annotator_pid"] for row in answers] == [pseudonym(SECRET, "all", "cat")]
+
+
+def test_boxes_fit_the_released_picture(filled: Filled) -> None:
+    drawn = _box(32.0, filled.draw, y_px=24.0, width_px=16.0, height_px=12.0)
+    with filled.workspace.ledger.transaction("test") as transaction:
+        for name, facts in (
+            (RAW[0], {"width_px": 64, "height_px": 48}),
+            (sha256(PROXY[0]), {"width_px": 384, "height_px": 288, "scale": 6}),
+        ):
+            row = transaction.session.get_one(media.AssetRow, name)
+            row.facts = {**row.facts, **facts}
+        transaction.session.get_one(judgement.ConsensusRow, "boards-0-1").regions = [_choice("good"), drawn]
+        transaction.session.get_one(work.AnnotationRow, ("uid-boards-0-1-ann", 1)).regions = [drawn]
+
+    def places(rows: Any) -> set[tuple[float, ...]]:
+        return {
+            tuple(box[f"{side}_px"] for side in ("x", "y", "width", "height"))
+            for row in rows
+            if (row.get("item") or row["id"]) == _id(0)
+            for box in row["boxes"]
+        }
+
+    _both(filled)
+    release = open_release(filled.workspace.store, "all")
+    assert places(release.rows("items")) == {(192, 144, 96, 72)}
+    assert (192, 144, 96, 72) in places(release.rows("annotations"))
+    correction = filled.correction("boards-0-1", "bad")
+    correction.regions = [drawn]
+    filled.add(correction)
+    _both(filled)
+    assert places(open_release(filled.workspace.store, "all").rows("items")) == {(192, 144, 96, 72)}
+    box = ITEMS.field("boxes").type.value_type
+    assert box.field("x_px").metadata[b"unit"] == b"px of the released file"
 
 
 def test_votes_tell_support_where_regions_do_not() -> None:
