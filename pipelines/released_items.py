@@ -10,11 +10,11 @@ from datetime import UTC
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from yuelu.annotate.answers import counted
+from yuelu.annotate.answers import as_annotation, counted
 from yuelu.base.canonical import digest, keyed
 from yuelu.base.errors import Conflict
 from yuelu.base.ledger.judgement import ConsensusRow, CorrectionRow, DecisionRow
-from yuelu.base.ledger.work import BatchRow, TaskRow
+from yuelu.base.ledger.work import AnnotationRow, BatchRow, TaskRow
 from yuelu.base.records import Annotation, asset_key, region_to_json
 from yuelu.datasets.labelled import Answer, Judgement, LabelledItem
 from yuelu.datasets.regions import Region, region_columns
@@ -68,7 +68,7 @@ class ItemReader:
                 self.released.store_keys[row.sha256] = str(row.store_key)
 
     def _answers(self, tasks: Sequence[ChosenTask], media: Media) -> dict[str, list[Answer]]:
-        """Return the answers that count, of this and earlier rounds, by the item key of the chosen task."""
+        """Return the answers that were judged, of this and earlier rounds, by the item key of the chosen task."""
         rounds = (
             select(TaskRow.item_key, TaskRow.subject, TaskRow.round, BatchRow.project)
             .join(BatchRow, BatchRow.id == TaskRow.batch)
@@ -81,7 +81,7 @@ class ItemReader:
             if task and number <= task.round:
                 home[item_key] = task, number
         found: dict[str, list[Answer]] = {}
-        for annotation in counted(self.session, sorted(home)):
+        for annotation in judged_answers(self.session, sorted(home)):
             task, number = home[annotation.item_key]
             found.setdefault(task.item_key, []).append(self._answer(annotation, number, _scales(task, media)))
         return found
@@ -158,6 +158,31 @@ class ItemReader:
         return digest({"regions": region_columns(row.regions, judged=True), "owner": owner, "reason": row.reason})
 
 
+def judged_answers(session: Session, item_keys: Sequence[str]) -> list[Annotation]:
+    """Return the very versions that were judged, whatever became of them since; of a task never judged those that count.
+
+    Raises Conflict: a judged version is not in the ledger.
+    """
+    judged: dict[tuple[str, int], str] = {}
+    decided: set[str] = set()
+    for some in chunks(item_keys):
+        for key, versions in session.execute(
+            select(ConsensusRow.item_key, ConsensusRow.judged).where(ConsensusRow.item_key.in_(some))
+        ):
+            decided.add(key)
+            judged |= dict.fromkeys(map(tuple, versions), key)
+    found: dict[tuple[str, int], Annotation] = {}
+    for some in chunks(sorted({uid for uid, _ in judged})):
+        rows = session.scalars(select(AnnotationRow).where(AnnotationRow.uid.in_(some)))
+        found |= {(row.uid, row.version): as_annotation(row) for row in rows if (row.uid, row.version) in judged}
+    for uid, version in sorted(judged.keys() - found.keys()):
+        task = judged[uid, version]
+        raise Conflict(
+            f"answer {uid} version {version}, judged in task {task}, is not in the ledger", "restore the ledger from a copy"
+        )
+    return [found[each] for each in sorted(found)] + counted(session, [key for key in item_keys if key not in decided])
+
+
 @dataclass(frozen=True, slots=True)
 class _Judged:
     consensus: Mapping[str, ConsensusRow]
@@ -186,7 +211,7 @@ def _fitted(box: Region, scale: Scale) -> Region:
 
 
 def _consensus_digest(row: ConsensusRow) -> str:
-    measured = {name: getattr(row, name) for name in ("method", "probability", "entropy", "answers")}
+    measured = {name: getattr(row, name) for name in ("method", "probability", "entropy", "answers", "answers_digest")}
     return digest({**measured, "regions": region_columns(supported(row), judged=True)})
 
 

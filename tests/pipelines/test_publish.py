@@ -367,8 +367,48 @@ def test_an_unknown_grade_is_refused(filled: Filled) -> None:
         _both(filled)
 
 
-def test_only_answers_that_count_go_out(filled: Filled) -> None:
+def test_a_release_holds_the_answers_that_were_judged(filled: Filled, tmp_path: Path) -> None:
+    later = {"server_annotation": 1, "site": "hall", "lead_time_s": 1.0, "raw": [], "cancelled": False, "content": "later"}
+    at = filled.start + timedelta(days=2)
+    later |= {"version": 2, "item_key": "boards-0-1", "created_at": at, "updated_at": at, "regions": [_choice("bad")]}
+    first = _both(Filled(tmp_path / "untouched"))
+    filled.add(
+        work.AnnotationRow(uid="uid-boards-0-1-ann", annotator="ann", vanished=False, **later),
+        work.AnnotationRow(uid="uid-boards-0-1-bob", annotator="bob", vanished=True, **later),
+    )
+    report = _both(filled)
+    assert report.digest == first.digest
+    answers = [row for row in open_release(filled.workspace.store, "all").rows("annotations") if row["item"] == _id(0)]
+    assert len(answers) == 3
+    assert {choice["labels"][0] for row in answers for choice in row["choices"]} == {"good"}
+    pull(filled.workspace.store, "all", None, tmp_path / "pulled")
+    assert verify(tmp_path / "pulled", filled.workspace.signing_key.public).ok
+
+
+def test_the_digest_of_the_judged_answers_is_in_the_evidence(filled: Filled) -> None:
+    def chained() -> dict[str, str]:
+        return {row["id"]: row["consensus"] for row in open_release(filled.workspace.store, "all").rows("evidence")}
+
+    _both(filled)
+    before = chained()
     with filled.workspace.ledger.transaction("test") as transaction:
+        transaction.session.get_one(judgement.ConsensusRow, "boards-0-1").answers_digest = "b" * 64
+    _both(filled)
+    after = chained()
+    assert {name for name in before if before[name] != after[name]} == {_id(0)}
+
+
+def test_a_judged_answer_that_is_gone_is_refused(filled: Filled) -> None:
+    with filled.workspace.ledger.transaction("test") as transaction:
+        transaction.session.delete(transaction.session.get_one(work.AnnotationRow, ("uid-boards-0-1-ann", 1)))
+    with pytest.raises(Conflict, match="uid-boards-0-1-ann version 1, judged in task boards-0-1, is not in the ledger"):
+        _both(filled)
+
+
+def test_where_nothing_was_judged_the_answers_that_count_go_out(filled: Filled) -> None:
+    filled.add(filled.correction("boards-0-1", "bad"))
+    with filled.workspace.ledger.transaction("test") as transaction:
+        transaction.session.delete(transaction.session.get_one(judgement.ConsensusRow, "boards-0-1"))
         transaction.session.get_one(work.AnnotationRow, ("uid-boards-0-1-ann", 1)).cancelled = True
         transaction.session.delete(transaction.session.get_one(work.PacketRow, ("boards-0-1", "bob")))  # never asked
     _both(filled)
