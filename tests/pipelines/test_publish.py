@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from yuelu.base.canonical import keyed, sha256
-from yuelu.base.errors import Conflict, Misconfigured, NotFound
+from yuelu.base.errors import Conflict, GateNotPassed, InvalidRecord, Misconfigured, NotFound
 from yuelu.base.ledger import judgement, media, work
 from yuelu.base.ledger.log import EventRow
 from yuelu.base.ledger.releases import ReleaseRow
@@ -23,6 +23,7 @@ from yuelu.datasets.schemas import ITEMS
 from yuelu.datasets.verify import verify
 from yuelu.pipelines import publish as flow
 from yuelu.pipelines.publish import publish
+from yuelu.pipelines.released_gate import Waiver
 from yuelu.pipelines.released_items import pseudonym, supported
 
 SECRET, SEED = b"w" * 32, b"k" * 32
@@ -111,6 +112,8 @@ class Filled:
             )
             server = self.draw.randrange(1000)
             rows.append(work.BatchRow(id=f"{project}-1", project=project, site="hall", server_project=server, synced_at=None))
+            rows.append(self.batch_decision(project, "rework", 1, 3))
+            rows.append(self.batch_decision(project, "accept", 2, 2))
         rows.append(
             judgement.ScoreRow(
                 batch="boards-1",
@@ -153,6 +156,13 @@ class Filled:
             decided_at=self.start + timedelta(hours=1),
         )  # fmt: skip
         return [row, *answers, consensus, decision]
+
+    def batch_decision(self, project: str, outcome: str, round: int, hours: int) -> judgement.DecisionRow:
+        return judgement.DecisionRow(
+            id=f"{project} {outcome} {round} {hours}", subject_kind="batch", subject=f"{project}-1", round=round, outcome=outcome,
+            rule="alpha", policy="boxes", policy_digest="p" * 64, evidence={},
+            decided_at=self.start + timedelta(hours=hours),
+        )  # fmt: skip
 
     def _answer(self, item_key: str, person: str) -> work.AnnotationRow:
         at = self.start + timedelta(seconds=self.draw.randrange(3600))
@@ -252,10 +262,68 @@ def test_the_passport(filled: Filled) -> None:
     (score,) = document["quality"]["scores"]
     assert (score["value"], score["reason"], score["project"]) == (None, "only one label was used", "boards")
     (gate,) = document["quality"]["gates"]
-    assert gate == {"policy": "boxes", "digest": "p" * 64, "tasks": {"accept": 4, "rework": 1}, "batches": {}}
+    assert gate == {
+        "policy": "boxes",
+        "digest": "p" * 64,
+        "tasks": {"accept": 4, "rework": 1},
+        "batches": {"accept": 2},
+        "waivers": [],
+    }
     assert document["labelling"]["projects"][0]["tools"] == [{"name": "Label Studio", "version": "1.23.2"}]
     assert document["proof"]["log"]["tree_size"] == 0
     assert sum(part["items"] for part in document["splits"]["parts"].values()) == 4
+
+
+def test_the_last_decision_about_a_batch_counts(filled: Filled) -> None:
+    filled.add(filled.batch_decision("ct", "rework", 2, 4))
+    with filled.workspace.ledger.transaction("test") as transaction:  # the same again at the same moment: the log knows
+        transaction.session.add(filled.batch_decision("boards", "review", 3, 5))
+        accepted = filled.batch_decision("boards", "accept", 3, 5)  # sorts before
+        transaction.session.add(accepted)
+        transaction.event("decide", "batch boards-1", after="boards review 3 5")
+        transaction.event("decide", "batch boards-1", after=accepted.id)
+    publish(filled.workspace, "all", ["boards", "ct"], waiver=Waiver("curator", "known"))
+    (gate,) = open_release(filled.workspace.store, "all").manifest.document["quality"]["gates"]
+    assert gate["batches"] == {"accept": 1, "rework": 1}
+
+
+def test_a_batch_that_is_not_accepted_holds_the_release_back(filled: Filled) -> None:
+    filled.add(filled.batch_decision("ct", "rework", 2, 4))
+    with pytest.raises(GateNotPassed, match="project ct: the gate decided 'rework' about batch ct-1 by rule 'alpha'"):
+        _both(filled)
+    assert not list(filled.workspace.store.list("datasets/"))
+    assert publish(filled.workspace, "boards", ["boards"]).rows == 3
+
+
+def test_a_batch_without_decision_holds_the_release_back(filled: Filled) -> None:
+    with filled.workspace.ledger.transaction("test") as transaction:
+        for row in transaction.session.scalars(select(judgement.DecisionRow).where(judgement.DecisionRow.subject == "ct-1")):
+            transaction.session.delete(row)
+    with pytest.raises(GateNotPassed, match="project ct: no gate has judged batch ct-1"):
+        _both(filled)
+
+
+def test_a_waiver_stands_in_manifest_and_log(filled: Filled) -> None:
+    filled.add(filled.batch_decision("ct", "rework", 2, 4))
+    waiver = Waiver("head of base", "a pilot, agreed with the buyer")
+    first = publish(filled.workspace, "all", ["boards", "ct"], waiver=waiver)
+    (gate,) = open_release(filled.workspace.store, "all").manifest.document["quality"]["gates"]
+    assert gate["waivers"] == [
+        {"project": "ct", "batch": "ct-1", "outcome": "rework", "rule": "alpha", "owner": waiver.owner, "reason": waiver.reason}
+    ]
+    assert publish(filled.workspace, "all", ["boards", "ct"], waiver=waiver).digest == first.digest
+    (event,) = filled.read(select(EventRow).where(EventRow.action == "gate.waive"))
+    assert (event.actor, event.subject, event.before, event.reason) == (
+        waiver.owner, "batch ct-1", "ct rework 2 4", waiver.reason,
+    )  # fmt: skip
+
+
+def test_a_waiver_of_nothing_leaves_no_trace(filled: Filled, tmp_path: Path) -> None:
+    report = publish(filled.workspace, "all", ["boards", "ct"], publisher="the base", waiver=Waiver("curator", "in case"))
+    assert report.digest == _both(Filled(tmp_path / "plain")).digest
+    assert not filled.read(select(EventRow).where(EventRow.action == "gate.waive"))
+    with pytest.raises(InvalidRecord, match="give an owner and a reason"):
+        Waiver("curator", " ")
 
 
 def test_a_second_run_changes_nothing(filled: Filled) -> None:
