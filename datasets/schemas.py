@@ -40,7 +40,7 @@ def _regions(first: int, *, judged: bool) -> list[pa.Field]:
     support = (_SUPPORT,) if judged else ()
     labels = pa.list_(_field(139, "element", _TEXT))
     named = (("control", _TEXT, None, False), ("label", _TEXT, None, False))
-    pixels = tuple((f"{side}_px", _REAL, "px", False) for side in ("x", "y", "width", "height"))
+    pixels = tuple((f"{side}_px", _REAL, "px of the released file", False) for side in ("x", "y", "width", "height"))
     return [
         _structs(
             first, "choices", 120,

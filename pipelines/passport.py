@@ -1,9 +1,8 @@
 """The parts of a manifest that the ledger knows: labelling, sources, quality, governance."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,8 +10,9 @@ from sqlalchemy.orm import Session
 from yuelu.base.canonical import digest
 from yuelu.base.ledger.judgement import DecisionRow, ScoreRow
 from yuelu.base.ledger.media import CollectionRow
-from yuelu.base.ledger.work import BatchRow, ProjectRow, SiteRow, TaskRow
+from yuelu.base.ledger.work import BatchRow, ProjectRow, SiteRow
 from yuelu.datasets.governance import grade_of
+from yuelu.pipelines.released_gate import Held, Waiver, decisions
 
 _SCORE = ("control", "metric", "level", "value", "low", "high", "tasks", "annotators", "annotations", "reason")
 
@@ -71,9 +71,17 @@ def governance_of(sources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def quality_of(session: Session, names: Sequence[str]) -> dict[str, Any]:
-    """Return the scores of the projects' batches, and how many tasks and batches ended how at which gate."""
-    return {"scores": _scores(session, names), "gates": _gates(session, names)}
+def quality_of(session: Session, names: Sequence[str], held: Sequence[Held] = (), waiver: Waiver | None = None) -> dict[str, Any]:
+    """Return the scores of the projects' batches, and how many tasks and batches ended how at which gate.
+
+    The gate that holds a batch back says who waived it and why.
+    """
+    gates = _gates(session, names)
+    if waiver:
+        for each in held:
+            gates.setdefault((each.policy, each.policy_digest), _gate())["waivers"].append(each.waived(waiver))
+    said = [{"policy": policy, "digest": policy_digest, **gate} for (policy, policy_digest), gate in sorted(gates.items())]
+    return {"scores": _scores(session, names), "gates": said}
 
 
 def _scores(session: Session, names: Sequence[str]) -> list[dict[str, Any]]:
@@ -89,20 +97,19 @@ def _scores(session: Session, names: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _gates(session: Session, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the outcomes of the last decision about each task and each batch, counted by policy."""
+def _gate() -> dict[str, Any]:
+    return {"tasks": {}, "batches": {}, "waivers": []}
+
+
+def _gates(session: Session, names: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the outcomes of the last decision about each task and each batch, counted by policy and its digest."""
     columns = (DecisionRow.subject, DecisionRow.policy, DecisionRow.policy_digest, DecisionRow.outcome)
-    order = (DecisionRow.subject, DecisionRow.round, DecisionRow.decided_at, DecisionRow.id)
-    tasks = select(*columns).join(TaskRow, TaskRow.item_key == DecisionRow.subject).join(BatchRow, BatchRow.id == TaskRow.batch)
-    batches = select(*columns).join(BatchRow, BatchRow.id == DecisionRow.subject)
-    counted: dict[tuple[str, str], dict[str, Counter[str]]] = {}
-    for kind, query in (("task", tasks), ("batch", batches)):
-        wanted = query.where(DecisionRow.subject_kind == kind, BatchRow.project.in_(names)).order_by(*order)
-        for _, rows in groupby(session.execute(wanted).yield_per(1000), key=lambda row: row[0]):
+    gates: dict[tuple[str, str], dict[str, Any]] = {}
+    kinds: tuple[tuple[Literal["task", "batch"], str], ...] = (("task", "tasks"), ("batch", "batches"))
+    for kind, named in kinds:
+        rows_in_order = session.execute(decisions(kind, names, *columns)).yield_per(1000)
+        for _, rows in groupby(rows_in_order, key=lambda row: row[0]):
             *_, (_, policy, policy_digest, outcome) = rows
-            counts = counted.setdefault((policy, policy_digest), {"task": Counter(), "batch": Counter()})
-            counts[kind][outcome] += 1
-    return [
-        {"policy": policy, "digest": policy_digest, "tasks": dict(counts["task"]), "batches": dict(counts["batch"])}
-        for (policy, policy_digest), counts in sorted(counted.items())
-    ]
+            counts = gates.setdefault((policy, policy_digest), _gate())[named]
+            counts[outcome] = counts.get(outcome, 0) + 1
+    return gates

@@ -1,7 +1,7 @@
 """The flow that makes a release: ledger -> tables -> store, and then the ledger learns that it is published."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version as installed_version
@@ -26,6 +26,7 @@ from yuelu.datasets.layout import checked_name
 from yuelu.datasets.release import Release, load, version_numbers
 from yuelu.datasets.split import SHARES
 from yuelu.pipelines.passport import governance_of, projects_of, quality_of, sources_of
+from yuelu.pipelines.released_gate import Waiver, held_back, pass_gate, record_waiver
 from yuelu.pipelines.released_items import ItemReader
 from yuelu.pipelines.released_tasks import ChosenTask, chosen_tasks, chunks
 
@@ -48,25 +49,39 @@ class PublishReport:
 
 
 def publish(
-    workspace: Workspace, dataset: str, projects: Sequence[str], progress: Progress = silent, *, publisher: str = ""
+    workspace: Workspace,
+    dataset: str,
+    projects: Sequence[str],
+    progress: Progress = silent,
+    *,
+    publisher: str = "",
+    waiver: Waiver | None = None,
 ) -> PublishReport:
     """Publish what is accepted in `projects` as the next version of `dataset`; `progress` counts media files.
 
     Nothing changed since the last version: that version is returned and nothing is written. Killed at any point, the
     next run completes: the release in the store is the truth, the ledger's row follows it.
 
-    Raises NotFound: nothing accepted. Raises Conflict: another publisher was first; run again.
+    A batch that its gate does not accept holds the release back; `waiver` lets it out and stands in log and manifest.
+
+    Raises NotFound: nothing accepted. Raises GateNotPassed: a batch is held back. Raises Conflict: another publisher was
+    first; run again.
     """
     names = sorted(set(projects))
     with workspace.ledger.reading() as session:
         chosen = chosen_tasks(session, checked_name(dataset), names, workspace.secret)
+        held = held_back(session, names)
+        pass_gate(held, waiver)
         reader = ItemReader(session, dataset, workspace.secret, SHARES)
-        draft = _draft(session, reader, chosen, names, publisher)
+        quality = quality_of(session, names, held, waiver)
+        draft = _draft(session, reader, chosen, names, publisher=publisher, quality=quality)
         proof = _proof(session, workspace)
 
     def read_medium(sha256: str) -> bytes:
         return workspace.store.read(reader.released.store_keys.get(sha256, asset_key(sha256)))
 
+    if waiver and held:
+        record_waiver(workspace, held, waiver)
     committed = commit(workspace.store, draft, workspace.signing_key, read_medium, proof, progress=progress)
     _record(workspace, dataset, chosen)
     manifest, changes = committed.release.manifest, committed.changes
@@ -76,7 +91,15 @@ def publish(
     )  # fmt: skip
 
 
-def _draft(session: Session, reader: ItemReader, chosen: Sequence[ChosenTask], names: Sequence[str], publisher: str) -> Draft:
+def _draft(
+    session: Session,
+    reader: ItemReader,
+    chosen: Sequence[ChosenTask],
+    names: Sequence[str],
+    *,
+    publisher: str,
+    quality: Mapping[str, Any],
+) -> Draft:
     built = build(reader.read(chosen))
     projects = projects_of(session, names)
     sources = sources_of(session, projects, reader.released.sources)
@@ -85,7 +108,7 @@ def _draft(session: Session, reader: ItemReader, chosen: Sequence[ChosenTask], n
         built=built,
         projects=projects,
         sources=sources,
-        quality=quality_of(session, names),
+        quality=quality,
         governance=governance_of(sources),
         publisher=publisher,
         shares=reader.shares,

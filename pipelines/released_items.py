@@ -3,27 +3,27 @@
 Nothing of a server (its ids, its region ids), no moment finer than a day and no order of arrival goes out.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from yuelu.annotate.answers import counted
+from yuelu.annotate.answers import as_annotation, counted
 from yuelu.base.canonical import digest, keyed
 from yuelu.base.errors import Conflict
 from yuelu.base.ledger.judgement import ConsensusRow, CorrectionRow, DecisionRow
-from yuelu.base.ledger.media import AssetRow
-from yuelu.base.ledger.work import BatchRow, TaskRow
+from yuelu.base.ledger.work import AnnotationRow, BatchRow, TaskRow
 from yuelu.base.records import Annotation, asset_key, region_to_json
-from yuelu.datasets.labelled import Answer, Judgement, LabelledItem, Medium
+from yuelu.datasets.labelled import Answer, Judgement, LabelledItem
 from yuelu.datasets.regions import Region, region_columns
 from yuelu.datasets.split import assign_split
-from yuelu.pipelines.released_media import released_media
+from yuelu.pipelines.released_media import ReleasedMedium, released_media
 from yuelu.pipelines.released_tasks import ChosenTask, chunks
 
-Media = Mapping[str, tuple[Medium, AssetRow]]
+Media = Mapping[str, ReleasedMedium]
+Scale = tuple[float, float]  # across and down, from what was labelled to the released file
 
 
 def pseudonym(secret: bytes, dataset: str, annotator: str) -> str:
@@ -54,7 +54,7 @@ class ItemReader:
         for some in chunks(chosen):
             media = released_media(self.session, (item for task in some for item in task.items), self.dataset, self.secret)
             self._learn(some, media)
-            answers = self._answers(some)
+            answers = self._answers(some, media)
             judged = self._judged(some)
             for task in some:
                 yield self._item(task, media, answers.get(task.item_key, ()), judged)
@@ -62,13 +62,13 @@ class ItemReader:
     def _learn(self, tasks: Sequence[ChosenTask], media: Media) -> None:
         for task in tasks:
             sources = self.released.sources.setdefault(task.project, {})
-            sources.update((media[item][0].source, media[item][1].bytes) for item in task.items)
-        for _, row in media.values():
+            sources.update((media[item].medium.source, media[item].row.bytes) for item in task.items)
+        for row in (each.row for each in media.values()):
             if row.store_key != asset_key(row.sha256):
                 self.released.store_keys[row.sha256] = str(row.store_key)
 
-    def _answers(self, tasks: Sequence[ChosenTask]) -> dict[str, list[Answer]]:
-        """Return the answers that count, of this and earlier rounds, by the item key of the chosen task."""
+    def _answers(self, tasks: Sequence[ChosenTask], media: Media) -> dict[str, list[Answer]]:
+        """Return the answers that were judged, of this and earlier rounds, by the item key of the chosen task."""
         rounds = (
             select(TaskRow.item_key, TaskRow.subject, TaskRow.round, BatchRow.project)
             .join(BatchRow, BatchRow.id == TaskRow.batch)
@@ -81,12 +81,12 @@ class ItemReader:
             if task and number <= task.round:
                 home[item_key] = task, number
         found: dict[str, list[Answer]] = {}
-        for annotation in counted(self.session, sorted(home)):
+        for annotation in judged_answers(self.session, sorted(home)):
             task, number = home[annotation.item_key]
-            found.setdefault(task.item_key, []).append(self._answer(annotation, number))
+            found.setdefault(task.item_key, []).append(self._answer(annotation, number, _scales(task, media)))
         return found
 
-    def _answer(self, annotation: Annotation, number: int) -> Answer:
+    def _answer(self, annotation: Annotation, number: int, scales: Sequence[Scale]) -> Answer:
         # The answer's own uid is made by a server, or from the annotator's name: neither may be recognised outside. Of one
         # person only one answer to a task counts, so task and person name it just as well.
         return Answer(
@@ -95,7 +95,7 @@ class ItemReader:
             round=number,
             answered_on=annotation.updated_at.astimezone(UTC).date(),
             lead_time_s=annotation.lead_time_s,
-            regions=tuple(map(region_to_json, annotation.regions)),
+            regions=fitted(map(region_to_json, annotation.regions), scales),
         )
 
     def _judged(self, tasks: Sequence[ChosenTask]) -> "_Judged":
@@ -116,7 +116,7 @@ class ItemReader:
         )
 
     def _item(self, task: ChosenTask, media: Media, answers: Sequence[Answer], judged: "_Judged") -> LabelledItem:
-        files = tuple(media[item][0] for item in task.items)
+        files = tuple(media[item].medium for item in task.items)
         group = keyed(self.secret, f"group:{self.dataset}", task.group)[:32]
         return LabelledItem(
             id=task.id,
@@ -132,17 +132,17 @@ class ItemReader:
             }),
             media=files,
             answers=tuple(answers),
-            judgement=self._judgement(task, answers, judged),
+            judgement=self._judgement(task, answers, judged, _scales(task, media)),
         )  # fmt: skip
 
-    def _judgement(self, task: ChosenTask, answers: Sequence[Answer], judged: "_Judged") -> Judgement:
+    def _judgement(self, task: ChosenTask, answers: Sequence[Answer], judged: "_Judged", scales: Sequence[Scale]) -> Judgement:
         consensus = judged.consensus.get(task.item_key)
         correction = judged.corrections.get(task.item_key)
         decision = judged.decisions.get(task.item_key)
         if correction is None and consensus is None:
             raise Conflict(f"task {task.item_key} is accepted and has no consensus", "run 'yuelu agreement' on its project")
         return Judgement(
-            regions=tuple(correction.regions if correction else supported(consensus) if consensus else ()),
+            regions=fitted(correction.regions if correction else supported(consensus) if consensus else (), scales),
             answers=consensus.answers if consensus else sum(answer.round == task.round for answer in answers),
             probability=consensus.probability if consensus and not correction else None,
             entropy=consensus.entropy if consensus else None,
@@ -158,6 +158,31 @@ class ItemReader:
         return digest({"regions": region_columns(row.regions, judged=True), "owner": owner, "reason": row.reason})
 
 
+def judged_answers(session: Session, item_keys: Sequence[str]) -> list[Annotation]:
+    """Return the very versions that were judged, whatever became of them since; of a task never judged those that count.
+
+    Raises Conflict: a judged version is not in the ledger.
+    """
+    judged: dict[tuple[str, int], str] = {}
+    decided: set[str] = set()
+    for some in chunks(item_keys):
+        for key, versions in session.execute(
+            select(ConsensusRow.item_key, ConsensusRow.judged).where(ConsensusRow.item_key.in_(some))
+        ):
+            decided.add(key)
+            judged |= dict.fromkeys(map(tuple, versions), key)
+    found: dict[tuple[str, int], Annotation] = {}
+    for some in chunks(sorted({uid for uid, _ in judged})):
+        rows = session.scalars(select(AnnotationRow).where(AnnotationRow.uid.in_(some)))
+        found |= {(row.uid, row.version): as_annotation(row) for row in rows if (row.uid, row.version) in judged}
+    for uid, version in sorted(judged.keys() - found.keys()):
+        task = judged[uid, version]
+        raise Conflict(
+            f"answer {uid} version {version}, judged in task {task}, is not in the ledger", "restore the ledger from a copy"
+        )
+    return [found[each] for each in sorted(found)] + counted(session, [key for key in item_keys if key not in decided])
+
+
 @dataclass(frozen=True, slots=True)
 class _Judged:
     consensus: Mapping[str, ConsensusRow]
@@ -165,8 +190,28 @@ class _Judged:
     decisions: Mapping[str, DecisionRow]
 
 
+def _scales(task: ChosenTask, media: Media) -> tuple[Scale, ...]:
+    return tuple(media[item].scale for item in task.items)
+
+
+def fitted(regions: Iterable[Region], scales: Sequence[Scale]) -> tuple[Region, ...]:
+    """Return the regions with boxes in pixels of the released files; the ledger keeps them in pixels of what was labelled."""
+    return tuple(_fitted(region, scales[region["item"]]) if region["kind"] == "box" else region for region in regions)
+
+
+def _fitted(box: Region, scale: Scale) -> Region:
+    across, down = scale
+    return {
+        **box,
+        "x_px": box["x_px"] * across,
+        "y_px": box["y_px"] * down,
+        "width_px": box["width_px"] * across,
+        "height_px": box["height_px"] * down,
+    }
+
+
 def _consensus_digest(row: ConsensusRow) -> str:
-    measured = {name: getattr(row, name) for name in ("method", "probability", "entropy", "answers")}
+    measured = {name: getattr(row, name) for name in ("method", "probability", "entropy", "answers", "answers_digest")}
     return digest({**measured, "regions": region_columns(supported(row), judged=True)})
 
 

@@ -1,6 +1,7 @@
 """Which file of an asset goes out: the proxy that annotators saw, of the de-identified copy where there is one."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,8 +14,20 @@ from yuelu.datasets.labelled import Medium
 from yuelu.pipelines.released_tasks import chunks
 
 
-def released_media(session: Session, items: Iterable[str], dataset: str, secret: bytes) -> dict[str, tuple[Medium, AssetRow]]:
-    """Return for each item of a task the medium that goes out, and the ledger's row of it.
+@dataclass(frozen=True, slots=True)
+class ReleasedMedium:
+    """The medium that goes out for an item, the ledger's row of its file, and how many times wider and higher that is.
+
+    The scale is not 1 where the file is a proxy that was made larger or smaller than what was labelled.
+    """
+
+    medium: Medium
+    row: AssetRow
+    scale: tuple[float, float]
+
+
+def released_media(session: Session, items: Iterable[str], dataset: str, secret: bytes) -> dict[str, ReleasedMedium]:
+    """Return for each item of a task the medium that goes out.
 
     The links are facts of the labelled asset (`deidentified`, `proxy`): `derived_from` of a file that two sources share
     names the one that came first, which is nothing to publish by.
@@ -34,7 +47,8 @@ def released_media(session: Session, items: Iterable[str], dataset: str, secret:
         proxy = rows.get(str(labelled.facts.get(Role.PROXY))) if labelled else None
         if labelled is None or proxy is None or proxy.store_key is None:
             raise Conflict(f"asset {item} has no proxy in the store", "run 'yuelu ingest' again; it makes what is missing")
-        released[item] = _medium(labelled, proxy, dataset, secret), proxy
+        scale = _ratio(proxy, labelled, "width_px"), _ratio(proxy, labelled, "height_px")
+        released[item] = ReleasedMedium(_medium(labelled, proxy, dataset, secret), proxy, scale)
     return released
 
 
@@ -47,6 +61,11 @@ def _rows(session: Session, wanted: Iterable[str]) -> dict[str, AssetRow]:
 
 def _links(rows: Iterable[AssetRow], role: Role) -> set[str]:
     return {str(row.facts[role]) for row in rows if role in row.facts}
+
+
+def _ratio(proxy: AssetRow, labelled: AssetRow, side: str) -> float:
+    there, here = proxy.facts.get(side), labelled.facts.get(side)
+    return float(there) / float(here) if there and here else 1.0
 
 
 def _medium(labelled: AssetRow, proxy: AssetRow, dataset: str, secret: bytes) -> Medium:

@@ -9,9 +9,7 @@ from sqlalchemy.orm import Session
 
 from yuelu.base.canonical import keyed
 from yuelu.base.errors import Conflict, NotFound
-from yuelu.base.ledger.media import AssetRow
 from yuelu.base.ledger.work import BatchRow, ProjectRow, TaskRow
-from yuelu.base.records import Role
 
 CHUNK = 400  # keys in one statement
 
@@ -59,25 +57,14 @@ def chosen_tasks(session: Session, dataset: str, projects: Sequence[str], secret
             latest[task.subject] = task, project
     if not latest:
         raise NotFound(f"nothing is accepted in {', '.join(projects) or 'no project'}", "see 'yuelu status'")
-    hidden = _deidentified(session, sorted({item for task, _ in latest.values() for item in task.items}))
-    chosen = [_chosen(task, project, dataset, secret, hidden) for task, project in latest.values()]
+    chosen = [_chosen(task, project, dataset, secret) for task, project in latest.values()]
     return sorted(chosen, key=lambda task: task.id)
 
 
-def _deidentified(session: Session, items: Sequence[str]) -> set[str]:
-    """Return those assets of which a de-identified copy was made: their own hash must stay inside."""
-    found: set[str] = set()
-    for some in chunks(items):
-        rows = session.scalars(select(AssetRow).where(AssetRow.sha256.in_(some), AssetRow.role == Role.SOURCE))
-        found.update(row.sha256 for row in rows if row.facts.get(Role.DEIDENTIFIED))
-    return found
-
-
-def _chosen(task: TaskRow, project: ProjectRow, dataset: str, secret: bytes, hidden: set[str]) -> ChosenTask:
-    # A raw file's hash would let anybody who holds the file find its patient's row; a series' hash is made of such hashes.
-    raw = not hidden.isdisjoint(task.items)
+def _chosen(task: TaskRow, project: ProjectRow, dataset: str, secret: bytes) -> ChosenTask:
+    # A raw file's hash would let anybody who holds the file find its row; a series' hash is made of such hashes.
     return ChosenTask(
-        id=keyed(secret, f"item:{dataset}", task.subject) if raw else task.subject,
+        id=keyed(secret, f"item:{dataset}", task.subject),
         item_key=task.item_key,
         project=project.name,
         medium=project.medium,

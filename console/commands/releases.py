@@ -27,15 +27,23 @@ _key = click.option(
 @click.command()
 @click.argument("projects", nargs=-1, required=True, metavar="PROJECT...")
 @click.option("--as", "dataset", required=True, metavar="NAME", help="The name of the dataset.")
+@click.option("--waive", metavar="REASON", help="Publish although a gate holds a batch back; the reason stands in the release.")
+@click.option("--owner", metavar="NAME", help="Who answers for the waiver; stands in the release.")
 @json_option
 @click.pass_obj
-def publish(settings: Settings, projects: tuple[str, ...], dataset: str, as_json: bool) -> None:
-    """Publish the accepted tasks as the next version of a dataset. Nothing new: no new version."""
+def publish(
+    settings: Settings, projects: tuple[str, ...], dataset: str, waive: str | None, owner: str | None, as_json: bool
+) -> None:
+    """Publish the accepted tasks as the next version of a dataset. Nothing new: no new version. Exit code 3: a gate holds it."""
+    if (waive is None) != (owner is None):
+        raise click.UsageError("--waive REASON and --owner NAME go together")
     from yuelu.base.workspace import open_workspace
     from yuelu.pipelines.publish import publish as run
+    from yuelu.pipelines.released_gate import Waiver
 
+    waiver = None if waive is None or owner is None else Waiver(owner, waive)
     with bar("publish", quiet=as_json) as progress:
-        report = run(open_workspace(settings), dataset, projects, progress)
+        report = run(open_workspace(settings), dataset, projects, progress, waiver=waiver)
     if as_json:
         print_json(asdict(report))
         return

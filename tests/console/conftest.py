@@ -23,6 +23,7 @@ from yuelu.console.main import main
 
 MADE = datetime(2026, 1, 2, tzinfo=UTC)
 PEOPLE = ("ann", "bob", "cat")
+WAIVED = ("--waive", "the slice is still in review", "--owner", "curator")
 TERMS = ("--collection", "trial", "--owner", "base", "--legal-basis", "licence", "--terms", "research")
 
 
@@ -134,7 +135,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory, answered: Door) -> Door:
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory, judged: Door) -> Door:
     door = _next(tmp_path_factory, judged, "published")
-    door("publish", "pictures", "--as", "trial")
+    door("publish", "pictures", "--as", "trial", *WAIVED)
     return door
 
 
@@ -154,3 +155,9 @@ def door(tmp_path: Path) -> Door:
 def terms() -> tuple[str, ...]:
     """The options that an ingest needs."""
     return TERMS
+
+
+@pytest.fixture(scope="session")
+def waived() -> tuple[str, ...]:
+    """The options that let out a batch which its gate holds back."""
+    return WAIVED

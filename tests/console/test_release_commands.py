@@ -30,15 +30,31 @@ def test_the_key_is_exported(published: Any, key: Path) -> None:
     assert told["key_id"] == published.json("init")["key_id"]
 
 
-def test_publishing_the_same_again_makes_no_version(published: Any, copy_of: Callable[[Any], Any]) -> None:
+def test_publishing_the_same_again_makes_no_version(
+    published: Any, copy_of: Callable[[Any], Any], waived: tuple[str, ...]
+) -> None:
     door = copy_of(published)
-    told = door.json("publish", "pictures", "--as", "trial")
+    told = door.json("publish", "pictures", "--as", "trial", *waived)
     assert (told["version"], told["rows"], told["new"]) == ("1.0.0", 1, False)
-    shown = door("publish", "pictures", "--as", "trial").stdout
+    shown = door("publish", "pictures", "--as", "trial", *waived).stdout
     assert "nothing changed since trial@1.0.0: 1 rows" in shown
     assert f"digest {told['digest']}" in shown
     assert "no project nothing" in door("publish", "nothing", "--as", "x", code=1).stderr
     door("publish", "pictures", code=2)
+
+
+def test_a_gate_holds_a_release_back_until_somebody_answers_for_it(judged: Any, copy_of: Callable[[Any], Any]) -> None:
+    door = copy_of(judged)
+    told = door("publish", "pictures", "--as", "trial", code=3).stderr
+    assert "project pictures: the gate decided" in told
+    assert "--waive REASON --owner NAME" in told
+    assert door.json("releases", "list") == []
+    for half in (("--waive", "it is urgent"), ("--owner", "curator")):
+        assert "go together" in door("publish", "pictures", "--as", "trial", *half, code=2).stderr
+    door("publish", "pictures", "--as", "trial", "--waive", "it is urgent", "--owner", "curator")
+    (gate,) = door.json("releases", "show", "trial")["quality"]["gates"]
+    (waived,) = gate["waivers"]
+    assert (waived["project"], waived["owner"], waived["reason"]) == ("pictures", "curator", "it is urgent")
 
 
 def test_releases_are_listed_logged_and_shown(published: Any, key: Path) -> None:
@@ -61,14 +77,14 @@ def test_an_empty_workspace_has_no_releases(door: Any) -> None:
 
 
 def test_a_settled_task_is_the_difference_between_two_releases(
-    published: Any, copy_of: Callable[[Any], Any], tmp_path: Path
+    published: Any, copy_of: Callable[[Any], Any], tmp_path: Path, waived: tuple[str, ...]
 ) -> None:
     door = copy_of(published)
     answer = tmp_path / "answer.json"
     answer.write_text('[{"kind": "choice", "control": "scene", "labels": ["medical"]}]')
     (item,) = door.tasks("review")
     door("review", "settle", item, "--regions", answer, "--owner", "curator", "--reason", "it is a scan")
-    assert "published trial@1.1.0: 2 rows (+1 -0 ~0)" in door("publish", "pictures", "--as", "trial").stdout
+    assert "published trial@1.1.0: 2 rows (+1 -0 ~0)" in door("publish", "pictures", "--as", "trial", *waived).stdout
     assert [row["version"] for row in door.json("releases", "log", "trial")] == ["1.0.0", "1.1.0"]
     assert [row["version"] for row in door.json("releases", "list")] == ["1.1.0"]
     told = door.json("releases", "diff", "trial@1.0.0", "trial@1.1.0")

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from yuelu.base.canonical import keyed, sha256
-from yuelu.base.errors import Conflict, Misconfigured, NotFound
+from yuelu.base.errors import Conflict, GateNotPassed, InvalidRecord, Misconfigured, NotFound
 from yuelu.base.ledger import judgement, media, work
 from yuelu.base.ledger.log import EventRow
 from yuelu.base.ledger.releases import ReleaseRow
@@ -19,9 +19,11 @@ from yuelu.base.settings import Settings
 from yuelu.base.workspace import Workspace, init
 from yuelu.datasets.pull import pull
 from yuelu.datasets.release import history, open_release
+from yuelu.datasets.schemas import ITEMS
 from yuelu.datasets.verify import verify
 from yuelu.pipelines import publish as flow
 from yuelu.pipelines.publish import publish
+from yuelu.pipelines.released_gate import Waiver
 from yuelu.pipelines.released_items import pseudonym, supported
 
 SECRET, SEED = b"w" * 32, b"k" * 32
@@ -110,6 +112,8 @@ class Filled:
             )
             server = self.draw.randrange(1000)
             rows.append(work.BatchRow(id=f"{project}-1", project=project, site="hall", server_project=server, synced_at=None))
+            rows.append(self.batch_decision(project, "rework", 1, 3))
+            rows.append(self.batch_decision(project, "accept", 2, 2))
         rows.append(
             judgement.ScoreRow(
                 batch="boards-1",
@@ -143,7 +147,7 @@ class Filled:
         self.draw.shuffle(judged)
         consensus = judgement.ConsensusRow(
             item_key=item_key, method="majority", regions=judged, probability=0.9, entropy=0.0, answers=3,
-            votes={"good": 1.0}, answers_digest=f"{self.draw.random()}",
+            votes={"good": 1.0}, answers_digest="a" * 64, judged=sorted([f"uid-{item_key}-{person}", 1] for person in PEOPLE),
         )  # fmt: skip
         outcome = "rework" if state == "rework" else "accept"
         decision = judgement.DecisionRow(
@@ -152,6 +156,13 @@ class Filled:
             decided_at=self.start + timedelta(hours=1),
         )  # fmt: skip
         return [row, *answers, consensus, decision]
+
+    def batch_decision(self, project: str, outcome: str, round: int, hours: int) -> judgement.DecisionRow:
+        return judgement.DecisionRow(
+            id=f"{project} {outcome} {round} {hours}", subject_kind="batch", subject=f"{project}-1", round=round, outcome=outcome,
+            rule="alpha", policy="boxes", policy_digest="p" * 64, evidence={},
+            decided_at=self.start + timedelta(hours=hours),
+        )  # fmt: skip
 
     def _answer(self, item_key: str, person: str) -> work.AnnotationRow:
         at = self.start + timedelta(seconds=self.draw.randrange(3600))
@@ -187,6 +198,10 @@ def _both(filled: Filled) -> Any:
     return publish(filled.workspace, "all", ["boards", "ct"], publisher="the base")
 
 
+def _id(number: int) -> str:
+    return keyed(SECRET, "item:all", RAW[number])
+
+
 def _items(filled: Filled) -> dict[str, Any]:
     return {row["id"]: row for row in open_release(filled.workspace.store, "all").rows("items")}
 
@@ -211,8 +226,8 @@ def test_publishing_what_was_accepted(filled: Filled, tmp_path: Path) -> None:
 
 def test_rework_publishes_the_later_round_and_every_answer(filled: Filled) -> None:
     _both(filled)
-    assert _items(filled)[RAW[2]]["round"] == 2
-    answers = [row for row in open_release(filled.workspace.store, "all").rows("annotations") if row["item"] == RAW[2]]
+    assert _items(filled)[_id(2)]["round"] == 2
+    answers = [row for row in open_release(filled.workspace.store, "all").rows("annotations") if row["item"] == _id(2)]
     assert sorted(row["round"] for row in answers) == [1, 1, 1, 2, 2, 2]
     assert {row["annotator_pid"] for row in answers} == {pseudonym(SECRET, "all", person) for person in PEOPLE}
 
@@ -222,7 +237,7 @@ def test_nothing_that_identifies_goes_out(filled: Filled) -> None:
     release = open_release(filled.workspace.store, "all")
     everything = [str(row) for table in ("items", "annotations", "assets", "evidence") for row in release.rows(table)]
     told = "\n".join([*everything, release.signed.decode()])
-    assert RAW[3] not in told  # of the de-identified one, not even the hash
+    assert not [raw for raw in RAW if raw in told]  # who holds a raw file must not find its row
     assert keyed(SECRET, "source:all", COPY) in told
     assert sha256(b"proxy of raw") not in told
     for hidden in ("ann'", "bob", "cat'", "uid-", "curator", "group 1", "somebody", "127.0.0.1", f"{filled.start:%H:%M:%S}"):
@@ -247,10 +262,68 @@ def test_the_passport(filled: Filled) -> None:
     (score,) = document["quality"]["scores"]
     assert (score["value"], score["reason"], score["project"]) == (None, "only one label was used", "boards")
     (gate,) = document["quality"]["gates"]
-    assert gate == {"policy": "boxes", "digest": "p" * 64, "tasks": {"accept": 4, "rework": 1}, "batches": {}}
+    assert gate == {
+        "policy": "boxes",
+        "digest": "p" * 64,
+        "tasks": {"accept": 4, "rework": 1},
+        "batches": {"accept": 2},
+        "waivers": [],
+    }
     assert document["labelling"]["projects"][0]["tools"] == [{"name": "Label Studio", "version": "1.23.2"}]
     assert document["proof"]["log"]["tree_size"] == 0
     assert sum(part["items"] for part in document["splits"]["parts"].values()) == 4
+
+
+def test_the_last_decision_about_a_batch_counts(filled: Filled) -> None:
+    filled.add(filled.batch_decision("ct", "rework", 2, 4))
+    with filled.workspace.ledger.transaction("test") as transaction:  # the same again at the same moment: the log knows
+        transaction.session.add(filled.batch_decision("boards", "review", 3, 5))
+        accepted = filled.batch_decision("boards", "accept", 3, 5)  # sorts before
+        transaction.session.add(accepted)
+        transaction.event("decide", "batch boards-1", after="boards review 3 5")
+        transaction.event("decide", "batch boards-1", after=accepted.id)
+    publish(filled.workspace, "all", ["boards", "ct"], waiver=Waiver("curator", "known"))
+    (gate,) = open_release(filled.workspace.store, "all").manifest.document["quality"]["gates"]
+    assert gate["batches"] == {"accept": 1, "rework": 1}
+
+
+def test_a_batch_that_is_not_accepted_holds_the_release_back(filled: Filled) -> None:
+    filled.add(filled.batch_decision("ct", "rework", 2, 4))
+    with pytest.raises(GateNotPassed, match="project ct: the gate decided 'rework' about batch ct-1 by rule 'alpha'"):
+        _both(filled)
+    assert not list(filled.workspace.store.list("datasets/"))
+    assert publish(filled.workspace, "boards", ["boards"]).rows == 3
+
+
+def test_a_batch_without_decision_holds_the_release_back(filled: Filled) -> None:
+    with filled.workspace.ledger.transaction("test") as transaction:
+        for row in transaction.session.scalars(select(judgement.DecisionRow).where(judgement.DecisionRow.subject == "ct-1")):
+            transaction.session.delete(row)
+    with pytest.raises(GateNotPassed, match="project ct: no gate has judged batch ct-1"):
+        _both(filled)
+
+
+def test_a_waiver_stands_in_manifest_and_log(filled: Filled) -> None:
+    filled.add(filled.batch_decision("ct", "rework", 2, 4))
+    waiver = Waiver("head of base", "a pilot, agreed with the buyer")
+    first = publish(filled.workspace, "all", ["boards", "ct"], waiver=waiver)
+    (gate,) = open_release(filled.workspace.store, "all").manifest.document["quality"]["gates"]
+    assert gate["waivers"] == [
+        {"project": "ct", "batch": "ct-1", "outcome": "rework", "rule": "alpha", "owner": waiver.owner, "reason": waiver.reason}
+    ]
+    assert publish(filled.workspace, "all", ["boards", "ct"], waiver=waiver).digest == first.digest
+    (event,) = filled.read(select(EventRow).where(EventRow.action == "gate.waive"))
+    assert (event.actor, event.subject, event.before, event.reason) == (
+        waiver.owner, "batch ct-1", "ct rework 2 4", waiver.reason,
+    )  # fmt: skip
+
+
+def test_a_waiver_of_nothing_leaves_no_trace(filled: Filled, tmp_path: Path) -> None:
+    report = publish(filled.workspace, "all", ["boards", "ct"], publisher="the base", waiver=Waiver("curator", "in case"))
+    assert report.digest == _both(Filled(tmp_path / "plain")).digest
+    assert not filled.read(select(EventRow).where(EventRow.action == "gate.waive"))
+    with pytest.raises(InvalidRecord, match="give an owner and a reason"):
+        Waiver("curator", " ")
 
 
 def test_a_second_run_changes_nothing(filled: Filled) -> None:
@@ -267,7 +340,7 @@ def test_a_correction_is_a_patch_and_stands_above_the_consensus(filled: Filled) 
     filled.add(filled.correction("boards-0-1", "bad"), filled.correction("boards-0-1", "worse", minutes=1))
     report = _both(filled)
     assert (report.version, report.added, report.changed, report.removed) == ("1.0.1", 0, 1, 0)
-    row = _items(filled)[RAW[0]]
+    row = _items(filled)[_id(0)]
     assert [choice["labels"] for choice in row["choices"]] == [["worse"]]
     assert (row["corrected"], row["boxes"], row["probability"], row["entropy"]) == (True, [], None, 0.0)
 
@@ -362,13 +435,86 @@ def test_an_unknown_grade_is_refused(filled: Filled) -> None:
         _both(filled)
 
 
-def test_only_answers_that_count_go_out(filled: Filled) -> None:
+def test_a_release_holds_the_answers_that_were_judged(filled: Filled, tmp_path: Path) -> None:
+    later = {"server_annotation": 1, "site": "hall", "lead_time_s": 1.0, "raw": [], "cancelled": False, "content": "later"}
+    at = filled.start + timedelta(days=2)
+    later |= {"version": 2, "item_key": "boards-0-1", "created_at": at, "updated_at": at, "regions": [_choice("bad")]}
+    first = _both(Filled(tmp_path / "untouched"))
+    filled.add(
+        work.AnnotationRow(uid="uid-boards-0-1-ann", annotator="ann", vanished=False, **later),
+        work.AnnotationRow(uid="uid-boards-0-1-bob", annotator="bob", vanished=True, **later),
+    )
+    report = _both(filled)
+    assert report.digest == first.digest
+    answers = [row for row in open_release(filled.workspace.store, "all").rows("annotations") if row["item"] == _id(0)]
+    assert len(answers) == 3
+    assert {choice["labels"][0] for row in answers for choice in row["choices"]} == {"good"}
+    pull(filled.workspace.store, "all", None, tmp_path / "pulled")
+    assert verify(tmp_path / "pulled", filled.workspace.signing_key.public).ok
+
+
+def test_the_digest_of_the_judged_answers_is_in_the_evidence(filled: Filled) -> None:
+    def chained() -> dict[str, str]:
+        return {row["id"]: row["consensus"] for row in open_release(filled.workspace.store, "all").rows("evidence")}
+
+    _both(filled)
+    before = chained()
     with filled.workspace.ledger.transaction("test") as transaction:
+        transaction.session.get_one(judgement.ConsensusRow, "boards-0-1").answers_digest = "b" * 64
+    _both(filled)
+    after = chained()
+    assert {name for name in before if before[name] != after[name]} == {_id(0)}
+
+
+def test_a_judged_answer_that_is_gone_is_refused(filled: Filled) -> None:
+    with filled.workspace.ledger.transaction("test") as transaction:
+        transaction.session.delete(transaction.session.get_one(work.AnnotationRow, ("uid-boards-0-1-ann", 1)))
+    with pytest.raises(Conflict, match="uid-boards-0-1-ann version 1, judged in task boards-0-1, is not in the ledger"):
+        _both(filled)
+
+
+def test_where_nothing_was_judged_the_answers_that_count_go_out(filled: Filled) -> None:
+    filled.add(filled.correction("boards-0-1", "bad"))
+    with filled.workspace.ledger.transaction("test") as transaction:
+        transaction.session.delete(transaction.session.get_one(judgement.ConsensusRow, "boards-0-1"))
         transaction.session.get_one(work.AnnotationRow, ("uid-boards-0-1-ann", 1)).cancelled = True
         transaction.session.delete(transaction.session.get_one(work.PacketRow, ("boards-0-1", "bob")))  # never asked
     _both(filled)
-    answers = [row for row in open_release(filled.workspace.store, "all").rows("annotations") if row["item"] == RAW[0]]
+    answers = [row for row in open_release(filled.workspace.store, "all").rows("annotations") if row["item"] == _id(0)]
     assert [row["annotator_pid"] for row in answers] == [pseudonym(SECRET, "all", "cat")]
+
+
+def test_boxes_fit_the_released_picture(filled: Filled) -> None:
+    drawn = _box(32.0, filled.draw, y_px=24.0, width_px=16.0, height_px=12.0)
+    with filled.workspace.ledger.transaction("test") as transaction:
+        for name, facts in (
+            (RAW[0], {"width_px": 64, "height_px": 48}),
+            (sha256(PROXY[0]), {"width_px": 384, "height_px": 288, "scale": 6}),
+        ):
+            row = transaction.session.get_one(media.AssetRow, name)
+            row.facts = {**row.facts, **facts}
+        transaction.session.get_one(judgement.ConsensusRow, "boards-0-1").regions = [_choice("good"), drawn]
+        transaction.session.get_one(work.AnnotationRow, ("uid-boards-0-1-ann", 1)).regions = [drawn]
+
+    def places(rows: Any) -> set[tuple[float, ...]]:
+        return {
+            tuple(box[f"{side}_px"] for side in ("x", "y", "width", "height"))
+            for row in rows
+            if (row.get("item") or row["id"]) == _id(0)
+            for box in row["boxes"]
+        }
+
+    _both(filled)
+    release = open_release(filled.workspace.store, "all")
+    assert places(release.rows("items")) == {(192, 144, 96, 72)}
+    assert (192, 144, 96, 72) in places(release.rows("annotations"))
+    correction = filled.correction("boards-0-1", "bad")
+    correction.regions = [drawn]
+    filled.add(correction)
+    _both(filled)
+    assert places(open_release(filled.workspace.store, "all").rows("items")) == {(192, 144, 96, 72)}
+    box = ITEMS.field("boxes").type.value_type
+    assert box.field("x_px").metadata[b"unit"] == b"px of the released file"
 
 
 def test_votes_tell_support_where_regions_do_not() -> None:
@@ -390,4 +536,4 @@ def test_two_sources_that_look_the_same_share_a_file(filled: Filled, tmp_path: P
     pull(filled.workspace.store, "all", None, dest)
     assert verify(dest).ok
     assert len(list((dest / "media").iterdir())) == 3
-    assert _items(filled)[RAW[1]]["media"][0]["sha256"] == sha256(PROXY[0])
+    assert _items(filled)[_id(1)]["media"][0]["sha256"] == sha256(PROXY[0])
