@@ -142,7 +142,7 @@ def write_all(ledger: Any, value: Any = 0.5) -> Any:
     verdict = decide_task(load(), 1, 3, {"box": (score(value),)})
     with ledger.transaction("scorer") as t:
         scores = record_scores(t, "b", 1, {"box": (score(value, value, value), score(metric="mean_iou"))})
-        agreed = record_consensus(t, "k", regions=(region,), support={"r": 1.0}, votes={"r": 2}, **consensus)
+        agreed = record_consensus(t, "k", regions=(region,), support={"r": 1.0}, votes={"r": 2}, judged=[("u", 1)], **consensus)
         decided = record_decision(t, "task", "k", verdict, load(), round=1, decided_at=NOW)
     return scores, agreed, decided
 
