@@ -110,14 +110,15 @@ def record_decision(
 
 
 def _write(t: Transaction, table: type[Table], subject: str, key: dict[str, Any], values: dict[str, Any]) -> bool:
-    """Insert or update one row; return whether anything changed. Only a change makes an event."""
-    what = _ACTIONS[table]
-    row, after = t.session.get(table, tuple(key.values())), digest(values)
-    if row is None:
-        t.session.add(table(**key, **values))
-        t.session.flush()
+    """Insert or update one row; return whether anything changed. Only a change makes an event.
+
+    Of two writers at once the second waits for the first, and then sees what it wrote.
+    """
+    what, after = _ACTIONS[table], digest(values)
+    if t.add_new(table, [{**key, **values}]):
         t.event(what, subject, after=after)
         return True
+    row = t.session.get_one(table, tuple(key.values()), with_for_update=True)
     before = digest({name: getattr(row, name) for name in values})
     if before == after:
         return False
