@@ -2,18 +2,20 @@
 
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from yuelu.base.ledger.engine import Ledger
-from yuelu.base.ledger.judgement import ConsensusRow, ScoreRow
+from yuelu.base.ledger.judgement import ConsensusRow, CorrectionRow, DecisionRow, ScoreRow
 from yuelu.base.ledger.log import EventRow
 from yuelu.base.ledger.media import CollectionRow
 from yuelu.base.ledger.work import BatchRow, ProjectRow, TaskRow
-from yuelu.quality.record import record_consensus, record_scores
+from yuelu.quality.gate import decide_task
+from yuelu.quality.policy import default_policy
+from yuelu.quality.record import record_consensus, record_correction, record_decision, record_scores
 from yuelu.quality.score import Score
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -24,6 +26,12 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Ledger]:
     url = f"sqlite:///{tmp_path}/ledger.db" if request.param == "sqlite" else request.getfixturevalue("postgres_ledger")
     ledger = Ledger(url, lambda: NOW)
     ledger.migrate()
+    fill(ledger)
+    yield ledger
+    ledger.close()
+
+
+def fill(ledger: Ledger) -> None:
     names = ("collection", "medium", "template", "template_version", "template_digest")
     project = dict.fromkeys((*names, "description_version", "description_digest", "policy", "policy_digest"), "x")
     with ledger.transaction("setup") as t:
@@ -32,8 +40,6 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Ledger]:
         t.add_new(BatchRow, [{"id": "b", "project": "x", "site": None, "server_project": None, "synced_at": None}])
         task = {"item_key": "k", "batch": "b", "subject": "s", "items": [], "group": "g", "round": 1, "state": "submitted"}
         t.add_new(TaskRow, [task | {"server_task": None}])
-    yield ledger
-    ledger.close()
 
 
 def write(t: Any, value: float) -> None:
@@ -73,3 +79,54 @@ def test_of_two_at_once_the_second_waits_and_measures_again(ledger: Ledger) -> N
         ("first", "score", None), ("first", "consensus", None),
         ("second", "score", "measured again"), ("second", "consensus", "measured again"),
     ]  # fmt: skip
+
+
+def correct(ledger: Ledger, label: str, at: datetime) -> bool:
+    region = {"kind": "choice", "control": "scene", "labels": [label], "region_id": None}
+    with ledger.transaction("curator") as t:
+        return record_correction(t, "k", [region], owner="curator", reason="looked", created_at=at)
+
+
+def decide(ledger: Ledger, value: float, at: datetime, round_: int = 1) -> bool:
+    score = Score("percent_agreement", None, value, None, None, 1, 2, 4, None)
+    policy = default_policy()
+    verdict = decide_task(policy, 1, 3, {"scene": (score,)})
+    with ledger.transaction("scorer") as t:
+        return record_decision(t, "task", "k", verdict, policy, round=round_, decided_at=at)
+
+
+# A clock that stands still, one that goes on, and one that somebody sets back.
+@pytest.mark.parametrize("step", [0, 1, -1])
+def test_who_returns_to_an_earlier_word_is_heard(ledger: Ledger, step: int) -> None:
+    said = ["a", "a", "b", "b", "a", "a"]
+    moments = [NOW + number * timedelta(hours=step) for number in range(6)]
+    assert [correct(ledger, *each) for each in zip(said, moments, strict=True)] == [True, False, True, False, True, False]
+    values = [0.5 if word == "a" else 1.0 for word in said]
+    assert [decide(ledger, *each) for each in zip(values, moments, strict=True)] == [True, False, True, False, True, False]
+    with ledger.reading() as session:
+        corrections = list(session.scalars(select(CorrectionRow).order_by(CorrectionRow.created_at)))
+        decisions = list(session.scalars(select(DecisionRow).order_by(DecisionRow.decided_at)))
+        assert [row.regions[0]["labels"] for row in corrections] == [["a"], ["b"], ["a"]]
+        assert [row.outcome for row in decisions] == ["rework", "accept", "rework"]
+        assert (len({row.id for row in corrections}), len({row.id for row in decisions})) == (3, 3)
+
+
+def test_ids_do_not_depend_on_the_clock(ledger: Ledger, tmp_path: Any) -> None:
+    other = Ledger(f"sqlite:///{tmp_path}/other.db", lambda: NOW)
+    other.migrate()
+    fill(other)
+    for each, step in ((ledger, 0), (other, 7)):
+        for number, word in enumerate("aba"):
+            correct(each, word, NOW + number * timedelta(days=step))
+            decide(each, 0.5 if word == "a" else 1.0, NOW + number * timedelta(days=step))
+    found = []
+    for each in (ledger, other):
+        with each.reading() as session:
+            tables = (select(CorrectionRow.id).order_by(CorrectionRow.created_at), select(DecisionRow.id).order_by("decided_at"))
+            found.append([list(session.scalars(table)) for table in tables])
+    assert found[0] == found[1]
+    other.close()
+
+
+def test_each_round_has_decisions_of_its_own(ledger: Ledger) -> None:
+    assert [decide(ledger, 1.0, NOW, round_) for round_ in (1, 2, 1, 2)] == [True, True, False, False]
