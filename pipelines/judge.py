@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from yuelu.base.records import Choice, FrameRange, Region, Segment
-from yuelu.pipelines.tables import TOGETHER, Answers
+from yuelu.base.schemas import TOGETHER
+from yuelu.pipelines.tables import Answers
 from yuelu.quality.consensus import Method, consensus_labels, entropy_bits, vote_shares
 from yuelu.quality.consensus_shapes import consensus_boxes, consensus_segments
 from yuelu.quality.export import Export
