@@ -18,6 +18,7 @@ from defusedxml.common import DefusedXmlException
 from yuelu.base.canonical import digest, sha256
 from yuelu.base.errors import Misconfigured
 from yuelu.base.records import Medium
+from yuelu.base.schemas import TOGETHER
 from yuelu.base.settings import LANGUAGES
 
 # What the open edition's editor really has and we can turn into records. The server accepts more than its editor shows.
@@ -116,6 +117,13 @@ def _control(template: str, element: Element, shown: Element) -> Control:
         )
     if not labels or "" in labels or len(set(labels)) != len(labels):
         raise Misconfigured(f"{template}: {element.get('name')} has labels {labels}", "give each a value of its own")
+    # At the ends too: "a +" and "b" would be joined to what is parted as "a" and "+ b".
+    parted = [label for label in labels if TOGETHER in f" {label} "]
+    if parted:
+        raise Misconfigured(
+            f"{template}: {element.get('name')} has the label {parted[0]!r}",
+            f"several labels are joined by {TOGETHER!r}; write it without the spaces, or in words",
+        )
     if any(element.get(option) for option in ("perRegion", "perItem", "whenTagName")):
         raise Misconfigured(f"{template}: {element.get('name')} depends on another element", "ask about the whole task only")
     return Control(

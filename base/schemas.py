@@ -11,6 +11,8 @@ def _measure(name: str, unit: str, kind: pa.DataType | None = None) -> pa.Field:
     return pa.field(name, kind or pa.float64(), nullable=False, metadata={"unit": unit})
 
 
+TOGETHER = " + "  # joins several labels of one answer to one, in order of text; no label of a configuration contains it
+
 # One row per (task, annotator): a label for the whole task.
 LABELS = pa.schema([*_KEYS, pa.field("label", pa.string(), nullable=False)], metadata={"table": "labels", "version": "1"})
 

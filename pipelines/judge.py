@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from yuelu.base.records import Choice, FrameRange, Region, Segment
-from yuelu.pipelines.tables import TOGETHER, Answers
+from yuelu.base.schemas import TOGETHER
+from yuelu.pipelines.tables import Answers
 from yuelu.quality.consensus import Method, consensus_labels, entropy_bits, vote_shares
 from yuelu.quality.consensus_shapes import consensus_boxes, consensus_segments
 from yuelu.quality.export import Export
@@ -28,8 +29,10 @@ KINDS: Mapping[str, str] = MappingProxyType(
 class Consensus:
     """The label derived from the answers to one task.
 
-    `probability` is that of its least certain part, None when it has no part; `entropy` (bits) is that of the votes for
-    its choices, the largest of them. `votes` maps a choice to the shares of its labels, and a region's id to its votes.
+    `support` maps a choice to the share of its votes and a region's id to the share of annotators that drew it, with any
+    label. `probability` is that of the least certain part (a shape's: the share that drew it with its label), None when
+    there is no part; `entropy` (bits) is that of the votes for the choices, the largest of them. `votes` maps a choice to
+    the shares of its labels, and a region's id to its votes.
     """
 
     regions: tuple[Region, ...]
@@ -70,6 +73,7 @@ def consensus_of(answers: Answers, kinds: Mapping[str, str], frame_rates: Mappin
 class _Part:
     region: Region
     support: float
+    probability: float
     votes: Any
     entropy: float | None = None
 
@@ -86,19 +90,20 @@ def _choices(control: str, table: pa.Table, _: pa.Table) -> Iterator[tuple[str, 
     shares = vote_shares(table)
     for row in consensus_labels(table, METHOD).to_pylist():
         task, choice = row["task"], Choice(control, tuple(row["label"].split(TOGETHER)))
-        yield task, _Part(choice, row["probability"], shares[task], entropy_bits(shares[task]))
+        yield task, _Part(choice, row["probability"], row["probability"], shares[task], entropy_bits(shares[task]))
 
 
 def _boxes(control: str, table: pa.Table, seen: pa.Table) -> Iterator[tuple[str, _Part]]:
     for task, found in consensus_boxes(table, seen).items():
         for number, box in enumerate(found):
-            yield task, _Part(box.region(f"{control}-{number}", control), box.support, box.votes)
+            yield task, _Part(box.region(f"{control}-{number}", control), box.support, box.probability, box.votes)
 
 
 def _segments(control: str, table: pa.Table, seen: pa.Table) -> Iterator[tuple[str, _Part]]:
     for task, found in consensus_segments(table, seen).items():
         for number, segment in enumerate(found):
-            yield task, _Part(segment.region(f"{control}-{number}", control), segment.support, segment.votes)
+            region = segment.region(f"{control}-{number}", control)
+            yield task, _Part(region, segment.support, segment.probability, segment.votes)
 
 
 _PARTS: Mapping[str, Callable[[str, pa.Table, pa.Table], Iterator[tuple[str, _Part]]]] = MappingProxyType(
@@ -110,7 +115,7 @@ def _joined(parts: list[_Part]) -> Consensus:
     return Consensus(
         regions=tuple(part.region for part in parts),
         support={part.name: part.support for part in parts},
-        probability=min((part.support for part in parts), default=None),
+        probability=min((part.probability for part in parts), default=None),
         entropy=max((part.entropy for part in parts if part.entropy is not None), default=None),
         votes={part.name: part.votes for part in parts},
     )

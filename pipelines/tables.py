@@ -9,10 +9,9 @@ import pyarrow as pa
 
 from yuelu.base.errors import InvalidRecord
 from yuelu.base.records import Annotation, Box, Choice, FrameRange, Region, Segment
-from yuelu.base.schemas import SEEN
+from yuelu.base.schemas import SEEN, TOGETHER
 from yuelu.quality.export import SCHEMAS, Control, Kind
 
-TOGETHER = " + "  # as `quality.export` joins them
 _SCORED_AS: Mapping[str, Kind] = MappingProxyType(
     {"choice": "choice", "box": "box", "segment": "segment", "frame_range": "segment"}
 )

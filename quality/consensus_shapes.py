@@ -37,6 +37,11 @@ class ConsensusBox:
         """The share of those who saw the task that drew it."""
         return self.votes / self.seen
 
+    @property
+    def probability(self) -> float:
+        """The share of those who saw the task that drew it with this label."""
+        return self.label_votes / self.seen
+
     def region(self, region_id: str, control: str) -> Box:
         """Return it as a region of an answer."""
         return Box(region_id, control, self.label, self.item, self.x, self.y, self.width, self.height, self.rotation)
@@ -58,6 +63,11 @@ class ConsensusSegment:
     def support(self) -> float:
         """The share of those who saw the task that marked it."""
         return self.votes / self.seen
+
+    @property
+    def probability(self) -> float:
+        """The share of those who saw the task that marked it with this label."""
+        return self.label_votes / self.seen
 
     def region(self, region_id: str, control: str) -> Segment:
         """Return it as a region of an answer."""

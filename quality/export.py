@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, TypeGuard
 import pyarrow as pa
 
 from yuelu.base.errors import InvalidRecord, NotFound, SchemaMismatch
-from yuelu.base.schemas import BOXES, LABELS, SEEN, SEGMENTS, conform
+from yuelu.base.schemas import BOXES, LABELS, SEEN, SEGMENTS, TOGETHER, conform
 
 Kind: TypeAlias = Literal["choice", "box", "segment"]
 Row: TypeAlias = dict[str, Any]
@@ -19,7 +19,6 @@ Row: TypeAlias = dict[str, Any]
 SCHEMAS: Mapping[Kind, pa.Schema] = MappingProxyType({"choice": LABELS, "box": BOXES, "segment": SEGMENTS})
 FRAMES_PER_S = 24.0  # what Label Studio's <Video> assumes when the configuration says nothing
 _MOST_BYTES = 1 << 30
-_TOGETHER = " + "
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +206,7 @@ def _stretch(start: float, end: float, label: str) -> Row:
 def _label(labels: Any, what: str) -> str:
     if not isinstance(labels, list) or not labels or not all(isinstance(label, str) and label for label in labels):
         raise _Skip(f"{what} without a label")
-    return _TOGETHER.join(sorted(set(labels)))
+    return TOGETHER.join(sorted(set(labels)))
 
 
 def _numbers(value: Row, *names: str) -> list[float]:

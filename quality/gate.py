@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from yuelu.quality.policy import Policy, Rule
+from yuelu.quality.policy import BATCH_METRICS, TASK_METRICS, Policy, Rule
 from yuelu.quality.score import Score
 
 Outcome: TypeAlias = Literal["accept", "rework", "review", "reject"]
@@ -17,7 +17,8 @@ class Evidence:
     """One rule that was read: what was measured and what it was held against.
 
     `bound` is what was compared with `threshold`: the value of a task, the lower (or, for at_most, upper) bound of a batch.
-    None never passes; `reason` then says why there is none, or why it counts as passed all the same.
+    None never passes; `reason` then says why there is none, or why it counts as passed all the same. `control` is "" where
+    no control has the score.
     """
 
     rule: str
@@ -54,6 +55,7 @@ class Verdict:
 
 ALL_RULES = "all rules passed"
 NO_RULE = "no rule of the policy reads any score"
+_NOT_ASKED = "the rule does not apply: no control is of a kind that has this score"
 
 
 def decide_task(policy: Policy, round: int, answers: int, scores: Scores) -> Verdict:
@@ -62,21 +64,23 @@ def decide_task(policy: Policy, round: int, answers: int, scores: Scores) -> Ver
     On failure the policy says what happens in that `round` (from 1). A metric that is undefined because nobody drew
     anything passes when the policy has `empty: accept`; undefined for any other reason fails.
     """
-    evidence = [_answers(policy, answers), *_read(policy, policy.task, scores, of_batch=False)]
-    return _verdict(evidence, len(evidence) == 1, policy.failure(round))
+    evidence = (_answers(policy, answers), *_read(policy, policy.task, scores, of_batch=False))
+    return _verdict(evidence, policy.failure(round))
 
 
 def decide_batch(policy: Policy, scores: Scores) -> Verdict:
     """Return whether the batch is good enough, judged by the bounds of its intervals: "accept", or "review" by a person."""
     evidence = _read(policy, policy.batch, scores, of_batch=True)
-    return _verdict(evidence, not evidence, "review")
+    return _verdict(evidence, "review")
 
 
-def _verdict(evidence: list[Evidence], nothing_read: bool, failure: Outcome) -> Verdict:
+def _verdict(evidence: tuple[Evidence, ...], failure: Outcome) -> Verdict:
     failed = [entry.rule for entry in evidence if not entry.passed]
-    if failed or nothing_read:
-        return Verdict(failure, failed[0] if failed else NO_RULE, tuple(evidence))
-    return Verdict("accept", ALL_RULES, tuple(evidence))
+    if failed:
+        return Verdict(failure, failed[0], evidence)
+    if not any(entry.control for entry in evidence):
+        return Verdict(failure, NO_RULE, evidence)
+    return Verdict("accept", ALL_RULES, evidence)
 
 
 def _answers(policy: Policy, answers: int) -> Evidence:
@@ -84,16 +88,33 @@ def _answers(policy: Policy, answers: int) -> Evidence:
     return Evidence(f"answers >= {least}", "", "answers", answers, answers, least, answers >= least, None)
 
 
-def _read(policy: Policy, rules: tuple[Rule, ...], scores: Scores, *, of_batch: bool) -> list[Evidence]:
-    return [
-        _evidence(policy, rule, control, score, of_batch=of_batch)
-        for rule in rules
-        for control, score in _scores_of(rule, scores)
-    ]
+def _read(policy: Policy, rules: tuple[Rule, ...], scores: Scores, *, of_batch: bool) -> tuple[Evidence, ...]:
+    found: list[Evidence] = []
+    for rule in rules:
+        if rule.control is None and _not_asked(rule.metric, scores, of_batch=of_batch):
+            found.append(Evidence(rule.text, "", rule.metric, None, None, _limit(rule), True, _NOT_ASKED))
+        else:
+            read = _scores_of(rule, scores)
+            found += [_evidence(policy, rule, control, score, of_batch=of_batch) for control, score in read]
+    return tuple(found)
+
+
+def _not_asked(metric: str, scores: Scores, *, of_batch: bool) -> bool:
+    """Say whether every control is of a kind that is never scored by the metric, as choices are not by F1.
+
+    A control whose kind cannot be told from its scores might have had it.
+    """
+    kinds = sorted((BATCH_METRICS if of_batch else TASK_METRICS).values(), key=len)
+    for found in scores.values():
+        names = {score.metric for score in found}
+        kind = next((kind for kind in kinds if names <= set(kind)), ())
+        if not names or not kind or metric in kind:
+            return False
+    return True
 
 
 def _scores_of(rule: Rule, scores: Scores) -> list[tuple[str, Score | None]]:
-    """Return what the rule reads, by control. A control that the rule names and that has no such score is read as None."""
+    """Return what the rule reads, by control. Where no control, or not the one that it names, has such a score: None."""
     found: list[tuple[str, Score | None]] = [
         (control, score)
         for control in sorted(scores)
@@ -101,11 +122,11 @@ def _scores_of(rule: Rule, scores: Scores) -> list[tuple[str, Score | None]]:
         for score in scores[control]
         if score.metric == rule.metric
     ]
-    return found or ([] if rule.control is None else [(rule.control, None)])
+    return found or [(rule.control or "", None)]
 
 
 def _evidence(policy: Policy, rule: Rule, control: str, score: Score | None, *, of_batch: bool) -> Evidence:
-    value, bound, reason = None, None, "the control has no such score"
+    value, bound, reason = None, None, "the control has no such score" if control else "no control has this score"
     if score is not None:
         value, reason = score.value, score.reason or ""
         bound = score.value if not of_batch else score.high if rule.at_least is None else score.low
@@ -114,9 +135,12 @@ def _evidence(policy: Policy, rule: Rule, control: str, score: Score | None, *, 
     passed = _holds(rule, bound)
     if _nobody_drew(score) and policy.empty == "accept":
         passed, reason = True, f"{reason}; the policy accepts that"
+    return Evidence(rule.text, control, rule.metric, value, bound, _limit(rule), passed, reason or None)
+
+
+def _limit(rule: Rule) -> float:
     threshold = rule.at_most if rule.at_least is None else rule.at_least
-    limit = math.nan if threshold is None else float(threshold)
-    return Evidence(rule.text, control, rule.metric, value, bound, limit, passed, reason or None)
+    return math.nan if threshold is None else float(threshold)
 
 
 def _holds(rule: Rule, bound: float | None) -> bool:

@@ -1,9 +1,10 @@
 """Gate policies: files that say which agreement is enough, and what happens when it is not."""
 
 import json
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 import yaml
@@ -14,6 +15,17 @@ from yuelu.base.canonical import canonical, sha256
 from yuelu.base.errors import InvalidRecord, Misconfigured
 
 Failure: TypeAlias = Literal["rework", "review", "reject"]
+
+_SHAPES = ("f1@0.50", "f1_any_label@0.50", "mean_iou")
+# What a task of each kind of control is scored by.
+TASK_METRICS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"choice": ("percent_agreement",), "box": _SHAPES, "segment": (*_SHAPES, "boundary_s")}
+)
+# What a batch is scored by: chance can be corrected over many tasks, not in one.
+_CORRECTED = ("krippendorff_alpha", "cohen_kappa", "scott_pi", "fleiss_kappa", "gwet_ac1")
+BATCH_METRICS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {**TASK_METRICS, "choice": (*TASK_METRICS["choice"], *_CORRECTED)}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +69,8 @@ class Policy:
 def load_policy(data: bytes, name: str) -> Policy:
     """Return the policy in `data` (YAML, or JSON); `name` is what messages call it.
 
-    Raises Misconfigured: no YAML, a key twice, a missing or unknown key, a value that is not allowed.
+    Raises Misconfigured: no YAML, a key twice, a missing or unknown key, a value that is not allowed, a metric that is
+    not computed.
     """
     content = _parsed(data, name)
     error = best_match(_VALIDATOR.iter_errors(content))
@@ -69,12 +82,24 @@ def load_policy(data: bytes, name: str) -> Policy:
         text = canonical(content)
     except InvalidRecord as problem:
         raise Misconfigured(f"policy {name}: {problem.problem}", "thresholds are finite numbers") from None
+    _check_metrics(name, "task", rules["task"], TASK_METRICS)
+    _check_metrics(name, "batch", rules["batch"], BATCH_METRICS)
     return Policy(**{**content, **rules, "on_failure": tuple(content["on_failure"]), "content": text, "digest": sha256(text)})
 
 
 def default_policy() -> Policy:
     """Return the policy that applies unless a project names its own."""
     return load_policy(files(_FOLDER).joinpath("default.yaml").read_bytes(), "default.yaml")
+
+
+def _check_metrics(name: str, kind: str, rules: tuple[Rule, ...], metrics: Mapping[str, tuple[str, ...]]) -> None:
+    """Refuse a rule for a metric that nothing computes, such as a misspelt one: it would never be read."""
+    known = dict.fromkeys(metric for names in metrics.values() for metric in names)
+    for place, rule in enumerate(rules):
+        if rule.metric not in known:
+            raise Misconfigured(
+                f"policy {name}: {kind}.{place}: no metric {rule.metric!r} is computed for a {kind}", f"known: {', '.join(known)}"
+            )
 
 
 class _Loader(yaml.SafeLoader):

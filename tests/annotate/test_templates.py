@@ -1,5 +1,7 @@
 """The label configurations that come with Yuelu, and the ones we refuse."""
 
+import re
+
 import pytest
 
 from yuelu.annotate.templates import Control, accepted_by_sdk, load_template, parse_template
@@ -76,3 +78,11 @@ CHOICES = f'<Choices name="c" toName="i">{CHOICE}</Choices>'
 def test_configurations_we_cannot_read_back(config: str, match: str) -> None:
     with pytest.raises(Misconfigured, match=match):
         parse_template("t", "1", config, {})
+
+
+@pytest.mark.parametrize("label", ["a + b", "a +", "+ b", "+"])
+def test_a_label_that_could_not_be_told_from_two_is_refused(label: str) -> None:
+    config = f'<View>{IMAGE}<Choices name="c" toName="i"><Choice value="{label}"/><Choice value="a+b"/></Choices></View>'
+    with pytest.raises(Misconfigured, match=re.escape(f"c has the label {label!r}")):
+        parse_template("t", "1", config, {})
+    assert parse_template("t", "1", config.replace(f'"{label}"', '"C++"'), {}).controls[0].labels == ("C++", "a+b")

@@ -66,6 +66,21 @@ def test_boxes_are_the_median_of_what_most_drew() -> None:
     assert found.entropy == 0.0
 
 
+def test_a_box_that_all_drew_under_other_names_is_not_certain() -> None:
+    """Three of three drew it; one of three drew it as the label it carries."""
+    found = consensus(IMAGE, *((scene("medical"), box(10.0, label=label)) for label in ("crack", "dent", "stain")))
+    assert found.regions == (scene("medical"), Box("object-0", "object", "crack", 0, 10.0, 10.0, 100.0, 50.0))
+    assert found.support == {"scene": 1.0, "object-0": 1.0}
+    assert found.probability == pytest.approx(1 / 3)
+
+
+def test_a_stretch_of_time_is_as_sure_as_its_label() -> None:
+    kinds = {"sound": "segment"}
+    found = consensus(kinds, *((Segment("s", "sound", label, 1.0, 2.0),) for label in ("speech", "speech", "music")))
+    assert found.support == {"sound-0": 1.0}
+    assert found.probability == pytest.approx(2 / 3)
+
+
 def test_where_nobody_drew_or_chose_there_is_nothing() -> None:
     assert consensus(IMAGE, (), ()) == Consensus((), {}, None, None, {})
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from sqlalchemy import select
 
@@ -14,9 +15,12 @@ from yuelu.base.ledger.log import EventRow
 from yuelu.base.ledger.media import CollectionRow
 from yuelu.base.ledger.work import BatchRow, ProjectRow, TaskRow
 from yuelu.base.records import Box
+from yuelu.base.schemas import BOXES, LABELS, SEEN, SEGMENTS
 from yuelu.quality.gate import ALL_RULES, NO_RULE, decide_batch, decide_task
-from yuelu.quality.policy import default_policy, load_policy
+from yuelu.quality.metrics import scoring_for
+from yuelu.quality.policy import BATCH_METRICS, TASK_METRICS, default_policy, load_policy
 from yuelu.quality.record import record_consensus, record_decision, record_scores
+from yuelu.quality.resample import Sampling
 from yuelu.quality.score import Score
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -65,6 +69,11 @@ def test_the_digest_is_of_the_content_not_the_layout() -> None:
         ({"task": "[{metric: f1, at_least: 1, at_most: 2}]"}, r"task.0: "),
         ({"batch": None}, r"the policy: 'batch' is a required property"),
         ({"batch": "[{metric: x, at_least: .nan}]"}, r"not canonical JSON"),
+        ({"task": "[{metric: percent_agrement, at_least: 1}]"},
+         r"task.0: no metric 'percent_agrement' .*\n.*known: percent_agreement, f1@0.50, .*boundary_s"),
+        ({"batch": "[{metric: f1@0.75, at_least: 1}]"}, r"batch.0: no metric 'f1@0.75' is computed for a batch"),
+        ({"batch": "[{metric: f1@.5, at_least: 1}]"}, r"no metric 'f1@.5'"),
+        ({"task": "[{metric: krippendorff_alpha, at_least: 0}]"}, r"'krippendorff_alpha' is computed for a task"),
         ({"batch": "["}, r"mine.yaml is not YAML"),
         ({"version": '"1"\nversion: "2"'}, r"key 'version' is given twice"),
     ],
@@ -114,10 +123,44 @@ def test_a_batch_is_judged_by_the_bound_that_hurts() -> None:
 
 
 def test_a_policy_that_reads_nothing_accepts_nothing() -> None:
-    assert decide_task(load(), 1, 3, {"box": (score(1.0, metric="mean_iou"),)}).rule == NO_RULE
-    assert decide_batch(load(), {}).outcome == "review"
+    assert decide_task(load(), 1, 3, {"scene": (score(1.0, metric="percent_agreement"),)}).rule == NO_RULE
+    assert (decide_batch(load(), {}).outcome, decide_batch(load(), {}).rule) == ("review", NO_RULE)
     named = load(task="[{metric: f1@0.50, control: box, at_least: 0.6}]")
     assert decide_task(named, 1, 3, {}).evidence[1].reason == "the control has no such score"
+
+
+BOTH = "[{metric: percent_agreement, at_least: 0.6}, {metric: f1@0.50, at_least: 0.6}]"
+
+
+def test_a_rule_for_what_the_project_does_not_ask_does_not_apply_and_says_so() -> None:
+    agreed = {"scene": (score(0.9, 0.8, 1.0, metric="percent_agreement"),)}
+    for found in (decide_task(load(task=BOTH), 1, 3, agreed), decide_batch(load(batch=BOTH), agreed)):
+        assert found.accepted
+        unread = found.evidence[-1]
+        assert (unread.rule, unread.control, unread.bound, unread.passed) == ("f1@0.50 >= 0.6", "", None, True)
+        assert unread.reason == "the rule does not apply: no control is of a kind that has this score"
+
+
+@pytest.mark.parametrize("lacking", [(score(1.0, 1.0, 1.0, metric="mean_iou"),), (), (score(1.0, 1.0, 1.0, metric="who_knows"),)])
+def test_a_rule_that_reads_nothing_where_it_could_fails(lacking: Any) -> None:
+    scores = {"scene": (score(0.9, 0.8, 1.0, metric="percent_agreement"),), "box": lacking}
+    for found in (decide_task(load(task=BOTH), 1, 3, scores), decide_batch(load(batch=BOTH), scores)):
+        assert not found.accepted
+        assert found.rule == "f1@0.50 >= 0.6"
+        assert (found.evidence[-1].bound, found.evidence[-1].reason) == (None, "no control has this score")
+
+
+def test_the_metrics_a_policy_may_name_are_those_that_are_computed() -> None:
+    tables = {"choice": LABELS, "box": BOXES, "segment": SEGMENTS}
+    answer: dict[str, dict[str, Any]] = {"choice": {}, "box": dict.fromkeys(("item", "x", "y", "width", "height", "rotation"), 1)}
+    answer["segment"] = {"start": 0.0, "end": 1.0}
+    seen = pa.Table.from_pylist([{"task": "t", "annotator": who, "group": "g"} for who in "ab"], SEEN)
+    for kind, schema in tables.items():
+        rows = [{"task": "t", "annotator": who, "label": "x", **answer[kind]} for who in "ab"]
+        table = pa.Table.from_pylist(rows, schema)
+        batch = scoring_for(kind).batch(table, seen, Sampling())
+        assert {each.metric for each in batch} == set(BATCH_METRICS[kind])
+        assert {each.metric for each in scoring_for(kind).task(table, seen)["t"]} == set(TASK_METRICS[kind])
 
 
 @pytest.fixture
@@ -142,7 +185,7 @@ def write_all(ledger: Any, value: Any = 0.5) -> Any:
     verdict = decide_task(load(), 1, 3, {"box": (score(value),)})
     with ledger.transaction("scorer") as t:
         scores = record_scores(t, "b", 1, {"box": (score(value, value, value), score(metric="mean_iou"))})
-        agreed = record_consensus(t, "k", regions=(region,), support={"r": 1.0}, votes={"r": 2}, **consensus)
+        agreed = record_consensus(t, "k", regions=(region,), support={"r": 1.0}, votes={"r": 2}, judged=[("u", 1)], **consensus)
         decided = record_decision(t, "task", "k", verdict, load(), round=1, decided_at=NOW)
     return scores, agreed, decided
 
