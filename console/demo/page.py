@@ -29,9 +29,9 @@ def _page(report: DemoReport, workspace: Workspace, folders: Folders, language: 
     came_out = f"{DATASET}@{report.release.version}: {report.release.rows} {say(language, 'rows')}, {pulled}"
     yuelu = program()
     try_next = [
-        f"{yuelu} -w {folders.workspace} status",
-        f"{yuelu} verify {folders.damaged}",
-        f"{yuelu} -w {folders.workspace} releases diff {DATASET}@1.0.0 {DATASET}@1.1.0",
+        f"{yuelu} -w {near(folders.workspace)} status",
+        f"{yuelu} verify {near(folders.damaged)}",
+        f"{yuelu} -w {near(folders.workspace)} releases diff {DATASET}@1.0.0 {DATASET}@1.1.0",
     ]
     return [
         ("What went in", [f"{collection.listed} {say(language, 'files listed')}: {media}", str(folders.media)]),
@@ -43,7 +43,13 @@ def _page(report: DemoReport, workspace: Workspace, folders: Folders, language: 
 
 def program() -> str:
     """Return how the reader can call this program again: by name where the shell finds it, else by its path."""
-    return "yuelu" if shutil.which("yuelu") else str(Path(sys.executable).with_name("yuelu"))
+    return "yuelu" if shutil.which("yuelu") else near(Path(sys.executable).with_name("yuelu"))
+
+
+def near(path: Path) -> str:
+    """Return the path as it can be typed here: short where it lies below the current folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def _places(report: DemoReport, workspace: Workspace, language: str) -> list[str]:
