@@ -24,7 +24,7 @@ class Relabelled:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Moved:
-    """A region that says the same and stands elsewhere; `iou` is the overlap of both places, 0 to 1."""
+    """A region that stands elsewhere, with its new label; `iou` is the overlap of both places, 0 to 1."""
 
     item: str
     what: str
@@ -151,8 +151,8 @@ def _region_changes(item: str, column: str, old: Row, new: Row) -> Iterator[Rela
         what = f"{_ONE[column]} {one['control']}"
         if one["label"] != other["label"]:
             yield Relabelled(item, what, (one["label"],), (other["label"],))
-        elif _place(one) != _place(other):
-            yield Moved(item, what, one["label"], iou)
+        if _place(one) != _place(other):
+            yield Moved(item, what, other["label"], iou)
         said, says = _choices(old, f"{column}/{here}"), _choices(new, f"{column}/{there}")
         yield from _choice_changes(item, f" of {_ONE[column]} {other['label']!r}", said, says)
     for rows, taken, added in (

@@ -47,8 +47,11 @@ def seal(said: Mapping[str, Any], key: SigningKey) -> dict[str, Any]:
 
 
 def unseal(envelope: Any, key: PublicKey) -> Any:
-    """Return the statement in `envelope`. Raises IntegrityFailure: not an envelope, or not signed with `key`."""
+    """Return the statement in `envelope`. Raises IntegrityFailure: not an envelope, or not signed with `key` alone."""
     try:
+        only(envelope, "payloadType", "payload", "signatures")
+        for each in envelope["signatures"]:
+            only(each, "keyid", "sig")
         kind, payload = envelope["payloadType"], _bytes(envelope["payload"])
         signatures = [(each["keyid"], _bytes(each["sig"])) for each in envelope["signatures"]]
     except (KeyError, TypeError, ValueError, binascii.Error) as error:
@@ -56,7 +59,8 @@ def unseal(envelope: Any, key: PublicKey) -> Any:
     if kind != PAYLOAD_TYPE:
         raise IntegrityFailure(f"the envelope holds {kind!r}", f"a release is signed as {PAYLOAD_TYPE}")
     message = pae(kind, payload)
-    if not any(key_id == key.key_id and key.verifies(signature, message) for key_id, signature in signatures):
+    # One bad signature is enough: nobody else's can be checked here, and what is unchecked must not travel along.
+    if not signatures or not all(key_id == key.key_id and key.verifies(signature, message) for key_id, signature in signatures):
         named = ", ".join(str(key_id) for key_id, _ in signatures) or "nobody"
         raise IntegrityFailure(
             f"no valid signature of key {key.key_id}; signed by {named}",
@@ -66,6 +70,13 @@ def unseal(envelope: Any, key: PublicKey) -> Any:
         return json.loads(payload)
     except ValueError as error:
         raise IntegrityFailure(f"the signed statement is not JSON: {error}", "ask the publisher") from None
+
+
+def only(value: Any, *names: str) -> None:
+    """Return when `value` has exactly those fields. Raises ValueError: anything else would stand there unsigned."""
+    if not isinstance(value, dict) or value.keys() != set(names):
+        found = sorted(value) if isinstance(value, dict) else type(value).__name__
+        raise ValueError(f"expected exactly the fields {', '.join(names)}, found {found}")
 
 
 def _bytes(text: str) -> bytes:

@@ -10,7 +10,7 @@ from yuelu.base.errors import IntegrityFailure, Misconfigured
 MANIFEST = "manifest.json"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_VERSION_FILE = re.compile(r"(\d{6,})\.json")
+_VERSION_KEY = re.compile(r"datasets/([^/]+)/versions/([0-9]{6,})\.json")
 _DOCUMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\.(md|json|jsonld|html)")
 
 EXTENSIONS: Mapping[str, str] = MappingProxyType(
@@ -62,9 +62,9 @@ def version_key(name: str, number: int) -> str:
 
 def version_number(key: str) -> int | None:
     """Return the number of the version whose manifest lies under `key`, None for any other object."""
-    folder, _, file = key.rpartition("/")
-    found = _VERSION_FILE.fullmatch(file)
-    return int(found[1]) if found and folder.endswith("/versions") else None
+    found = _VERSION_KEY.fullmatch(key)
+    # one number has one key: 0000001.json is no second spelling of 000001.json
+    return int(found[2]) if found and version_key(found[1], int(found[2])) == key else None
 
 
 def table_file(name: str, table: str, sha256: str, size: int) -> File:

@@ -91,6 +91,7 @@ def read_manifest(data: bytes, key: PublicKey | None = None) -> Manifest:
         whole = json.loads(data)
         if canonical(whole) != data:
             raise IntegrityFailure("the manifest is not in canonical form", "it was altered; get it again")
+        envelope.only(whole, "envelope", "manifest")
         document = whole["manifest"]
         manifest = _parsed(document)
         said = envelope.unseal(whole["envelope"], key or manifest.publisher)

@@ -1,10 +1,12 @@
 """Pulling a release into a folder: only what is missing, every byte checked while it is written, resumable."""
 
+import fcntl
 import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -49,35 +51,61 @@ def pull(
     A folder that holds another version of the same dataset becomes this version: files of the other version alone are
     removed, anything else is left alone. The manifest is written last: a folder without it is not complete.
 
-    Raises NotFound, IntegrityFailure. Raises Conflict: `dest` holds something else.
+    Raises NotFound, IntegrityFailure. Raises Conflict: `dest` holds something else, or another pull writes to it.
     """
     release = open_release(store, name, version, key=key)
-    _prepare(dest, release)
+    _check(dest)
     manifest = release.manifest
-    counted = _Counted(release, dest, progress, threads)
-    counted.fetch([*(part.file for part in manifest.parts), *manifest.documents])
-    counted.fetch(replace(release, source=FolderSource(dest)).media())
-    removed = _remove_stale(dest, counted.paths)
-    _complete(dest, release)
+    with _alone(dest):
+        _prepare(dest, release)
+        counted = _Counted(release, dest, progress, threads)
+        counted.fetch([*(part.file for part in manifest.parts), *manifest.documents])
+        counted.fetch(replace(release, source=FolderSource(dest)).media())
+        removed = _remove_stale(dest, counted.paths)
+        _complete(dest, release)
     return PullReport(
         manifest.name, str(manifest.version), manifest.digest,
         counted.fetched, counted.done - counted.fetched, removed, counted.bytes,
     )  # fmt: skip
 
 
-def _prepare(dest: Path, release: Release) -> None:
-    """Make the folder for unfinished files, note what another version wrote, and take that version's manifest away."""
+def _check(dest: Path) -> None:
     parts, old = dest / PARTS, dest / MANIFEST
     if dest.exists() and not dest.is_dir():
         raise Conflict(f"{dest} is a file", "give a folder")
     if dest.is_dir() and not old.exists() and not parts.is_dir() and any(dest.iterdir()):
         raise Conflict(f"{dest} holds files and no release", "give a new or an empty folder")
-    if old.exists():
-        paths = _paths_of(dest, release.manifest.name)
-        parts.mkdir(exist_ok=True)
-        _note(dest, paths)
-        old.unlink()  # not complete from here on
+
+
+@contextmanager
+def _alone(dest: Path) -> Iterator[None]:
+    """Make the folder for unfinished files and hold its lock. Raises Conflict: another pull holds it."""
+    parts = dest / PARTS
     parts.mkdir(parents=True, exist_ok=True)
+    folder = os.open(parts, os.O_RDONLY | os.O_DIRECTORY)
+    busy = Conflict(f"another pull into {dest} is running", "wait until it has ended, or give another folder")
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise busy from None
+        # the pull before may have removed the folder after it was opened here: then this lock guards nothing
+        if not parts.exists() or not os.path.samestat(os.fstat(folder), parts.stat()):
+            raise busy
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # refused before anything was written: leave no trace
+                parts.rmdir()
+    finally:
+        os.close(folder)
+
+
+def _prepare(dest: Path, release: Release) -> None:
+    """Note what another version wrote, and take that version's manifest away."""
+    if (dest / MANIFEST).exists():
+        _note(dest, _paths_of(dest, release.manifest.name))
+        (dest / MANIFEST).unlink()  # not complete from here on
 
 
 def _paths_of(dest: Path, name: str) -> list[str]:

@@ -1,5 +1,8 @@
 """Opening releases: from a store by name and version, or from a pulled folder."""
 
+import errno
+import os
+import stat
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,6 +47,25 @@ class StoreSource:
         return file.key
 
 
+def open_regular(root: Path, name: str) -> BinaryIO:
+    """Return a reader of a regular file; never follows a link, never waits for a pipe.
+
+    Raises NotFound. Raises IntegrityFailure: something else lies in its place.
+    """
+    hint = "pull the release again"
+    try:
+        opened = os.open(root / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise NotFound(f"no {name} in {root}: {error.strerror}", hint) from None
+    except OSError as error:
+        odd = "is a link" if error.errno == errno.ELOOP else f"cannot be opened: {error.strerror}"
+        raise IntegrityFailure(f"{name} {odd}", hint) from None
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        os.close(opened)
+        raise IntegrityFailure(f"{name} is not a regular file", hint)
+    return os.fdopen(opened, "rb")
+
+
 @dataclass(frozen=True, slots=True)
 class FolderSource:
     """The files lie in a pulled folder."""
@@ -51,11 +73,8 @@ class FolderSource:
     root: Path
 
     def open(self, file: File) -> BinaryIO:
-        """Return a reader."""
-        try:
-            return (self.root / file.path).open("rb")
-        except OSError as error:
-            raise NotFound(f"no {file.path} in {self.root}: {error.strerror}", "pull the release again") from None
+        """Return a reader. Raises NotFound. Raises IntegrityFailure: a link, a pipe or a folder lies in the file's place."""
+        return open_regular(self.root, file.path)
 
     def label(self, file: File) -> str:
         """Return the path in the folder."""
@@ -135,8 +154,9 @@ def _wanted(store: Store, name: str, numbers: list[int], wanted: Wanted, key: Pu
 def open_folder(path: Path, *, key: PublicKey | None = None) -> Release:
     """Return the release that was pulled to `path`. Raises NotFound, IntegrityFailure."""
     try:
-        signed = (path / MANIFEST).read_bytes()
-    except OSError:
+        with open_regular(path, MANIFEST) as opened:
+            signed = opened.read()
+    except NotFound:
         raise NotFound(f"no release in {path}: it has no {MANIFEST}", "give the folder that 'yuelu pull' wrote") from None
     return Release(read_manifest(signed, key), FolderSource(path), signed)
 

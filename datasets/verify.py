@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from yuelu.base.errors import IntegrityFailure, NotFound, YueluError
@@ -104,7 +104,9 @@ def _file_problem(release: Release, file: File) -> Problem | None:
                 size += len(chunk)
     except NotFound:
         return Problem(label, "is missing")
-    except (OSError, YueluError) as error:
+    except YueluError as error:
+        return Problem(label, error.problem.removeprefix(f"{label} "))
+    except OSError as error:
         return Problem(label, f"cannot be read: {error}")
     if size != file.bytes:
         return Problem(label, f"has {size} bytes, not {file.bytes}")
@@ -114,12 +116,16 @@ def _file_problem(release: Release, file: File) -> Problem | None:
 
 
 def _strangers(root: Path, listed: set[str]) -> Iterator[Problem]:
-    """Yield the files that the release does not list. Media are not judged while the table that lists them is damaged."""
+    """Yield the files and empty folders that the release does not list.
+
+    Media are not judged while the table that lists them is damaged.
+    """
     media_known = any(path.startswith("media/") for path in listed)
+    folders = {str(parent) for name in listed for parent in PurePosixPath(name).parents}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
-        if path.is_dir() and not path.is_symlink():
-            continue
+        if path.is_dir() and not path.is_symlink() and (name in folders or any(path.iterdir())):
+            continue  # a folder with something in it is told of by what is in it
         if name in listed or name == MANIFEST or (name.startswith("media/") and not media_known):
             continue
         yield Problem(name, "is not part of the release")

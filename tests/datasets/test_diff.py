@@ -87,6 +87,13 @@ def test_labels_and_places_change(shop: Any, make: Any) -> None:
     assert found.to_json()["relabelled"][0] == {"item": item, "what": "box defects", "before": ["dent"], "after": ["hole"]}
 
 
+def test_a_region_that_moved_and_says_something_else(shop: Any, make: Any) -> None:
+    found = _diff(shop, [make.item(0, (make.box(),))], [make.item(0, (make.box("dent", x=20),))])
+    item = make.item(0).id
+    assert found.relabelled == (Relabelled(item, "box defects", ("scratch",), ("dent",)),)
+    assert found.moved == (Moved(item, "box defects", "dent", 0.5),)  # 20 of 40
+
+
 def test_an_item_that_changes_its_split(shop: Any, make: Any) -> None:
     found = _diff(shop, [make.item(0, split="train")], [make.item(0, split="test")])
     assert found.resplit == (Resplit(make.item(0).id, "train", "test"),)

@@ -62,7 +62,7 @@ def test_arrow_loads_it_with_units_and_ids(pulled: Path) -> None:
     assert table.schema.field("entropy").metadata[b"unit"] == b"bit, of the votes"
     assert table.schema.field("id").metadata[b"PARQUET:field_id"] == b"1"
     box = table.schema.field("boxes").type.value_type
-    assert box.field("x_px").metadata[b"unit"] == b"px"
+    assert box.field("x_px").metadata[b"unit"] == b"px of the released file"
     assert (pulled / table["media"][0][0]["path"].as_py()).is_file()
 
 

@@ -147,3 +147,24 @@ def test_an_unknown_grade_is_refused() -> None:
 def test_no_source_has_no_grade() -> None:
     with pytest.raises(Misconfigured, match="no source"):
         grade_of([])
+
+
+@pytest.mark.parametrize("place", [(), ("envelope",), ("envelope", "signatures", 0)])
+def test_nothing_may_stand_beside_what_is_signed(shop: Any, make: Any, place: tuple[Any, ...]) -> None:
+    whole = json.loads(_signed(shop, make))
+    inner = whole
+    for name in place:
+        inner = inner[name]
+    inner["note"] = "unsigned"
+    with pytest.raises(IntegrityFailure, match="expected exactly the fields"):
+        read_manifest(canonical(whole), make.KEY.public)
+
+
+def test_every_signature_must_hold(shop: Any, make: Any) -> None:
+    whole = json.loads(_signed(shop, make))
+    valid = whole["envelope"]["signatures"][0]
+    stranger = {"keyid": OTHER.public.key_id, "sig": valid["sig"]}
+    for signatures in ([valid, stranger], [stranger, valid], [valid, {**stranger, "keyid": valid["keyid"], "sig": "AAAA"}], []):
+        whole["envelope"]["signatures"] = signatures
+        with pytest.raises(IntegrityFailure, match="no valid signature"):
+            read_manifest(canonical(whole), make.KEY.public)

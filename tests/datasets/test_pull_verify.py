@@ -1,3 +1,4 @@
+import os
 import random
 import shutil
 from itertools import pairwise
@@ -8,8 +9,9 @@ import pytest
 
 from yuelu.base.errors import Conflict, IntegrityFailure, NotFound
 from yuelu.base.signing import SigningKey
+from yuelu.datasets.layout import version_number
 from yuelu.datasets.pull import PARTS, pull
-from yuelu.datasets.release import open_folder
+from yuelu.datasets.release import open_folder, version_numbers
 from yuelu.datasets.verify import raise_unless_ok, verify, verify_stored
 
 FIXED = {"manifest.json", "README.md", "items.parquet", "annotations.parquet", "assets.parquet", "evidence.parquet"}
@@ -185,6 +187,7 @@ def test_pull_refuses_folders_that_hold_something_else(shop: Any, make: Any, pul
     shop.publish([make.item(0)], name="chairs")
     with pytest.raises(Conflict, match=r"holds boards@1\.0\.0"):
         pull(shop.store, "chairs", None, pulled)
+    assert verify(pulled, make.KEY.public).ok  # and is left as it was
     (shop.root / "file").write_text("x")
     with pytest.raises(Conflict, match="is a file"):
         shop.pull(to="file")
@@ -228,3 +231,50 @@ def test_open_folder_reads_tables_it_has_checked(pulled: Path, make: Any) -> Non
     (pulled / "items.parquet").write_bytes(b"damaged")
     with pytest.raises(IntegrityFailure, match=r"items\.parquet is damaged"):
         release.table("items")
+
+
+@pytest.mark.parametrize("name", ["items.parquet", "manifest.json"])
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_what_is_no_regular_file_is_named_and_not_waited_for(pulled: Path, make: Any, name: str, kind: str) -> None:
+    path, aside = pulled / name, pulled.parent / "aside"
+    path.rename(aside)
+    if kind == "link":
+        path.symlink_to(aside)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    (problem,) = verify(pulled, make.KEY.public).problems
+    assert problem.path == name
+    assert ("is a link" if kind == "link" else "is not a regular file") in problem.problem
+
+
+def test_an_empty_folder_is_a_stranger(pulled: Path, make: Any) -> None:
+    (pulled / "media/more/deep").mkdir(parents=True)
+    (problem,) = verify(pulled, make.KEY.public).problems
+    assert (problem.path, problem.problem) == ("media/more/deep", "is not part of the release")
+
+
+def test_two_pulls_into_one_folder_at_once(shop: Any, make: Any) -> None:
+    shop.publish([make.item(number) for number in range(4)])
+    dest, refused = shop.root / "pulled", []
+
+    def meanwhile(done: int, total: int) -> None:
+        with pytest.raises(Conflict, match=r"another pull into .* is running\n  try: wait until it has ended"):
+            pull(shop.store, "boards", None, dest)
+        refused.append(done)
+
+    pull(shop.store, "boards", None, dest, progress=meanwhile)
+    assert refused
+    assert verify(dest, make.KEY.public).ok
+    assert pull(shop.store, "boards", None, dest).fetched == 0
+    assert not (dest / PARTS).exists()
+
+
+def test_a_second_spelling_of_a_version_is_no_version(shop: Any, make: Any) -> None:
+    shop.publish([make.item(0)])
+    shop.store.create("datasets/boards/versions/0000001.json", shop.store.read("datasets/boards/versions/000001.json"))
+    assert version_numbers(shop.store, "boards") == [1]
+    assert version_number("datasets/boards/versions/1000000.json") == 1_000_000
+    assert version_number("elsewhere/boards/versions/000001.json") is None
+    assert verify_stored(shop.store, "boards", key=make.KEY.public).ok
