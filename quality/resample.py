@@ -92,7 +92,8 @@ class Resamples:
         Fewer than 50 groups: jackknife standard error with Student's t. From 50 on: bias-corrected accelerated bootstrap
         (BCa). When the value does not move whichever group is left out and stands at a limit, resampling says nothing;
         then it is Wilson's interval for the share of groups without disagreement (or agreement), n of n.
-        (None, None) with fewer than two groups, or when over 5 % of the resamples are undefined.
+        (None, None) with fewer than two groups, when over 5 % of the resamples are undefined, or when the value does not
+        move and stands at no limit: groups that are all alike do not show how far others would be.
         """
         if self.total < 2:
             return None, None
@@ -121,14 +122,14 @@ class Resamples:
         weights[np.arange(stop - start), np.arange(start, stop)] -= 1
         return weights
 
-    def _still(self, point: float, limits: tuple[float, float]) -> tuple[float, float]:
+    def _still(self, point: float, limits: tuple[float, float]) -> tuple[float, float] | tuple[None, None]:
         z = float(special.ndtri(0.5 + self.sampling.confidence / 2))
         doubt = z * z / (self.total + z * z)
         if abs(point - limits[1]) < _STILL:
             return max(1 - doubt, limits[0]), limits[1]
         if (limits[0], limits[1], round(point, 12)) == (0.0, 1.0, 0.0):
             return 0.0, doubt
-        return point, point
+        return (point, point) if abs(point - limits[0]) < _STILL else (None, None)
 
     def _jackknife(self, values: Floats, share: Floats, point: float) -> tuple[float, float]:
         mean = (values * share).sum() / share.sum()

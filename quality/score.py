@@ -16,8 +16,8 @@ class Score:
     """One metric over the tasks that two or more annotators answered.
 
     `value` is None when the metric is undefined, and then `reason` says why. `low` and `high` are None when there is no
-    interval: one task, fewer than two groups, or resamples that are mostly undefined. `tasks`, `annotators` and
-    `annotations` (labels, boxes or segments) count what the metric could look at.
+    interval: one task, fewer than two groups, groups that are all alike short of agreement, or mostly undefined resamples.
+    `tasks`, `annotators` and `annotations` (labels, boxes or segments) count what the metric could look at.
     """
 
     metric: str

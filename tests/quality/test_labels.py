@@ -16,8 +16,10 @@ from yuelu.base.errors import InvalidRecord, Misconfigured
 from yuelu.base.schemas import LABELS
 from yuelu.quality import coefficients
 from yuelu.quality.coded import code_labels
+from yuelu.quality.gate import decide_batch
 from yuelu.quality.labels import label_scores, task_label_scores
 from yuelu.quality.patterns import patterns
+from yuelu.quality.policy import load_policy
 from yuelu.quality.resample import Resamples, Sampling, units
 from yuelu.quality.score import Score, scores_table
 from yuelu.quality.tally import tally_nominal
@@ -211,8 +213,19 @@ def test_perfect_agreement_on_one_label_is_still_agreement() -> None:
 def test_wilson_takes_over_where_resampling_sees_no_difference() -> None:
     found = score(by_rater("abab", "baba"), "percent_agreement")
     assert (found.low, found.high) == (0.0, pytest.approx(1.959964**2 / (4 + 1.959964**2)))
-    thirds = score(by_rater("abab", "abab", "baba"), "percent_agreement")
-    assert (thirds.value, thirds.low, thirds.high) == (pytest.approx(1 / 3),) * 3
+
+
+def test_groups_that_are_all_alike_short_of_agreement_have_no_interval() -> None:
+    rows = [(t, who, label) for t in range(60) for who, label in (("a", "x"), ("b", "x"), ("c", "y"))]
+    for some in (rows, rows[:12]):  # in 60 and in 4 tasks one pair of three agrees
+        found = score(table(some), "percent_agreement")
+        assert found.value == pytest.approx(1 / 3)
+        assert (found.low, found.high) == (None, None)
+    head = b'"name": "p", "version": "1", "minimum_answers": 2, "empty": "accept", "on_failure": ["rework"]'
+    policy = b"{" + head + b', "task": [%s], "batch": [%s]}'
+    rule = b'{"metric": "percent_agreement", "at_least": 0.3}'
+    verdict = decide_batch(load_policy(policy % (rule, rule), "p"), {"scene": (found,)})
+    assert (verdict.accepted, verdict.evidence[0].reason) == (False, "the value has no interval")
 
 
 def test_scores_count_only_what_can_be_compared() -> None:
