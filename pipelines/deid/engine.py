@@ -7,12 +7,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydicom.datadict import dictionary_has_tag
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
+from yuelu.pipelines.deid.codestreams import without_remarks
 from yuelu.pipelines.deid.table import basic_profile
 from yuelu.pipelines.deid.values import new_uid, pseudonym, shift_days, shifter
 
@@ -22,11 +24,18 @@ PIXEL_DATA = 0x7FE00010
 # Removed whatever a table says: icon image, original attributes, signatures and their macs, trailing padding.
 _ALWAYS_REMOVED = frozenset({0x00880200, 0x04000561, 0x04000550, 0x4FFE0001, 0xFFFAFFFA, 0xFFFCFFFC})
 
-# VRs of attributes outside the table that may stay. Names (PN), free text (LT ST UT UC), addresses (AE UR) and unknown
-# content (UN) may not: an attribute that the table does not judge must not be able to hold a sentence.
-_KEPT_VRS = frozenset(
-    {"AS", "AT", "CS", "DS", "FD", "FL", "IS", "LO", "OB", "OD", "OF", "OL", "OV", "OW"}
-    | {"SH", "SL", "SQ", "SS", "SV", "UI", "UL", "US", "UV"}
+# Attributes outside the table stay if their standard VR can hold no sentence: numbers, codes, and UIDs under new names.
+_KEPT_VRS = frozenset({"AT", "CS", "DS", "FD", "FL", "IS", "SL", "SQ", "SS", "SV", "UI", "UL", "US", "UV"})
+
+# Text and bytes outside the table that may stay nevertheless: what a code means, what the values measure, how they show.
+_KEPT_TAGS = frozenset(
+    {0x00080070, 0x00081090, 0x00181210}  # manufacturer, model, convolution kernel
+    | {0x00080100, 0x00080102, 0x00080103, 0x00080104}  # code value, its scheme and version, its meaning
+    | {0x00281054, 0x00283004, 0x00283006}  # rescale type, modality LUT type, LUT data
+    | {0x00281201, 0x00281202, 0x00281203, 0x00281204}  # palette colour LUT data: red, green, blue, alpha
+    | {0x00281211, 0x00281212, 0x00281213}  # the same, large
+    | {0x00281221, 0x00281222, 0x00281223, 0x00281224}  # the same, segmented
+    | {PIXEL_DATA}
 )
 
 _DUMMIES: dict[str, Any] = {
@@ -59,13 +68,15 @@ class _Cleaner:
             return "removed"
         if tag.group < 8 or tag.element == 0 or not dictionary_has_tag(tag):
             return "removed_unknown"
-        if tag.group == 0x7FE0 and (depth or tag > PIXEL_DATA):
-            return "removed"  # pixels of icons and the like, and float pixels, which no reader shows
+        if tag.group == 0x7FE0 and (depth or tag != PIXEL_DATA):
+            return "removed"  # pixels of icons and the like, float pixels, which no reader shows, and offsets of frames
         try:
             vr = str(dataset[tag].VR)
         except Exception:  # pydicom raises whatever a converter met; what cannot be read cannot be cleaned
             return "removed_unknown"
-        return action_for(tag, vr)
+        # The table and the lists speak of the standard's VRs; a file that writes another may hide anything behind it.
+        allowed = dictionary_VR(tag).split(" or ")
+        return action_for(tag, vr) if all(part in allowed for part in vr.split(" or ")) else "removed_unknown"
 
     def apply(self, action: str, element: DataElement, depth: int) -> None:
         match action:
@@ -93,17 +104,19 @@ def _each(value: Any, change: Any) -> Any:
 
 
 def action_for(tag: int, vr: str) -> str:
-    """Return what becomes of a public attribute: kept, removed, emptied, replaced, uid or shifted.
+    """Return what becomes of a public attribute whose VR is one the standard gives it.
+
+    It is kept, removed, emptied, replaced, uid or shifted.
 
     Conditional codes (X/Z, X/D, X/Z/D, Z/D, X/Z/U*) take their last form, which keeps every IOD conformant. A sequence
     that would get a dummy is emptied: items made up of dummies say nothing.
     """
     profile = basic_profile()
     code = profile.actions.get(tag)
-    if vr in ("DA", "DT", "TM") and (code is None or tag in profile.modified_dates):
+    if vr in ("DA", "DT", "TM") and tag in profile.modified_dates:
         return "shifted"
     if code is None:
-        return _unjudged(vr)
+        return _unjudged(tag, vr)
     last = code.split("/")[-1].rstrip("*")
     if last == "U" or (last == "D" and vr == "UI"):
         return "kept" if vr == "SQ" else "uid"
@@ -112,8 +125,8 @@ def action_for(tag: int, vr: str) -> str:
     return "removed" if last == "X" else "emptied"
 
 
-def _unjudged(vr: str) -> str:
-    if not all(part in _KEPT_VRS for part in vr.split(" or ")):
+def _unjudged(tag: int, vr: str) -> str:
+    if tag not in _KEPT_TAGS and not all(part in _KEPT_VRS for part in vr.split(" or ")):
         return "removed_unknown"
     return "uid" if vr == "UI" else "kept"
 
@@ -136,6 +149,7 @@ def deidentify(dataset: Dataset, key: bytes, fallback: str) -> dict[str, Any]:
     syntax = transfer_syntax(dataset)
     cleaner = _Cleaner(key, subject, shift_days(key, subject))
     cleaner.clean(dataset)
+    _clean_frames(dataset, syntax)
     if not dataset.get("SOPInstanceUID"):
         dataset.SOPInstanceUID = new_uid(key, fallback)
     edition = basic_profile().edition
@@ -149,6 +163,14 @@ def deidentify(dataset: Dataset, key: bytes, fallback: str) -> dict[str, Any]:
     dataset.file_meta = _header(dataset, syntax)
     dataset.preamble = bytes(128)  # it may hold a program (CVE-2019-11687)
     return {"profile": "113100+113107", "edition": edition, "actions": dict(sorted(cleaner.counts.items()))}
+
+
+def _clean_frames(dataset: Dataset, syntax: UID) -> None:
+    """Write each compressed frame anew, as one fragment, without the remarks of its encoder."""
+    if not syntax.is_encapsulated or "PixelData" not in dataset:
+        return
+    frames = generate_frames(dataset.PixelData, number_of_frames=int(dataset.get("NumberOfFrames") or 1))
+    dataset["PixelData"].value = encapsulate([without_remarks(frame, syntax) for frame in frames])
 
 
 def transfer_syntax(dataset: Dataset) -> UID:

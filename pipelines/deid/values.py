@@ -2,12 +2,14 @@
 
 import hashlib
 import hmac
+import re
 from datetime import date, timedelta
 from functools import partial
 
 from yuelu.base.canonical import keyed
 
 _LONGEST_SHIFT_DAYS = 3650
+_TIME = re.compile(r"([0-9]{2,6}(\.[0-9]{1,6})?)?([+-][0-9]{4})?")  # of TM and DT (PS3.5 section 6.2), whole or cut short
 
 
 def new_uid(key: bytes, old: str) -> str:
@@ -36,15 +38,15 @@ def shifted_date(value: str, days: int) -> str:
 
 
 def shifted_datetime(value: str, days: int) -> str:
-    """Return the DICOM date-time `days` earlier, its time kept; empty when the date is not whole."""
-    moved = shifted_date(value.strip()[:8], days)
-    return moved + value.strip()[8:] if moved else ""
+    """Return the DICOM date-time `days` earlier, its time kept; empty when the date is not whole or the rest no time."""
+    moved, time = shifted_date(value.strip()[:8], days), value.strip()[8:]
+    return moved + time if moved and _TIME.fullmatch(time) else ""
 
 
 def kept_time(value: str) -> str:
     """Return the DICOM time as it is, or empty when it is none: nothing else may hide there."""
     stripped = value.strip()
-    return stripped if stripped.replace(":", "").replace(".", "", 1).isdigit() else ""
+    return stripped if _TIME.fullmatch(stripped.replace(":", "")) else ""
 
 
 def shifter(vr: str, days: int) -> "partial[str] | None":

@@ -47,7 +47,7 @@ def receive_reply(channel: socket.socket, most_bytes: int, deadline: float) -> t
     try:
         body = json.loads(_exactly(channel, size, deadline))
         told, sizes = dict(body["told"]), [int(one) for one in body["sizes"]]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidRecord(f"the decoder's answer is malformed: {error}", "look at the reader that gave it") from None
     if sum(sizes) > most_bytes or any(one < 0 for one in sizes):
         raise InvalidRecord(f"decoding gave {sum(sizes)} bytes, more than the limit of {most_bytes}", "cut the object first")

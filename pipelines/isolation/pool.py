@@ -16,7 +16,7 @@ from typing import Any
 from yuelu.base.errors import InvalidRecord
 from yuelu.pipelines.isolation.frames import receive_reply, send_request
 from yuelu.pipelines.media.limits import Limits
-from yuelu.pipelines.media.reading import Reading, Refused, from_wire
+from yuelu.pipelines.media.reading import Reading, Refused, clean_text, from_wire
 
 # All that a decoder inherits. Threads of numeric libraries would only reserve memory against its limit.
 _ENVIRONMENT = {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
@@ -103,7 +103,7 @@ class Decoders:
         finally:
             self._give_back(process, keep)
         if reading is None:
-            raise Refused(str(told["refused"]))
+            raise Refused(clean_text(str(told["refused"])))
         return reading
 
     def _take(self, fresh: bool) -> _Process:

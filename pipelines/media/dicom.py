@@ -124,7 +124,9 @@ def slice_position_mm(dataset: Dataset) -> float | None:
     orientation = _numbers(dataset.get("ImageOrientationPatient"), 6)
     if position is None or orientation is None:
         return None
-    return round(float(np.dot(np.cross(orientation[:3], orientation[3:]), position)), 6)
+    with np.errstate(all="ignore"):
+        along = round(float(np.dot(np.cross(orientation[:3], orientation[3:]), position)), 6)
+    return along if np.isfinite(along) else None
 
 
 def _numbers(value: Any, count: int) -> list[float] | None:

@@ -1,5 +1,7 @@
 """What a reader is told and what it gives back, and how the latter crosses from the decoding process."""
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,6 +9,11 @@ from typing import Any
 from yuelu.base.errors import InvalidRecord, YueluError
 from yuelu.base.records import Medium, Role
 from yuelu.pipelines.media.limits import Limits
+
+_REPLACEMENT = "\ufffd"
+_BREAKS = re.compile(r"[\t\n\r]+")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Refused(YueluError):
@@ -61,13 +68,38 @@ def to_wire(reading: Reading) -> tuple[dict[str, Any], list[bytes]]:
 
 
 def from_wire(told: Mapping[str, Any], blobs: list[bytes]) -> Reading:
-    """Return the reading that crossed the pipe. Raises InvalidRecord: a process that was taken over may say anything."""
+    """Return the reading that crossed the pipe, its texts cleaned.
+
+    Raises InvalidRecord: a process that was taken over may say anything, and so may the object that it read.
+    """
     try:
         derived = tuple(
-            Derived(Role(part["role"]), Medium(part["medium"]), str(part["media_type"]), data, dict(part["facts"]))
+            Derived(
+                Role(part["role"]), Medium(part["medium"]), clean_text(str(part["media_type"])), data, _cleaned(part["facts"])
+            )
             for part, data in zip(told["derived"], blobs, strict=True)
         )
-        subject = None if told["subject"] is None else str(told["subject"])
-        return Reading(Medium(told["medium"]), str(told["media_type"]), dict(told["facts"]), derived, subject)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InvalidRecord(f"the decoder's answer is malformed: {error}", "look at the reader that gave it") from None
+        subject = None if told["subject"] is None else _SURROGATES.sub(_REPLACEMENT, str(told["subject"]))
+        media_type, facts = clean_text(str(told["media_type"])), _cleaned(told["facts"])
+        return Reading(Medium(told["medium"]), media_type, dict(facts), derived, subject)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise InvalidRecord(
+            clean_text(f"the decoder's answer is malformed: {error}"), "look at the reader that gave it"
+        ) from None
+
+
+def clean_text(text: str) -> str:
+    """Return the text as every ledger can hold it: blanks for line breaks, U+FFFD for other controls and lone surrogates."""
+    return _CONTROLS.sub(_REPLACEMENT, _BREAKS.sub(" ", text))
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {clean_text(name): _cleaned(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"a fact is {value}, not a finite number")
+    return value

@@ -72,6 +72,8 @@ def test_slice_position_is_along_the_normal() -> None:
     dataset.ImageOrientationPatient = [0, 1, 0, 0, 0, -1]  # sagittal: the normal is -x
     dataset.ImagePositionPatient = [12.5, 100, -30]
     assert slice_position_mm(dataset) == -12.5
+    dataset.ImageOrientationPatient, dataset.ImagePositionPatient = [10, 0, 0, 0, 10, 0], [0, 0, 1e308]
+    assert slice_position_mm(dataset) is None
 
 
 @pytest.mark.parametrize("name", ["MR_small.dcm", "examples_overlay.dcm", "693_J2KI.dcm", "J2K_pixelrep_mismatch.dcm"])

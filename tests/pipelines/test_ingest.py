@@ -168,6 +168,30 @@ def test_what_changed_at_its_source_is_read_again(make_workspace: Make, source: 
     ]  # fmt: skip
 
 
+def odd(folder: Path, dicom_files: Path) -> Path:
+    """Make a folder with one DICOM image whose attributes no ledger takes as they are."""
+    folder.mkdir()
+    dataset = dcmread(dicom_files / "MR_small.dcm")
+    dataset.Modality, dataset.BurnedInAnnotation = "M\0R", "NO"
+    dataset.ImagePositionPatient, dataset.ImageOrientationPatient = ["1e308"] * 3, ["9"] * 6
+    dataset.ImageOrientationPatient[1] = "-9"
+    dataset.save_as(folder / "odd.dcm")
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.integration)])
+def test_an_odd_object_does_not_stop_the_others(
+    request: pytest.FixtureRequest, tmp_path: Path, dicom_files: Path, kind: str
+) -> None:
+    url = None if kind == "sqlite" else request.getfixturevalue("postgres_ledger")
+    workspace = init(Settings(tmp_path / "work", ledger=url), secret=b"s" * 32, signing_seed=b"g" * 32)
+    report = ingest(workspace, [odd(tmp_path / "odd", dicom_files)], COLLECTION, workers=1)
+    assert (report.listed, report.accepted) == (1, 1)
+    assert dict(report.modalities) == {"M\ufffdR": 1}
+    workspace.ledger.close()
+
+
 def test_a_collection_keeps_its_terms(done: Done) -> None:
     with pytest.raises(Conflict, match="exists with another grade"):
         ingest(done.workspace, [done.source], Collection("trial", "base", "consent", "public", "research only"))

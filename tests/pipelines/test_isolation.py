@@ -34,6 +34,12 @@ def read(file, context):
         raise Refused("it is not what it says")
     if order == "flood":
         return Reading(Medium.IMAGE, "x/y", {}, (Derived(Role.PROXY, Medium.IMAGE, "x/y", bytes(2 << 20)),))
+    if order == "controls":
+        return Reading(Medium.IMAGE, "x/y", {"a\\0b": ["M\\0R", "\\ud800", "two\\nlines"]}, (), "id\\0\\ud800")
+    if order == "refuse with controls":
+        raise Refused("not \\0 what \\x1b it is")
+    if order == "nan":
+        return Reading(Medium.IMAGE, "x/y", {"deep": [{"number": float("nan")}]}, ())
     if order == "write":
         with open(f"{os.environ.get('TMPDIR', '/tmp')}/yuelu-flood-{os.getpid()}", "wb") as out:
             os.unlink(out.name)
@@ -74,6 +80,8 @@ def ask(small_decoders: Decoders, tmp_path: Path) -> Asker:
         ("allocate", "needs more than 1073741824 bytes of memory"),
         ("raise", "cannot be decoded: RuntimeError: broken at <object at 0x7f0012>"),
         ("refuse", "it is not what it says"),
+        ("refuse with controls", "not \ufffd what \ufffd it is"),
+        ("nan", "a fact is nan, not a finite number"),
         ("flood", "decoding gave 2097152 bytes, more than the limit of 1048576"),
         ("write", "File too large"),
         ("many", "Too many open files"),
@@ -83,6 +91,12 @@ def test_whatever_it_does_is_a_reason(ask: Asker, order: str, reason: str) -> No
     with pytest.raises(Refused, match=reason):
         ask(order)
     assert ask("well").medium is Medium.IMAGE  # and the next object is read as if nothing had been
+
+
+def test_its_texts_are_cleaned(ask: Asker) -> None:
+    told = ask("controls")
+    assert dict(told.facts) == {"a\ufffdb": ["M\ufffdR", "\ufffd", "two lines"]}
+    assert told.subject == "id\0\ufffd"  # it is hashed, never stored
 
 
 def test_it_cannot_compute_for_ever(ask: Asker) -> None:
