@@ -7,6 +7,7 @@ from typing import Any
 
 import pydicom
 import pytest
+from published import Filled
 from sqlalchemy import select
 
 from yuelu.annotate.packets import lease
@@ -172,3 +173,8 @@ def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lab]:
     workspace = init(Settings(tmp_path / "work", ledger=url), secret=b"s" * 32, signing_seed=b"g" * 32)
     yield Lab(workspace, "image-boxes", ("cat", "coins", "chair"), width_px=640, height_px=480)
     workspace.ledger.close()
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Filled:
+    return Filled(tmp_path / "workspace")
