@@ -35,10 +35,14 @@ def register(ledger: Ledger, collection: Collection, actor: str) -> None:
             )
 
 
-def recorded(session: Session, collection: str, sources: Iterable[str]) -> dict[tuple[str, str], tuple[int, int]]:
-    """Return (bytes, modified_ns) of every object that earlier runs settled."""
+def recorded(
+    session: Session, collection: str, sources: Iterable[str], *, retry: bool = False
+) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return (bytes, modified_ns) of every object that earlier runs settled; with `retry`, without those in quarantine."""
     columns = (ListingRow.source, ListingRow.path, ListingRow.bytes, ListingRow.modified_ns)
     asked = select(*columns).where(ListingRow.collection == collection, ListingRow.source.in_(sources))
+    if retry:
+        asked = asked.where(ListingRow.outcome != Outcome.QUARANTINED)
     return {(source, path): (size, modified) for source, path, size, modified in session.execute(asked)}
 
 

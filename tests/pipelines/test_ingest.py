@@ -178,6 +178,19 @@ def test_two_at_once_write_no_false_changes(make_workspace: Make, tmp_path: Path
     assert len(rows(workspace)["listings"]) == 1
 
 
+def test_what_is_in_quarantine_is_read_again_when_asked(make_workspace: Make, tmp_path: Path) -> None:
+    workspace, folder = make_workspace("one"), tmp_path / "source"
+    folder.mkdir()
+    shutil.copy(PICTURES / "coins.png", folder / "a.png")
+    (folder / "empty").touch()
+    first = ingest(workspace, [folder], COLLECTION, workers=1, limits=Limits(pixels=1))
+    assert (first.accepted, first.quarantined) == (0, 2)
+    assert ingest(workspace, [folder], COLLECTION, workers=1).already == 2
+    report = ingest(workspace, [folder], COLLECTION, workers=1, retry=True)
+    assert (report.listed, report.already, report.accepted, report.quarantined) == (2, 0, 1, 1)
+    assert [action for action, _, _ in rows(workspace)["events"]].count("relist") == 1  # the empty one stays as it was
+
+
 def odd(folder: Path, dicom_files: Path) -> Path:
     """Make a folder with one DICOM image whose attributes no ledger takes as they are."""
     folder.mkdir()
