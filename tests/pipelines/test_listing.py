@@ -89,4 +89,4 @@ def test_folders_may_lie_deeper_than_the_system_takes_paths(tmp_path: Path) -> N
     listed = list_folder(tmp_path)
     assert [one.problem for one in listed if one.path == "a"] == [None]
     assert [one.problem for one in listed if one.path != "a"] == ["the folder cannot be listed: File name too long"]
-    subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)  # noqa: S607  pytest's own cleaning up calls itself too deep
+    subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)  # pytest's own cleaning up calls itself too deep
