@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from yuelu.annotate.label_studio.client import Client, ServerProject, ServerTask
@@ -61,7 +61,8 @@ def dispatch(
     server_project = _server_project(ledger, project, client, site, template)
     client.ensure_storage(server_project, workspace.media_root.resolve() / SERVED)
     wanted = _open_tasks(ledger, project)
-    there = _listed(client, server_project)
+    recorded = _recorded(ledger, project)
+    there = _listed(client, server_project, recorded)
     before = sum(key in there for key in wanted)
     progress(before, len(wanted))
     for attempt in range(_TRIES):
@@ -75,7 +76,7 @@ def dispatch(
             if not _sent(client, server_project, data):
                 break  # list what is there, and come back with the rest
             progress(before + start + len(data), len(wanted))
-        there = _listed(client, server_project)
+        there = _listed(client, server_project, recorded)
     else:
         raise OutcomeUnknown(f"{len(missing)} tasks of {project} are not on the server", "run dispatch again")
     _record(ledger, {key: there[key] for key in wanted})
@@ -117,6 +118,7 @@ def _server_project(ledger: Ledger, project: str, client: Client, site: str, tem
         row = t.session.get_one(BatchRow, batch)
         if (row.site, row.server_project) != (site, found.id):
             row.site, row.server_project, row.synced_at = site, found.id, None
+            t.session.execute(update(TaskRow).where(TaskRow.batch == batch).values(server_task=None))
             t.event("batch.placed", batch, after=f"{site}/{found.id}")
     return found.id
 
@@ -142,15 +144,23 @@ def _open_tasks(ledger: Ledger, project: str) -> list[str]:
         return list(session.scalars(query.order_by(TaskRow.item_key)))
 
 
-def _listed(client: Client, server_project: int) -> dict[str, int]:
+def _recorded(ledger: Ledger, project: str) -> dict[int, str]:
+    """Return what each server task was dispatched as: users can change the key it names."""
+    with ledger.reading() as session:
+        query = select(TaskRow.server_task, TaskRow.item_key).where(TaskRow.batch == batch_id(project))
+        return {task: key for task, key in session.execute(query) if task is not None}
+
+
+def _listed(client: Client, server_project: int, recorded: Mapping[int, str]) -> dict[str, int]:
     """Return the server's task of each key; a second, unanswered task of one key is deleted there."""
     tasks, _ = client.tasks(server_project)
     kept: dict[str, ServerTask] = {}
     for task in sorted(tasks, key=lambda task: (task.annotations == 0, task.id)):  # answered ones first, then the older
-        if task.item_key is None:
+        key = recorded.get(task.id, task.item_key)
+        if key is None:
             continue
-        if task.item_key not in kept:
-            kept[task.item_key] = task
+        if key not in kept or task.id in recorded:
+            kept[key] = task
         elif task.annotations == 0:
             client.delete_task(task.id)
     return {key: task.id for key, task in kept.items()}

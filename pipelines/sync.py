@@ -1,8 +1,9 @@
 """Sync: answers come from a Label Studio server into the ledger, each version exactly once.
 
 The server is asked, never trusted: it lets users answer as somebody else, change each other's answers and delete them.
-So an answer counts only if the account that is named and the account that really sent it are the same annotator's, what
-vanished leaves a tombstone, and what cannot be used is kept as a rejection with its reason.
+So an answer counts only if its server task is the one that dispatch wrote down and still names that key, and if the account
+that is named and the account that really sent it are the same annotator's; what vanished leaves a tombstone, and what cannot
+be used is kept as a rejection with its reason.
 """
 
 import json
@@ -69,6 +70,15 @@ class _Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class _Place:
+    """Where answers come from: the site, its label configuration, and what each server task was dispatched as."""
+
+    site: str
+    template: Template
+    sent_as: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Context:
     """What an answer is read against: the label configuration, each task's measures, and whose account is whose."""
 
@@ -93,28 +103,34 @@ def sync(
     if server_project is None or placed != site:
         raise NotFound(f"project {project} is not on site {site!r}", "dispatch it there first")
     listed, began = client.tasks(server_project)
-    by_key = _by_key(ledger, project, listed)
+    by_key, sent_as = _by_key(ledger, project, listed)
     changed = _changed(ledger, by_key, since)
     report, total = SyncReport(), len(changed)
     for start in range(0, total, _CHUNK):
         keys = changed[start : start + _CHUNK]
         exported = list(client.export(server_project, [task.id for key in keys for task in by_key[key]]))
-        report += _take(ledger, (site, template), keys, exported, began)
+        report += _take(ledger, _Place(site, template, sent_as), keys, exported, began)
         progress(start + len(keys), total)
     with ledger.transaction(_ACTOR) as t:
         t.session.get_one(BatchRow, batch_id(project)).synced_at = began
     return report
 
 
-def _by_key(ledger: Ledger, project: str, listed: Sequence[ServerTask]) -> dict[str, list[ServerTask]]:
-    """Return the server's tasks for each of our dispatched tasks; a task that is gone there has none."""
+def _by_key(ledger: Ledger, project: str, listed: Sequence[ServerTask]) -> tuple[dict[str, list[ServerTask]], dict[int, str]]:
+    """Return the server's tasks for each of our dispatched tasks (none if it is gone), and what each was dispatched as.
+
+    Users can change the key of a server task, so what dispatch wrote down comes first.
+    """
     with ledger.reading() as session:
-        query = select(TaskRow.item_key).where(TaskRow.batch == batch_id(project), TaskRow.state != "new")
-        found: dict[str, list[ServerTask]] = {key: [] for key in session.scalars(query)}
+        query = select(TaskRow.item_key, TaskRow.server_task).where(TaskRow.batch == batch_id(project), TaskRow.state != "new")
+        rows = session.execute(query).all()
+    found: dict[str, list[ServerTask]] = {key: [] for key, _ in rows}
+    sent_as: dict[int, str] = {task: key for key, task in rows if task is not None}
     for task in listed:
-        if task.item_key in found:
-            found[task.item_key].append(task)
-    return found
+        key = sent_as.get(task.id, task.item_key)
+        if key in found:
+            found[key].append(task)
+    return found, sent_as
 
 
 def _changed(ledger: Ledger, by_key: Mapping[str, Sequence[ServerTask]], since: datetime | None) -> list[str]:
@@ -129,10 +145,10 @@ def _changed(ledger: Ledger, by_key: Mapping[str, Sequence[ServerTask]], since: 
 
 
 def _take(
-    ledger: Ledger, place: tuple[str, Template], keys: Sequence[str], exported: Sequence[Mapping[str, Any]], seen_at: datetime
+    ledger: Ledger, place: _Place, keys: Sequence[str], exported: Sequence[Mapping[str, Any]], seen_at: datetime
 ) -> SyncReport:
     """Write one chunk of tasks, in one transaction."""
-    site, template = place
+    site, template = place.site, place.template
     with ledger.transaction(_ACTOR) as t:
         context = _Context(
             site,
@@ -145,7 +161,9 @@ def _take(
         for task in exported:
             for raw in task["annotations"]:
                 present.add(raw["unique_id"])
-                read = _read(raw, task["data"]["item_key"], context)
+                named, sent = task["data"].get("item_key"), place.sent_as.get(task["id"])
+                wrong = mismatch(task["id"], named, sent)
+                read = _Refused(str(sent or named), wrong, raw) if wrong else _read(raw, str(sent), context)
                 if isinstance(read, _Answer):
                     report += _store(t, read, known, site)
                 else:
@@ -155,6 +173,13 @@ def _take(
                 report += _bury(t, row)
         t.session.flush()
         return report + _advance(t, keys)
+
+
+def mismatch(server_task: int, named: object, sent_as: str | None) -> str | None:
+    """Return why answers to a server task cannot count, given the key it names and what it was dispatched as; else None."""
+    if sent_as is None:
+        return f"server task {server_task} was never dispatched"
+    return None if named == sent_as else f"server task {server_task} was dispatched as another task"
 
 
 def _items(session: Session, key: str, medium: Medium) -> tuple[Item, ...]:

@@ -143,5 +143,5 @@ def fill(env: Path, data: Path, cache: Path | None = None, progress: Progress = 
 def _write_key(data: Path) -> None:
     # The tokens of all users are signed with it: it stays the same over restarts. Label Studio reads it from here itself.
     if (data / ".env").exists():
-        return  # `write_secret` names its draft by the process, so two threads of one must not both be in it
+        return  # a key that is there stays; `write_secret` keeps the first of two that are written at once
     write_secret(data / ".env", f"SECRET_KEY={secrets.token_urlsafe(48)}\n".encode())

@@ -26,6 +26,7 @@ from yuelu.console.show import bar, json_option, print_json, table
 @click.option(
     "--workers", type=click.IntRange(min=1), default=2, show_default=True, help="How many workers to start without --scheduler."
 )
+@click.option("--retry", is_flag=True, help="Read the files in quarantine again: what stopped them may have passed.")
 @json_option
 @click.pass_obj
 def ingest(
@@ -35,6 +36,7 @@ def ingest(
     collection: str,
     scheduler: str | None,
     workers: int,
+    retry: bool,
     as_json: bool,
     **terms: str,
 ) -> None:
@@ -51,6 +53,7 @@ def ingest(
             scheduler=scheduler,
             workers=workers,
             progress=progress,
+            retry=retry,
         )
     if as_json:
         print_json(report.to_json())

@@ -30,10 +30,12 @@ def ingest(
     progress: Progress = silent,
     limits: Limits | None = None,
     actor: str = "ingest",
+    retry: bool = False,
 ) -> IngestReport:
     """Bring all objects of the source folders into the collection; return how each ended.
 
-    Safe to repeat and to kill: what is recorded with the same size and time of change is not read again. `scheduler` is
+    Safe to repeat and to kill: what is recorded with the same size and time of change is not read again; with
+    `retry`, what is in quarantine is, since its cause may have passed. `scheduler` is
     the address of a Dask cluster that sees the same folders and store; None starts `workers` threads here. Raises
     NotFound: a source is no folder. Raises Conflict: the collection exists on other terms.
     """
@@ -41,7 +43,7 @@ def ingest(
     objects = [listed for source in dict.fromkeys(source.resolve() for source in sources) for listed in list_folder(source)]
     register(workspace.ledger, collection, actor)
     with workspace.ledger.reading() as session:
-        done = recorded(session, collection.name, {listed.source for listed in objects})
+        done = recorded(session, collection.name, {listed.source for listed in objects}, retry=retry)
     todo = _unfinished(objects, done)
     already = settled = len(objects) - sum(map(len, todo))
     progress(settled, len(objects))

@@ -28,19 +28,22 @@ def list_folder(source: Path) -> list[Listed]:
     return sorted(found, key=lambda listed: listed.path)
 
 
-def _walk(folder: bytes) -> Iterator[tuple[bytes, str | None]]:
+def _walk(root: bytes) -> Iterator[tuple[bytes, str | None]]:
     """Yield (location, problem) of everything that is not a folder, and of folders that cannot be listed."""
-    try:
-        with os.scandir(folder) as entries:
-            listed = list(entries)
-    except OSError as error:
-        yield folder, f"the folder cannot be listed: {error.strerror}"
-        return
-    for entry in listed:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(entry.path)
-        else:
-            yield entry.path, None
+    folders = [root]  # a stack of our own: folders may lie deeper than functions may call each other
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as entries:
+                listed = list(entries)
+        except OSError as error:
+            yield folder, f"the folder cannot be listed: {error.strerror}"
+            continue
+        for entry in listed:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+            else:
+                yield entry.path, None
 
 
 def _listed(address: str, root: bytes, found: tuple[bytes, str | None]) -> Listed:
@@ -49,7 +52,7 @@ def _listed(address: str, root: bytes, found: tuple[bytes, str | None]) -> Liste
     try:
         status = os.lstat(location)
     except OSError as error:
-        return Listed(address, path, location, 0, 0, f"cannot be read: {error.strerror}")
+        return Listed(address, path, location, 0, 0, problem or f"cannot be read: {error.strerror}")
     target = location
     if stat.S_ISLNK(status.st_mode):
         target = os.path.realpath(location)

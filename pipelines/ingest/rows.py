@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
-from yuelu.base.canonical import digest
+from yuelu.base.canonical import digest, keyed
 from yuelu.base.errors import Conflict
 from yuelu.base.ledger.engine import Ledger, Transaction
 from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow
@@ -35,10 +35,14 @@ def register(ledger: Ledger, collection: Collection, actor: str) -> None:
             )
 
 
-def recorded(session: Session, collection: str, sources: Iterable[str]) -> dict[tuple[str, str], tuple[int, int]]:
-    """Return (bytes, modified_ns) of every object that earlier runs settled."""
+def recorded(
+    session: Session, collection: str, sources: Iterable[str], *, retry: bool = False
+) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return (bytes, modified_ns) of every object that earlier runs settled; with `retry`, without those in quarantine."""
     columns = (ListingRow.source, ListingRow.path, ListingRow.bytes, ListingRow.modified_ns)
     asked = select(*columns).where(ListingRow.collection == collection, ListingRow.source.in_(sources))
+    if retry:
+        asked = asked.where(ListingRow.outcome != Outcome.QUARANTINED)
     return {(source, path): (size, modified) for source, path, size, modified in session.execute(asked)}
 
 
@@ -51,7 +55,7 @@ def record(ledger: Ledger, collection: str, findings: Sequence[Found], secret: b
         fresh = [asset for one in settled if one.sha256 not in known for asset in one.assets]
         t.add_new(AssetRow, [_asset_row(asset) for asset in fresh])
         rows = [_listing_row(collection, one, ledger.now()) for one in settled]
-        _replace_changed(t, rows)
+        _replace_changed(t, rows, secret)
         t.add_new(ListingRow, rows)
         told = [[one.listed.source, one.listed.path, one.outcome.value, one.sha256, one.reason] for one in settled]
         t.event("ingest batch", collection, after=digest(told))
@@ -90,15 +94,21 @@ def _listing_row(collection: str, settled: Settled, now: datetime) -> dict[str, 
     }  # fmt: skip
 
 
-def _replace_changed(t: Transaction, rows: list[dict[str, Any]]) -> None:
-    """Bring rows of objects that changed at their source up to date; the log keeps what they said."""
+def _replace_changed(t: Transaction, rows: list[dict[str, Any]], secret: bytes) -> None:
+    """Bring rows of objects that changed at their source, or were read again, up to date; the log keeps what they said.
+
+    The log can never be changed and file names may name patients, so it names the object by a keyed hash.
+    """
     for row in rows:
         place = {name: row[name] for name in ("collection", "source", "path")}
         old = t.session.scalar(select(ListingRow).filter_by(**place))
-        if old is None:
-            continue
-        subject = f"{row['source']}/{row['path']}"
-        t.event("relist", subject, before=old.sha256, after=row["sha256"], reason="changed at its source")
+        changed = [] if old is None else [name for name in row if name != "listed_at" and getattr(old, name) != row[name]]
+        if old is None or not changed:
+            continue  # new, or another ingest of the same folder was faster
+        moved = not {"bytes", "modified_ns"}.isdisjoint(changed)
+        subject = keyed(secret, "listing", f"{row['source']}/{row['path']}")
+        reason = "changed at its source" if moved else "read again"
+        t.event("relist", subject, before=old.sha256, after=row["sha256"], reason=reason)
         for name, value in row.items():
             setattr(old, name, value)
     t.session.flush()

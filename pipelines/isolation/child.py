@@ -1,4 +1,8 @@
-"""The decoding process: reads requests from one socket, answers on it, can touch little else.
+"""The decoding process: reads requests from one socket and answers on it, under limits.
+
+Confined are its memory, processor time, wall time, open files, the size of files it writes, and what it inherits: no
+environment, no standard streams, no descriptor but the socket. Not confined are the network and the file system: a
+decoder that is taken over can connect and read what our user may. Where that matters, run workers in containers.
 
 Started as `python -I -m yuelu.pipelines.isolation.child SOCKET LIMITS` with an empty environment.
 """

@@ -239,6 +239,27 @@ def test_answering_as_somebody_else_is_rejected(bench: Any) -> None:
     assert bench.tasks(project)[0].state == "dispatched"
 
 
+def test_swapped_keys_are_noticed(bench: Any) -> None:
+    """The server lets every user change the data of a task, and with it the key that says which of ours it is."""
+    template = "audio-segments"
+    project = bench.project(template, assets=2)
+    run_dispatch(bench, project)
+    tasks = on_server(bench, project)
+    one, other = (task["data"] for task in tasks)
+    with bench.annotator("a") as client:
+        for task, data in zip(tasks, (other, one), strict=True):
+            client.write("PATCH", f"/api/tasks/{task['id']}/", {"data": data})
+    assert answer(bench, project, template) == 4
+    assert run_sync(bench, project) == SyncReport(rejected=4)
+    assert {row.reason for row in bench.rows(RejectionRow)} == {
+        f"server task {task['id']} was dispatched as another task" for task in tasks
+    }
+    with bench.admin() as admin:
+        for task in tasks:
+            admin.write("PATCH", f"/api/tasks/{task['id']}/", {"data": task["data"]})
+    assert run_sync(bench, project) == SyncReport(new=4, submitted=2)  # put right again, they count
+
+
 BAD: Mapping[str, tuple[list[Any], str]] = {
     "unknown label": (
         [

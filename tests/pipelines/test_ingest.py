@@ -15,7 +15,7 @@ import skimage
 from pydicom import dcmread
 from sqlalchemy import select
 
-from yuelu.base.canonical import sha256
+from yuelu.base.canonical import keyed, sha256
 from yuelu.base.errors import Conflict, NotFound
 from yuelu.base.ledger import log
 from yuelu.base.ledger.log import EventRow
@@ -26,7 +26,8 @@ from yuelu.base.settings import Settings
 from yuelu.base.workspace import Workspace, init
 from yuelu.pipelines.ingest.cluster import connected
 from yuelu.pipelines.ingest.flow import ingest
-from yuelu.pipelines.ingest.records import Collection, IngestReport
+from yuelu.pipelines.ingest.records import Collection, Found, IngestReport, Listed
+from yuelu.pipelines.ingest.rows import record, register
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.proxies import stage
 
@@ -164,8 +165,30 @@ def test_what_changed_at_its_source_is_read_again(make_workspace: Make, source: 
     assert by_path["chelsea.png"] == ("accepted", None)
     assert by_path["later.png"] == ("duplicate", "same bytes as rocket.jpg")
     assert [subject for action, subject, _ in rows(workspace)["events"] if action == "relist"] == [
-        f"{source}/chelsea.png", f"{source}/empty",
-    ]  # fmt: skip
+        keyed(b"s" * 32, "listing", f"{source}/{name}") for name in ("chelsea.png", "empty")
+    ]  # file names may name patients
+
+
+def test_two_at_once_write_no_false_changes(make_workspace: Make, tmp_path: Path) -> None:
+    workspace, listed = make_workspace("one"), Listed(str(tmp_path), "a", b"/a", 1, 1)
+    register(workspace.ledger, COLLECTION, "test")
+    for _ in range(2):
+        record(workspace.ledger, COLLECTION.name, [Found(listed, None, "no reader")], b"s" * 32, "test")
+    assert "relist" not in [action for action, _, _ in rows(workspace)["events"]]
+    assert len(rows(workspace)["listings"]) == 1
+
+
+def test_what_is_in_quarantine_is_read_again_when_asked(make_workspace: Make, tmp_path: Path) -> None:
+    workspace, folder = make_workspace("one"), tmp_path / "source"
+    folder.mkdir()
+    shutil.copy(PICTURES / "coins.png", folder / "a.png")
+    (folder / "empty").touch()
+    first = ingest(workspace, [folder], COLLECTION, workers=1, limits=Limits(pixels=1))
+    assert (first.accepted, first.quarantined) == (0, 2)
+    assert ingest(workspace, [folder], COLLECTION, workers=1).already == 2
+    report = ingest(workspace, [folder], COLLECTION, workers=1, retry=True)
+    assert (report.listed, report.already, report.accepted, report.quarantined) == (2, 0, 1, 1)
+    assert [action for action, _, _ in rows(workspace)["events"]].count("relist") == 1  # the empty one stays as it was
 
 
 def odd(folder: Path, dicom_files: Path) -> Path:

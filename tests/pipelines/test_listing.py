@@ -1,4 +1,5 @@
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,18 @@ def test_batches_keep_all_objects_in_order_and_stay_small(sizes: list[int]) -> N
     assert [one for batch in cut for one in batch] == objects
     assert all(1 <= len(batch) <= BATCH_OBJECTS for batch in cut)
     assert all(len(batch) == 1 or sum(one.bytes for one in batch) <= BATCH_BYTES for batch in cut)
+
+
+def test_folders_may_lie_deeper_than_the_system_takes_paths(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(2500):  # 2 bytes each: more than the 4096 that one path may have
+        os.mkdir("d", dir_fd=folder)
+        inner = os.open("d", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(folder)
+    (tmp_path / "a").write_bytes(b"1")
+    listed = list_folder(tmp_path)
+    assert [one.problem for one in listed if one.path == "a"] == [None]
+    assert [one.problem for one in listed if one.path != "a"] == ["the folder cannot be listed: File name too long"]
+    subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)  # pytest's own cleaning up calls itself too deep
