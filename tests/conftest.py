@@ -19,6 +19,36 @@ ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = Path(os.environ.get("YUELU_FIXTURES", ROOT.parent / "shared" / "fixtures"))
 
 
+# Files whose tests start programs, decode media or publish releases: left out of `./scripts/test unit`, which takes a minute.
+SLOW = frozenset(
+    {
+        "console/test_annotators.py",
+        "console/test_commands.py",
+        "console/test_judging_commands.py",
+        "console/test_main.py",
+        "console/test_release_commands.py",
+        "datasets/test_commit.py",
+        "datasets/test_loading.py",
+        "datasets/test_pull_verify.py",
+        "pipelines/test_correct.py",
+        "pipelines/test_deid.py",
+        "pipelines/test_ingest.py",
+        "pipelines/test_isolation.py",
+        "pipelines/test_publish.py",
+        "pipelines/test_publish_content.py",
+        "pipelines/test_score.py",
+        "pipelines/test_video.py",
+        "test_docs.py",
+    }
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(ROOT / "tests").as_posix() in SLOW:
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def fixtures() -> Path:
     """The folder of real data with known answers; it is not part of the project."""
