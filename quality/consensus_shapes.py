@@ -16,18 +16,10 @@ from yuelu.quality.resample import Floats
 from yuelu.quality.segments import SEGMENT, read_segments
 
 
-@dataclass(frozen=True, slots=True)
-class ConsensusBox:
-    """A box that `votes` of the `seen` annotators drew, `label_votes` of them with this label. Geometry as in BOXES."""
+class _Voted:
+    """What the votes for a shape say of it."""
 
-    task: str
-    label: str
-    item: int
-    x: float
-    y: float
-    width: float
-    height: float
-    rotation: float
+    __slots__ = ()
     votes: int
     label_votes: int
     seen: int
@@ -42,13 +34,30 @@ class ConsensusBox:
         """The share of those who saw the task that drew it with this label."""
         return self.label_votes / self.seen
 
+
+@dataclass(frozen=True, slots=True)
+class ConsensusBox(_Voted):
+    """A box that `votes` of the `seen` annotators drew, `label_votes` of them with this label. Geometry as in BOXES."""
+
+    task: str
+    label: str
+    item: int
+    x: float
+    y: float
+    width: float
+    height: float
+    rotation: float
+    votes: int
+    label_votes: int
+    seen: int
+
     def region(self, region_id: str, control: str) -> Box:
         """Return it as a region of an answer."""
         return Box(region_id, control, self.label, self.item, self.x, self.y, self.width, self.height, self.rotation)
 
 
 @dataclass(frozen=True, slots=True)
-class ConsensusSegment:
+class ConsensusSegment(_Voted):
     """A stretch of time that `votes` of the `seen` annotators marked, `label_votes` of them with this label; in s."""
 
     task: str
@@ -58,16 +67,6 @@ class ConsensusSegment:
     votes: int
     label_votes: int
     seen: int
-
-    @property
-    def support(self) -> float:
-        """The share of those who saw the task that marked it."""
-        return self.votes / self.seen
-
-    @property
-    def probability(self) -> float:
-        """The share of those who saw the task that marked it with this label."""
-        return self.label_votes / self.seen
 
     def region(self, region_id: str, control: str) -> Segment:
         """Return it as a region of an answer."""

@@ -66,9 +66,9 @@ def record_consensus(
 
 
 def _with_support(region: Region, support: Mapping[str, float]) -> dict[str, Any]:
-    choice = isinstance(region, Choice)
-    name = region.control if isinstance(region, Choice) else region.id
-    return {**region_to_json(region), "probability" if choice else "support": support.get(name)}
+    if isinstance(region, Choice):
+        return {**region_to_json(region), "probability": support.get(region.control)}
+    return {**region_to_json(region), "support": support.get(region.id)}
 
 
 def record_correction(

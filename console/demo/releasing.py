@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 
 from yuelu.annotate.tasks import batch_id
-from yuelu.base.errors import IntegrityFailure, YueluError
+from yuelu.base.errors import YueluError
 from yuelu.base.ledger.judgement import CorrectionRow
 from yuelu.base.ledger.work import TaskRow
 from yuelu.base.progress import Progress
@@ -22,7 +22,7 @@ from yuelu.console.demo.labelling import task_truth, truth_by_asset
 from yuelu.datasets.diff import Diff, diff
 from yuelu.datasets.pull import pull
 from yuelu.datasets.release import open_folder
-from yuelu.datasets.verify import Verification, verify
+from yuelu.datasets.verify import Verification, raise_unless_ok, verify
 from yuelu.pipelines.correct import correct
 from yuelu.pipelines.publish import PublishReport, publish
 
@@ -70,9 +70,7 @@ def pull_both(workspace: Workspace, folders: Folders, progress: Progress) -> Pul
     key = workspace.signing_key.public
     for version in (FIRST, SECOND):
         pull(workspace.store, DATASET, version, folders.pulled(version), key=key, progress=progress)
-        checked = verify(folders.pulled(version), key)
-        if not checked.ok:
-            raise IntegrityFailure(f"{DATASET}@{version}: {checked.problems[0].problem}", "pull it again")
+        raise_unless_ok(verify(folders.pulled(version), key))
     newest = open_folder(folders.pulled(SECOND), key=key)
     return Pulled(
         folders.pulled(SECOND),

@@ -28,7 +28,7 @@ from yuelu.console.demo.releasing import Pulled, damage, publish_all, pull_both,
 from yuelu.console.demo.sample import build_sample
 from yuelu.console.demo.stage import Stage
 from yuelu.console.overview import Overview, overview
-from yuelu.console.page.render import write_pages
+from yuelu.console.page.render import latest, write_pages
 from yuelu.console.service import stop as stop_left_over
 from yuelu.console.words import say_reason
 from yuelu.datasets.verify import Verification
@@ -221,9 +221,8 @@ def _agreement(workspace: Workspace, stage: Stage, notes: list[str]) -> str:
     with workspace.ledger.reading() as session:
         view = overview(session)
     for project in view.projects:
-        last = max((entry.round for entry in project.scores), default=0)
-        for entry in project.scores:
-            if entry.round == last and entry.metric in shown:
+        for entry in latest(project):
+            if entry.metric in shown:
                 value = f"{entry.value:.3f}" if entry.value is not None else f"- ({entry.reason})"
                 interval = f" [{entry.low:.3f}, {entry.high:.3f}]" if entry.low is not None and entry.high is not None else ""
                 notes.append(f"{project.name:14} {entry.control:8} {entry.metric:19} {value}{interval}")
