@@ -85,16 +85,16 @@ def score(
         work = _read(session, project)
     scores = batch_scores(work.answers)
     round_ = max((task.round for task in work.tasks), default=1)
-    verdicts = _decided(work, policy)
+    batch, verdicts = decide_batch(policy, scores), _decided(work, policy)
     if not dry_run and work.tasks:
-        _write_batch(workspace, project, round_, scores, policy)
+        _write_batch(workspace, project, round_, scores, batch, policy)
         _write_tasks(workspace, work, verdicts, policy, progress)
     waiting = {task.item_key: verdicts[task.item_key] for task in work.tasks if task.waiting}
     return ScoreReport(
         project,
         round_,
         scores,
-        decide_batch(policy, scores),
+        batch,
         dict(sorted(Counter(verdict.outcome for verdict in waiting.values()).items())),
         tuple(key for key, verdict in waiting.items() if verdict.outcome == "rework"),
         tuple(key for key, verdict in waiting.items() if verdict.outcome == "review"),
@@ -136,11 +136,10 @@ def _decided(work: _Work, policy: Policy) -> dict[str, Verdict]:
 
 
 def _write_batch(
-    workspace: Workspace, project: str, round_: int, scores: Mapping[str, tuple[Score, ...]], policy: Policy
+    workspace: Workspace, project: str, round_: int, scores: Mapping[str, tuple[Score, ...]], verdict: Verdict, policy: Policy
 ) -> None:
     with workspace.ledger.transaction(_ACTOR) as t:
         record_scores(t, batch_id(project), round_, scores)
-        verdict = decide_batch(policy, scores)
         record_decision(t, "batch", batch_id(project), verdict, policy, round=round_, decided_at=workspace.ledger.now())
 
 
