@@ -87,7 +87,7 @@ def score(
     round_ = max((task.round for task in work.tasks), default=1)
     batch, verdicts = decide_batch(policy, scores), _decided(work, policy)
     if not dry_run and work.tasks:
-        _write_batch(workspace, project, round_, scores, batch, policy)
+        _write_batch(workspace, project, round_, scores, verdict=batch, policy=policy)
         _write_tasks(workspace, work, verdicts, policy, progress)
     waiting = {task.item_key: verdicts[task.item_key] for task in work.tasks if task.waiting}
     return ScoreReport(
@@ -136,7 +136,7 @@ def _decided(work: _Work, policy: Policy) -> dict[str, Verdict]:
 
 
 def _write_batch(
-    workspace: Workspace, project: str, round_: int, scores: Mapping[str, tuple[Score, ...]], verdict: Verdict, policy: Policy
+    workspace: Workspace, project: str, round_: int, scores: Mapping[str, tuple[Score, ...]], *, verdict: Verdict, policy: Policy
 ) -> None:
     with workspace.ledger.transaction(_ACTOR) as t:
         record_scores(t, batch_id(project), round_, scores)
