@@ -187,7 +187,7 @@ def test_a_task_that_somebody_faster_decided_is_left_alone(lab: Any, monkeypatch
     lab.answer("coins", GOOD, LOOSE, (LOOSE[0],))
     recorded = flow._write_batch
 
-    def meanwhile(*args: Any) -> None:
+    def meanwhile(*args: Any, **named: Any) -> None:
         monkeypatch.setattr(flow, "_write_batch", recorded)
         for who in ("ann", "bob", "cat"):
             lab.change("coins", who, GOOD)
