@@ -18,6 +18,7 @@ class Medium(StrEnum):
     IMAGE = "image"
     AUDIO = "audio"
     VIDEO = "video"
+    TIMESERIES = "timeseries"
 
 
 class Role(StrEnum):
@@ -27,6 +28,7 @@ class Role(StrEnum):
     DEIDENTIFIED = "deidentified"
     PROXY = "proxy"
     THUMBNAIL = "thumbnail"
+    FRAME_TABLE = "frame_table"  # of a video: which source time each frame of the proxy shows
 
 
 class Outcome(StrEnum):

@@ -1,6 +1,6 @@
 """How findings become outcomes and assets. Pure: the same findings in the same order give the same rows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,14 +52,15 @@ def _settle_one(found: Found, first: Mapping[str, tuple[str, str]], known: Mappi
 
 
 def assets_of(found: Found, digest: str, secret: bytes) -> tuple[Asset, ...]:
-    """Return the source asset and all that derive from it. Links by facts: `deidentified`, `proxy`, `thumbnail`.
+    """Return the source asset and all that derive from it. Links by facts: `deidentified`, `proxy`, `thumbnail`…
 
-    Two objects may share a proxy, byte for byte, and one asset has one origin; so it is the labelled asset that says
+    An object that is shown as several pictures (slices, pages, tiles) names all of them, in order, as `frames`, and the
+    middle one as its `proxy`. Two objects may share a proxy, byte for byte, and one asset has one origin; so it is the labelled asset that says
     which proxy is its own.
     """
     group = keyed(secret, "group", found.subject if found.subject is not None else digest)
     uri = Path(found.listed.source, found.listed.path).as_uri()
-    links = {part.role.value: part.sha256 for part in found.parts if part.role is not Role.DEIDENTIFIED}
+    links = _links(found.parts)
     copy = next((part for part in found.parts if part.role is Role.DEIDENTIFIED), None)
     known = {**found.facts, **links}
     facts = {"uri": uri, **known} if copy is None else {"uri": uri, Role.DEIDENTIFIED.value: copy.sha256}
@@ -70,6 +71,12 @@ def assets_of(found: Found, digest: str, secret: bytes) -> tuple[Asset, ...]:
     labelled = assets[-1].sha256
     shown = (part for part in found.parts if part.role is not Role.DEIDENTIFIED)
     return (*assets, *(_derived(part, labelled, group, part.facts) for part in shown))
+
+
+def _links(parts: Sequence[Part]) -> dict[str, object]:
+    links: dict[str, object] = {part.role.value: part.sha256 for part in parts if part.role is not Role.DEIDENTIFIED}
+    frames = [part.sha256 for part in parts if part.role is Role.PROXY]
+    return links if len(frames) < 2 else {**links, "frames": frames, Role.PROXY.value: frames[len(frames) // 2]}
 
 
 def _derived(part: Part, origin: str, group: str, facts: Mapping[str, object]) -> Asset:

@@ -53,6 +53,13 @@ def test_assets_of_a_picture() -> None:
     assert source.group == keyed(SECRET, "group", A)
 
 
+def test_assets_of_several_pictures() -> None:
+    frames = tuple(part(sha256, Role.PROXY) for sha256 in (P, B, P))  # a slice may look like another
+    source, *_ = assets_of(found("1", A, parts=frames), A, SECRET)
+    assert source.facts["frames"] == [P, B, P]
+    assert source.facts["proxy"] == B
+
+
 def test_assets_of_a_deidentified_object() -> None:
     parts = (part(B, Role.DEIDENTIFIED), part(P, Role.PROXY), part(C, Role.THUMBNAIL))
     source, copy, proxy, thumb = assets_of(found("1", A, parts=parts, facts={"modality": "CT"}, subject="1CT1\0"), A, SECRET)
