@@ -55,8 +55,8 @@ def assets_of(found: Found, digest: str, secret: bytes) -> tuple[Asset, ...]:
     """Return the source asset and all that derive from it. Links by facts: `deidentified`, `proxy`, `thumbnail`…
 
     An object that is shown as several pictures (slices, pages, tiles) names all of them, in order, as `frames`, and the
-    middle one as its `proxy`. Two objects may share a proxy, byte for byte, and one asset has one origin; so it is the labelled asset that says
-    which proxy is its own.
+    middle one as its `proxy`. Two objects may share a proxy, byte for byte, and one asset has one origin; so it is the
+    labelled asset that says which proxy is its own.
     """
     group = keyed(secret, "group", found.subject if found.subject is not None else digest)
     uri = Path(found.listed.source, found.listed.path).as_uri()
