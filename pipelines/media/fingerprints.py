@@ -5,6 +5,7 @@ They stand in the facts of the labelled asset: `fingerprints = {"picture": [16 h
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from yuelu.pipelines.media.pictures import Pixels
 
@@ -19,5 +20,5 @@ def picture_fingerprint(pixels: Pixels) -> str:
     """
     luma = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(luma, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    low = np.asarray(cv2.dct(small))[:_KEPT, :_KEPT]
+    low: NDArray[np.float32] = np.asarray(cv2.dct(small), np.float32)[:_KEPT, :_KEPT]
     return np.packbits((low > np.median(low)).ravel()).tobytes().hex()
