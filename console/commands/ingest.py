@@ -44,11 +44,12 @@ def ingest(
     from yuelu.base.workspace import open_workspace
     from yuelu.pipelines.ingest.flow import ingest as run
     from yuelu.pipelines.ingest.records import Collection
+    from yuelu.pipelines.sources.folder import folder
 
     with bar("ingest", quiet=as_json) as progress:
         report = run(
             open_workspace(settings),
-            sources,
+            [folder(source) for source in sources],
             Collection(collection, **terms),
             scheduler=scheduler,
             workers=workers,

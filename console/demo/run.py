@@ -38,6 +38,7 @@ from yuelu.pipelines.ingest.records import Collection
 from yuelu.pipelines.policies import keep_policy
 from yuelu.pipelines.publish import PublishReport
 from yuelu.pipelines.score import ScoreReport, score
+from yuelu.pipelines.sources.folder import folder
 from yuelu.pipelines.sync import SyncReport, sync
 from yuelu.quality.policy import Policy, load_policy
 
@@ -85,7 +86,7 @@ def _prepare(settings: Settings, stage: Stage) -> Workspace:
 def _ingest(workspace: Workspace, settings: Settings, folders: Folders, stage: Stage) -> None:
     with stage.step("Ingest real media through Dask") as step:
         build_sample(folders.media, settings.label_studio)
-        report = ingest(workspace, [folders.media], Collection(**COLLECTION), progress=step.progress)
+        report = ingest(workspace, [folder(folders.media)], Collection(**COLLECTION), progress=step.progress)
         step.found = stage.say(
             "{listed} listed = {accepted} accepted + {duplicate} duplicate + {quarantined} quarantined",
             listed=report.listed,

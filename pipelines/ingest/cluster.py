@@ -11,11 +11,11 @@ import dask
 from distributed import Client, LocalCluster, Worker, WorkerPlugin, get_worker
 
 from yuelu.base.errors import ServiceUnavailable
-from yuelu.base.store.port import Store
 from yuelu.pipelines.ingest.examine import examine_all
-from yuelu.pipelines.ingest.records import Found, Listed
+from yuelu.pipelines.ingest.records import Found, Job
 from yuelu.pipelines.isolation.pool import Decoders
 from yuelu.pipelines.media.limits import Limits
+from yuelu.pipelines.sources.port import Listed
 
 _PLUGIN = "yuelu-decoders"
 _LOOPBACK = "127.0.0.1:0"
@@ -38,9 +38,9 @@ class DecoderPlugin(WorkerPlugin):
         self.decoders.close()
 
 
-def run_batch(batch: tuple[Listed, ...], store: Store, key: bytes) -> tuple[Found, ...]:
+def run_batch(batch: tuple[Listed, ...], job: Job) -> tuple[Found, ...]:
     """Return what the objects of the batch are. Runs on a worker that has the plugin."""
-    return examine_all(batch, cast(DecoderPlugin, get_worker().plugins[_PLUGIN]).decoders, store, key)
+    return examine_all(batch, job, cast(DecoderPlugin, get_worker().plugins[_PLUGIN]).decoders)
 
 
 @contextmanager

@@ -2,65 +2,41 @@
 
 import hashlib
 import os
-import stat
-from pathlib import Path
 from typing import Any
 
 from yuelu.base.canonical import sha256
 from yuelu.base.records import asset_key
 from yuelu.base.store.port import Store, create_once
-from yuelu.pipelines.ingest.records import Found, Listed, Part
+from yuelu.pipelines.ingest.records import Found, Job, Part
 from yuelu.pipelines.isolation.pool import Decoders
 from yuelu.pipelines.media.readers import HEAD_BYTES, READERS, recognise
 from yuelu.pipelines.media.reading import Reading, Refused
+from yuelu.pipelines.sources.port import Listed
 
 _CHUNK = 1 << 20
 
 
-def examine(listed: Listed, decoders: Decoders, store: Store, key: bytes) -> Found:
+def examine(listed: Listed, job: Job, decoders: Decoders) -> Found:
     """Return what `listed` is. Only trouble with our own store raises; trouble with the object is a reason."""
     if listed.problem is not None:
         return Found(listed, None, listed.problem)
+    source, digest = job.sources[listed.source], None
     try:
-        descriptor = os.open(listed.location, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        return Found(listed, None, f"cannot be read: {error.strerror}")
-    try:
-        return _examine_open(listed, descriptor, decoders, store, key)
-    finally:
-        os.close(descriptor)
-
-
-def _examine_open(listed: Listed, descriptor: int, decoders: Decoders, store: Store, key: bytes) -> Found:
-    digest = None
-    try:
-        _check_same(listed, descriptor)
-        if not listed.bytes:
-            raise Refused("an empty file")
-        if listed.bytes > decoders.limits.file_bytes:
-            raise Refused(f"{listed.bytes} bytes are more than the limit of {decoders.limits.file_bytes}")
-        digest = _digest(descriptor)
-        reading = _read(descriptor, digest, decoders, key)
-        _check_same(listed, descriptor)
+        with source.opened(listed) as opened:
+            if not opened.bytes:
+                raise Refused("an empty file")
+            if opened.bytes > decoders.limits.file_bytes:
+                raise Refused(f"{opened.bytes} bytes are more than the limit of {decoders.limits.file_bytes}")
+            digest = _digest(opened.descriptor)
+            reading = _read(opened.descriptor, digest, decoders, job.key)
     except Refused as refusal:
         return Found(listed, digest, refusal.problem)
     except OSError as error:
         return Found(listed, None, f"cannot be read: {error.strerror}")
+    made, uri = _stored(reading, job.store), source.uri(listed)
     return Found(
-        listed, digest, None, reading.medium, reading.media_type, reading.facts, _stored(reading, store), reading.subject
+        listed, digest, None, opened.bytes, uri, reading.medium, reading.media_type, reading.facts, made, reading.subject
     )
-
-
-def _check_same(listed: Listed, descriptor: int) -> None:
-    """Raise Refused: what is open is not, or no longer, what was listed."""
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        raise Refused("no longer a regular file")
-    if (status.st_size, status.st_mtime_ns) != (listed.bytes, listed.modified_ns):
-        raise Refused("changed while it was being read")
-    # A folder on the way may have become a link since; ask the kernel where the open file really lies.
-    if os.fsencode(Path(f"/proc/self/fd/{descriptor}").readlink()) != listed.location:
-        raise Refused("moved while it was being read")
 
 
 def _digest(descriptor: int) -> str:
@@ -95,6 +71,6 @@ def _stored(reading: Reading, store: Store) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def examine_all(batch: tuple[Listed, ...], decoders: Decoders, store: Store, key: bytes) -> tuple[Found, ...]:
+def examine_all(batch: tuple[Listed, ...], job: Job, decoders: Decoders) -> tuple[Found, ...]:
     """Return what each object of the batch is, in order."""
-    return tuple(examine(listed, decoders, store, key) for listed in batch)
+    return tuple(examine(listed, job, decoders) for listed in batch)

@@ -3,26 +3,25 @@
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from distributed import Client, Future
 
 from yuelu.base.canonical import keyed
 from yuelu.base.progress import Progress, silent
-from yuelu.base.store.port import Store
 from yuelu.base.workspace import Workspace
+from yuelu.pipelines.ingest.batches import batches
 from yuelu.pipelines.ingest.cluster import connected, run_batch
-from yuelu.pipelines.ingest.listing import batches, list_folder
-from yuelu.pipelines.ingest.records import Collection, Found, IngestReport, Listed
+from yuelu.pipelines.ingest.records import Collection, Found, IngestReport, Job
 from yuelu.pipelines.ingest.rows import record, recorded, register, report
 from yuelu.pipelines.media.limits import Limits
+from yuelu.pipelines.sources.port import Listed, Source
 
 _IN_FLIGHT = 8  # batches, at the least: more only holds more results in memory
 
 
 def ingest(
     workspace: Workspace,
-    sources: Sequence[Path],
+    sources: Sequence[Source],
     collection: Collection,
     *,
     scheduler: str | None = None,
@@ -32,15 +31,16 @@ def ingest(
     actor: str = "ingest",
     retry: bool = False,
 ) -> IngestReport:
-    """Bring all objects of the source folders into the collection; return how each ended.
+    """Bring all objects of the sources into the collection; return how each ended.
 
     Safe to repeat and to kill: what is recorded with the same size and time of change is not read again; with
     `retry`, what is in quarantine is, since its cause may have passed. `scheduler` is
     the address of a Dask cluster that sees the same folders and store; None starts `workers` threads here. Raises
-    NotFound: a source is no folder. Raises Conflict: the collection exists on other terms.
+    NotFound: there is no such source. Raises Conflict: the collection exists on other terms.
     """
     started = time.monotonic()
-    objects = [listed for source in dict.fromkeys(source.resolve() for source in sources) for listed in list_folder(source)]
+    by_address = {source.address: source for source in sources}
+    objects = [listed for source in by_address.values() for listed in source.listed()]
     register(workspace.ledger, collection, actor)
     with workspace.ledger.reading() as session:
         done = recorded(session, collection.name, {listed.source for listed in objects}, retry=retry)
@@ -50,7 +50,7 @@ def ingest(
     if todo:
         with connected(scheduler, workers, limits or Limits()) as client:
             key = bytes.fromhex(keyed(workspace.secret, "deidentification", "1"))  # workers never hold the secret itself
-            for findings in _in_order(client, todo, workspace.store, key, max(_IN_FLIGHT, 2 * workers)):
+            for findings in _in_order(client, todo, Job(by_address, workspace.store, key), max(_IN_FLIGHT, 2 * workers)):
                 record(workspace.ledger, collection.name, findings, workspace.secret, actor)
                 settled += len(findings)
                 progress(settled, len(objects))
@@ -64,9 +64,7 @@ def _unfinished(objects: Sequence[Listed], done: dict[tuple[str, str], tuple[int
     return [batch for batch in left if batch]
 
 
-def _in_order(
-    client: Client, todo: Sequence[tuple[Listed, ...]], store: Store, key: bytes, in_flight: int
-) -> Iterator[tuple[Found, ...]]:
+def _in_order(client: Client, todo: Sequence[tuple[Listed, ...]], job: Job, in_flight: int) -> Iterator[tuple[Found, ...]]:
     """Yield the findings batch by batch in the order of the plan, whatever order they finish in.
 
     The first of several equal objects is thereby the same in every run.
@@ -75,5 +73,5 @@ def _in_order(
     running: deque[Future[tuple[Found, ...]]] = deque()
     while waiting or running:
         while waiting and len(running) < in_flight:
-            running.append(client.submit(run_batch, waiting.popleft(), store, key, pure=False))
+            running.append(client.submit(run_batch, waiting.popleft(), job, pure=False))
         yield running.popleft().result()

@@ -6,6 +6,8 @@ from typing import Any
 
 from yuelu.base.errors import InvalidRecord
 from yuelu.base.records import Medium, Role
+from yuelu.base.store.port import Store
+from yuelu.pipelines.sources.port import Listed, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +27,12 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """One object of a source as it was listed. `problem` says why it cannot be read at all."""
+class Job:
+    """What a worker needs beside its batch. `key` keys the identifiers in media; it is not the workspace's secret."""
 
-    source: str  # the address of the source
-    path: str  # below the source; bytes that are no UTF-8 are written as \\xNN
-    location: bytes  # what the operating system opens
-    bytes: int
-    modified_ns: int
-    problem: str | None = None
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What tells it from every other object."""
-        return self.source, self.path
+    sources: Mapping[str, Source]  # by their address
+    store: Store
+    key: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +57,8 @@ class Found:
     listed: Listed
     sha256: str | None
     reason: str | None = None
+    bytes: int = 0  # that were read; a source need not know beforehand
+    uri: str = ""  # under which the object is found again
     medium: Medium = Medium.IMAGE
     media_type: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)

@@ -13,8 +13,9 @@ from yuelu.base.errors import Conflict
 from yuelu.base.ledger.engine import Ledger, Transaction
 from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow
 from yuelu.base.records import Asset, Outcome, Role
-from yuelu.pipelines.ingest.records import Collection, Found, IngestReport, Listed
+from yuelu.pipelines.ingest.records import Collection, Found, IngestReport
 from yuelu.pipelines.ingest.settle import Settled, settle
+from yuelu.pipelines.sources.port import Listed
 
 _TERMS = ("owner", "legal_basis", "grade", "terms")
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from yuelu.base.canonical import keyed
 from yuelu.base.records import Asset, Medium, Outcome, Role, asset_key
-from yuelu.pipelines.ingest.records import Found, Listed, Part
+from yuelu.pipelines.ingest.records import Found, Part
+from yuelu.pipelines.sources.port import Listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,11 @@ def assets_of(found: Found, digest: str, secret: bytes) -> tuple[Asset, ...]:
     labelled asset that says which proxy is its own.
     """
     group = keyed(secret, "group", found.subject if found.subject is not None else digest)
-    uri = Path(found.listed.source, found.listed.path).as_uri()
     links = _links(found.parts)
     copy = next((part for part in found.parts if part.role is Role.DEIDENTIFIED), None)
     known = {**found.facts, **links}
-    facts = {"uri": uri, **known} if copy is None else {"uri": uri, Role.DEIDENTIFIED.value: copy.sha256}
-    source = Asset(digest, found.medium, found.media_type, found.listed.bytes, Role.SOURCE, group, facts=facts)
+    facts = {"uri": found.uri, **known} if copy is None else {"uri": found.uri, Role.DEIDENTIFIED.value: copy.sha256}
+    source = Asset(digest, found.medium, found.media_type, found.bytes, Role.SOURCE, group, facts=facts)
     assets = [source]
     if copy is not None:
         assets.append(_derived(copy, digest, group, known))

@@ -26,10 +26,12 @@ from yuelu.base.settings import Settings
 from yuelu.base.workspace import Workspace, init
 from yuelu.pipelines.ingest.cluster import connected
 from yuelu.pipelines.ingest.flow import ingest
-from yuelu.pipelines.ingest.records import Collection, Found, IngestReport, Listed
+from yuelu.pipelines.ingest.records import Collection, Found, IngestReport
 from yuelu.pipelines.ingest.rows import record, register
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.proxies import stage
+from yuelu.pipelines.sources.folder import folder as at
+from yuelu.pipelines.sources.port import Listed
 
 Make = Callable[[str], Workspace]
 COLLECTION = Collection("trial", "base", "consent", "internal", "research only")
@@ -52,7 +54,7 @@ def done(tmp_path_factory: pytest.TempPathFactory, dicom_files: Path) -> Iterato
     root = tmp_path_factory.mktemp("done")
     folder, seen = fill(root / "source", dicom_files), []
     workspace = init(Settings(root / "workspace"), secret=b"s" * 32, signing_seed=b"g" * 32)
-    report = ingest(workspace, [folder], COLLECTION, progress=lambda done, total: seen.append((done, total)))
+    report = ingest(workspace, [at(folder)], COLLECTION, progress=lambda done, total: seen.append((done, total)))
     yield Done(folder, workspace, report, tuple(seen))
     workspace.ledger.close()
 
@@ -138,7 +140,7 @@ def test_patients_are_named_nowhere(done: Done) -> None:
 
 def test_same_media_same_secret_same_rows_and_bytes(done: Done, make_workspace: Make) -> None:
     one, other = done.workspace, make_workspace("other")
-    ingest(other, [done.source], COLLECTION, workers=1)
+    ingest(other, [at(done.source)], COLLECTION, workers=1)
     assert rows(one) == rows(other)
     assert list(one.store.list("assets/")) == list(other.store.list("assets/"))
 
@@ -146,7 +148,7 @@ def test_same_media_same_secret_same_rows_and_bytes(done: Done, make_workspace: 
 def test_again_does_nothing_again(done: Done) -> None:
     workspace, source, first = done.workspace, done.source, done.report
     before = rows(workspace)
-    again = ingest(workspace, [source], COLLECTION, scheduler="tcp://127.0.0.1:1")  # there is no work, so nobody is asked
+    again = ingest(workspace, [at(source)], COLLECTION, scheduler="tcp://127.0.0.1:1")  # there is no work, so nobody is asked
     assert rows(workspace) == before
     assert again.already == again.listed == first.listed
     assert {**again.to_json(), "already": 0, "seconds": 0} == {**first.to_json(), "seconds": 0}
@@ -154,11 +156,11 @@ def test_again_does_nothing_again(done: Done) -> None:
 
 def test_what_changed_at_its_source_is_read_again(make_workspace: Make, source: Path) -> None:
     workspace = make_workspace("one")
-    ingest(workspace, [source], COLLECTION)
+    ingest(workspace, [at(source)], COLLECTION)
     shutil.copy(PICTURES / "coins.png", source / "empty")
     os.utime(source / "chelsea.png", ns=(1, 1))  # touched, same bytes
     (source / "later.png").write_bytes((PICTURES / "rocket.jpg").read_bytes())
-    report = ingest(workspace, [source], COLLECTION)
+    report = ingest(workspace, [at(source)], COLLECTION)
     by_path = {path: (outcome, reason) for path, _, _, outcome, _, reason in rows(workspace)["listings"]}
     assert report.already == report.listed - 3
     assert by_path["empty"] == ("accepted", None)
@@ -183,10 +185,10 @@ def test_what_is_in_quarantine_is_read_again_when_asked(make_workspace: Make, tm
     folder.mkdir()
     shutil.copy(PICTURES / "coins.png", folder / "a.png")
     (folder / "empty").touch()
-    first = ingest(workspace, [folder], COLLECTION, workers=1, limits=Limits(pixels=1))
+    first = ingest(workspace, [at(folder)], COLLECTION, workers=1, limits=Limits(pixels=1))
     assert (first.accepted, first.quarantined) == (0, 2)
-    assert ingest(workspace, [folder], COLLECTION, workers=1).already == 2
-    report = ingest(workspace, [folder], COLLECTION, workers=1, retry=True)
+    assert ingest(workspace, [at(folder)], COLLECTION, workers=1).already == 2
+    report = ingest(workspace, [at(folder)], COLLECTION, workers=1, retry=True)
     assert (report.listed, report.already, report.accepted, report.quarantined) == (2, 0, 1, 1)
     assert [action for action, _, _ in rows(workspace)["events"]].count("relist") == 1  # the empty one stays as it was
 
@@ -209,7 +211,7 @@ def test_an_odd_object_does_not_stop_the_others(
 ) -> None:
     url = None if kind == "sqlite" else request.getfixturevalue("postgres_ledger")
     workspace = init(Settings(tmp_path / "work", ledger=url), secret=b"s" * 32, signing_seed=b"g" * 32)
-    report = ingest(workspace, [odd(tmp_path / "odd", dicom_files)], COLLECTION, workers=1)
+    report = ingest(workspace, [at(odd(tmp_path / "odd", dicom_files))], COLLECTION, workers=1)
     assert (report.listed, report.accepted) == (1, 1)
     assert dict(report.modalities) == {"M\ufffdR": 1}
     workspace.ledger.close()
@@ -217,7 +219,7 @@ def test_an_odd_object_does_not_stop_the_others(
 
 def test_a_collection_keeps_its_terms(done: Done) -> None:
     with pytest.raises(Conflict, match="exists with another grade"):
-        ingest(done.workspace, [done.source], Collection("trial", "base", "consent", "public", "research only"))
+        ingest(done.workspace, [at(done.source)], Collection("trial", "base", "consent", "public", "research only"))
 
 
 def test_staged_proxies_are_the_stored_bytes(done: Done) -> None:
@@ -240,7 +242,7 @@ def test_staged_proxies_are_the_stored_bytes(done: Done) -> None:
 def test_hostile_media_are_all_accounted_for(make_workspace: Make, fixtures: Path) -> None:
     workspace = make_workspace("one")
     folder = fixtures / "hostile_media"
-    report = ingest(workspace, [folder], COLLECTION)
+    report = ingest(workspace, [at(folder)], COLLECTION)
     assert report.listed == len([path for path in folder.rglob("*") if path.is_file()])
     assert report.quarantined > 100
     by_path = {path: outcome for path, _, _, outcome, _, _ in rows(workspace)["listings"]}
@@ -255,7 +257,7 @@ def test_hostile_media_are_all_accounted_for(make_workspace: Make, fixtures: Pat
 @pytest.mark.integration
 def test_good_media_are_accepted(make_workspace: Make, fixtures: Path) -> None:
     workspace = make_workspace("one")
-    report = ingest(workspace, [fixtures / "good_media"], COLLECTION)
+    report = ingest(workspace, [at(fixtures / "good_media")], COLLECTION)
     assert report.listed == report.accepted + report.duplicate + report.quarantined
     assert report.media["audio"] > 100
     assert report.media["video"] == 12
@@ -272,6 +274,7 @@ from yuelu.base.settings import Settings
 from yuelu.base.workspace import init
 from yuelu.pipelines.ingest.flow import ingest
 from yuelu.pipelines.ingest.records import Collection
+from yuelu.pipelines.sources.folder import folder
 
 place, left = sys.argv[3], int(sys.argv[4])
 
@@ -293,7 +296,7 @@ if __name__ == "__main__":
     Transaction.event = watched
     workspace = init(Settings(Path(sys.argv[1])), secret=b"s" * 32, signing_seed=b"g" * 32)
     collection = Collection("trial", "base", "consent", "internal", "research only")
-    ingest(workspace, [Path(sys.argv[2])], collection, progress=lambda done, total: passing("after commit"))
+    ingest(workspace, [folder(Path(sys.argv[2]))], collection, progress=lambda done, total: passing("after commit"))
 """
 
 
@@ -314,8 +317,8 @@ def test_killed_and_started_again_ends_the_same(
     assert process.returncode == -signal.SIGKILL  # it really was interrupted
     killed, whole = make_workspace("killed"), make_workspace("whole")
     assert len(rows(killed)["listings"]) == recorded
-    report = ingest(killed, [source], COLLECTION)
-    ingest(whole, [source], COLLECTION)
+    report = ingest(killed, [at(source)], COLLECTION)
+    ingest(whole, [at(source)], COLLECTION)
     assert report.already == recorded < report.listed
     assert rows(killed) == rows(whole)
 
@@ -333,9 +336,9 @@ def test_a_scheduler_of_ones_own(make_workspace: Make, source: Path) -> None:
 
     workspace = make_workspace("one")
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1") as cluster:  # type: ignore[no-untyped-call]
-        report = ingest(workspace, [source], COLLECTION, scheduler=cluster.scheduler_address)
+        report = ingest(workspace, [at(source)], COLLECTION, scheduler=cluster.scheduler_address)
     other = make_workspace("other")
-    ingest(other, [source], COLLECTION)
+    ingest(other, [at(source)], COLLECTION)
     assert report.accepted > 0
     assert rows(workspace) == rows(other)
 
@@ -346,8 +349,8 @@ def test_postgresql_and_s3_hold_the_same_as_the_embedded_ones(
 ) -> None:
     settings = Settings(tmp_path / "far", ledger=postgres_ledger, store=bucket)
     workspace = init(settings, secret=b"s" * 32, signing_seed=b"g" * 32)
-    assert ingest(workspace, [done.source], COLLECTION).accepted == done.report.accepted
-    assert ingest(workspace, [done.source], COLLECTION).already == done.report.listed
+    assert ingest(workspace, [at(done.source)], COLLECTION).accepted == done.report.accepted
+    assert ingest(workspace, [at(done.source)], COLLECTION).already == done.report.listed
     far, near = rows(workspace), rows(done.workspace)
     assert (sorted(far["listings"]), far["assets"], far["events"]) == (sorted(near["listings"]), near["assets"], near["events"])
     stored = [asset for asset, facts in near["assets"].items() if facts[6]]

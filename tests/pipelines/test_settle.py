@@ -1,14 +1,15 @@
 from yuelu.base.canonical import keyed
 from yuelu.base.records import Medium, Outcome, Role
-from yuelu.pipelines.ingest.records import Found, Listed, Part
+from yuelu.pipelines.ingest.records import Found, Part
 from yuelu.pipelines.ingest.settle import assets_of, settle
+from yuelu.pipelines.sources.port import Listed
 
 SECRET = b"s" * 32
 A, B, C, P = "a" * 64, "b" * 64, "c" * 64, "f" * 64
 
 
 def found(path: str, sha256: str | None = A, reason: str | None = None, **more: object) -> Found:
-    return Found(Listed("/s", path, b"", 3, 0), sha256, reason, **more)  # type: ignore[arg-type]
+    return Found(Listed("/s", path, b"", 3, 0), sha256, reason, 3, f"file:///s/{path}", **more)  # type: ignore[arg-type]
 
 
 def part(sha256: str, role: Role) -> Part:

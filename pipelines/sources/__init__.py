@@ -1,0 +1,1 @@
+"""Where raw media lie, and how a worker opens one object of them."""

@@ -1,0 +1,54 @@
+"""The seam to whatever delivers raw media: list every object once, open one of them."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One object of a source as it was listed. `problem` says why it cannot be read at all."""
+
+    source: str  # the address of the source
+    path: str  # below the source; bytes that are no UTF-8 are written as \\xNN
+    location: bytes  # what the source itself opens it by
+    bytes: int
+    modified_ns: int  # what the source says; with `bytes` it tells whether the object must be read again
+    problem: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from every other object."""
+        return self.source, self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The bytes of one object: a descriptor of a regular file, at any position, and how many bytes it holds."""
+
+    descriptor: int
+    bytes: int
+
+
+class Source(Protocol):
+    """A folder, a prefix, a server. It travels to workers, so it is made of plain values and connects when it is used."""
+
+    @property
+    def address(self) -> str:
+        """What the ledger calls the source; two runs over the same source use the same address."""
+
+    def listed(self) -> Iterator[Listed]:
+        """Yield every object once, in order of path, however many there are: nothing holds them all in memory.
+
+        Raises NotFound: there is no such source. Raises ServiceUnavailable: it does not answer.
+        """
+
+    def opened(self, listed: Listed) -> AbstractContextManager[Opened]:
+        """Return the object, open until the block ends; on leaving, it is checked that it did not change meanwhile.
+
+        Raises Refused: it is not, or no longer, what was listed, or cannot be read; the reason of its quarantine.
+        """
+
+    def uri(self, listed: Listed) -> str:
+        """Return the address under which the object itself is found again."""
