@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "sync": "project",
         "agreement": "quality",
         "consensus": "quality",
+        "lot": "lot",
         "gate": "quality",
         "review": "quality",
         "publish": "releases",
@@ -64,6 +65,9 @@ class Doors(click.Group):
         except YueluError as error:
             _tell(error)
             ctx.exit(error.exit_code)
+        except BrokenPipeError:  # whoever read us has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at its end
+            ctx.exit(YueluError.exit_code)
         except OSError as error:  # a full disk, a folder that is none, a file we may not read
             _tell(YueluError(f"{error.filename or 'the system'}: {error.strerror or error}", "check the path and the rights"))
             ctx.exit(YueluError.exit_code)
