@@ -10,9 +10,14 @@ import pyarrow as pa
 from yuelu.base.errors import Misconfigured
 from yuelu.quality.coded import Coded, Repeats, code_labels
 from yuelu.quality.dawid_skene import dawid_skene
+from yuelu.quality.glad import glad
+from yuelu.quality.mace import mace
+from yuelu.quality.one_coin import one_coin
 from yuelu.quality.resample import Floats
+from yuelu.quality.votes import shares, weighted_votes
+from yuelu.quality.weighted_majority import weighted_majority
 
-Method: TypeAlias = Literal["majority", "dawid-skene"]
+Method: TypeAlias = Literal["majority", "weighted-majority", "dawid-skene", "one-coin", "mace", "glad"]
 
 CONSENSUS = pa.schema(
     [
@@ -27,9 +32,10 @@ CONSENSUS = pa.schema(
 def consensus_labels(labels: pa.Table, method: Method = "majority", *, repeats: Repeats = "refuse") -> pa.Table:
     """Return one row per task of `labels` (schema LABELS), in the order of the tasks' names: task, label, probability.
 
-    "majority": the probability is the share of the votes. "dawid-skene": the posterior of the model, which is too sure of
-    itself when annotators err together. Equal probabilities: the label first in order of text wins, and the probability
-    (0.5 for one vote each) shows the tie. `repeats` as in `coded.code_labels`; "keep" counts every answer.
+    "majority": the probability is the share of the votes, "weighted-majority": of their weight. The others: the posterior
+    of the model, which is too sure of itself when annotators err together. Equal probabilities: the label first in order
+    of text wins, and the probability (0.5 for one vote each) shows the tie. `repeats` as in `coded.code_labels`; "keep"
+    counts every answer.
     Raises InvalidRecord: a repeated answer; Misconfigured: unknown method.
     """
     if method not in METHODS:
@@ -52,12 +58,12 @@ def vote_shares(labels: pa.Table, *, repeats: Repeats = "refuse") -> dict[str, d
     coded = code_labels(labels, repeats)
     if len(coded.tasks) == 0:
         return {}
-    shares: dict[str, dict[str, float]] = {task: {} for task in sorted(coded.tasks.to_pylist())}
+    told: dict[str, dict[str, float]] = {task: {} for task in sorted(coded.tasks.to_pylist())}
     task, label = np.unique(np.stack([coded.task, coded.label]), axis=1)
     names, votes = coded.tasks.to_pylist(), _shares(coded)
     for at, what in zip(task.tolist(), label.tolist(), strict=True):
-        shares[names[at]][coded.labels[what]] = float(votes[at, what])
-    return shares
+        told[names[at]][coded.labels[what]] = float(votes[at, what])
+    return told
 
 
 def entropy_bits(shares: Mapping[str, float]) -> float:
@@ -66,13 +72,17 @@ def entropy_bits(shares: Mapping[str, float]) -> float:
 
 
 def _shares(coded: Coded) -> Floats:
-    labels = len(coded.labels)
-    votes = np.bincount(coded.task * labels + coded.label, minlength=len(coded.tasks) * labels).reshape(-1, labels)
-    return np.asarray(votes / np.maximum(votes.sum(axis=1, keepdims=True), 1))
+    return shares(weighted_votes(coded))
 
 
-def _posterior(coded: Coded) -> Floats:
-    return dawid_skene(coded).probability
-
-
-METHODS: Mapping[Method, Callable[[Coded], Floats]] = MappingProxyType({"majority": _shares, "dawid-skene": _posterior})
+# One screen holds every method; nothing registers itself on import.
+METHODS: Mapping[Method, Callable[[Coded], Floats]] = MappingProxyType(
+    {
+        "majority": _shares,
+        "weighted-majority": weighted_majority,
+        "dawid-skene": lambda coded: dawid_skene(coded).probability,
+        "one-coin": one_coin,
+        "mace": lambda coded: mace(coded).probability,
+        "glad": lambda coded: glad(coded).probability,
+    }
+)

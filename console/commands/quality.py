@@ -56,7 +56,7 @@ def agreement(
 @click.option("--table", "labels", type=_FILE, required=True, help="CSV or Parquet with columns task, annotator, label.")
 @click.option(
     "--method",
-    type=click.Choice(("majority", "dawid-skene")),
+    type=click.Choice(("majority", "weighted-majority", "dawid-skene", "one-coin", "mace", "glad")),
     default="majority",
     show_default=True,
     help="How labels are derived.",

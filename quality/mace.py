@@ -1,0 +1,67 @@
+"""MACE: some answers are given with knowledge, the others by a habit of the annotator's that has nothing to do with the task."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import digamma
+
+from yuelu.quality.coded import Coded
+from yuelu.quality.resample import Floats
+from yuelu.quality.votes import posterior, probability_of_answer, weighted_votes
+
+_NOISE, _SMALL = 0.5, 0.1  # how far starts differ; what each habit is given for every label, divided by their number
+
+
+@dataclass(frozen=True, slots=True)
+class Knowing:
+    """`probability`, shape (tasks, labels): of each true label.
+
+    `competence`, shape (annotators,): the share of their answers that they gave with knowledge.
+    """
+
+    probability: Floats
+    competence: Floats
+    log_likelihood: float
+
+
+def mace(coded: Coded, *, restarts: int = 10, steps: int = 50, prior: tuple[float, float] = (0.5, 0.5), seed: int = 0) -> Knowing:
+    """Return the best of several variational-Bayes runs, by log likelihood. The same seed gives the same result.
+
+    `prior` are the parameters of the Beta prior of knowing and of not knowing.
+    Source: D. Hovy et al. (2013), Learning Whom to Trust with MACE, sections 3 and 4.
+    """
+    generator = np.random.default_rng(seed)
+    runs = (_run(coded, steps, prior, generator) for _ in range(restarts))
+    return max(runs, key=lambda run: run.log_likelihood)
+
+
+def _run(coded: Coded, steps: int, prior: tuple[float, float], generator: np.random.Generator) -> Knowing:
+    annotators, labels = len(coded.annotators), len(coded.labels)
+    habits = 1 + _NOISE * generator.random((annotators, labels))
+    habits /= habits.sum(axis=1, keepdims=True)
+    knowing = 1 + _NOISE * generator.random((annotators, 2))
+    knowing /= knowing.sum(axis=1, keepdims=True)
+    said = coded.annotator * labels + coded.label
+    probability: Floats = np.empty(0)
+    likelihood = -np.inf
+    for _ in range(steps):
+        by_habit = (knowing[:, 1:] * habits).ravel()[said]
+        by_knowledge = knowing[:, 0][coded.annotator]
+        # An answer by habit is as probable under every true label: it only adds to the total.
+        either = by_habit + by_knowledge
+        probability, total = posterior(weighted_votes(coded, np.log(either) - np.log(by_habit)))
+        likelihood = total + float(np.log(by_habit).sum()) - len(coded.tasks) * float(np.log(labels))
+        known = probability_of_answer(coded, probability) * by_knowledge / either
+        informed = np.bincount(coded.annotator, known, minlength=annotators)
+        guessed = np.bincount(said, 1 - known, minlength=annotators * labels).reshape(annotators, labels)
+        knowing = _normalised(np.column_stack([informed + prior[0], guessed.sum(axis=1) + prior[1]]))
+        habits = _normalised(guessed + _SMALL / labels)
+    competence = knowing[:, 0] / knowing.sum(axis=1)
+    return Knowing(probability, competence, likelihood)
+
+
+def _normalised(counts: NDArray[np.floating[Any]]) -> Floats:
+    """Return the exponentials of the expected logarithms under a Dirichlet distribution with these counts."""
+    return np.asarray(np.exp(digamma(counts) - digamma(counts.sum(axis=1, keepdims=True))))
