@@ -45,8 +45,12 @@ SLOW = frozenset(
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.relative_to(ROOT / "tests").as_posix() in SLOW:
+        file = item.path.relative_to(ROOT / "tests").as_posix()
+        if file in SLOW:
             item.add_marker("slow")
+        # Two processes share the tests: all that start servers go to one of them, so that no server is started twice, and a
+        # file never is divided, so that no fixture of a module is made twice.
+        item.add_marker(pytest.mark.xdist_group("servers" if item.get_closest_marker("integration") else file))
 
 
 @pytest.fixture(scope="session")
