@@ -66,3 +66,7 @@ class OutcomeUnknown(YueluError):
     """The request may or may not have been applied; nothing was deleted."""
 
     exit_code = 6
+
+
+class Interrupted(YueluError):
+    """Somebody stopped the work on purpose; what was done stays done."""

@@ -12,6 +12,7 @@ from yuelu.base.settings import Settings
 from yuelu.base.store.address import single_winner
 from yuelu.base.workspace import Workspace, open_workspace
 from yuelu.datasets.release import history, names
+from yuelu.pipelines.isolation import sandbox
 
 _PACKAGES = {"pydicom": "platform", "cv2": "platform", "av": "platform", "dask": "platform", "soundfile": "platform"}
 
@@ -37,7 +38,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Return the findings, the workspace first; nothing is changed but one small object under `probe/` in the store."""
-    findings = [*_packages(), _label_studio(settings)]
+    findings = [*_packages(), _isolation(), _label_studio(settings)]
     try:
         workspace = open_workspace(settings)
     except YueluError as error:
@@ -90,6 +91,19 @@ def _label_studio(settings: Settings) -> Finding:
     python = settings.label_studio / "bin" / "python"
     hint = "" if python.exists() else "run ./scripts/setup demo, or set YUELU_LABEL_STUDIO"
     return Finding("Label Studio", python.exists(), str(settings.label_studio), hint)
+
+
+def _isolation() -> Finding:
+    missing = sandbox.examine()
+    held = ", ".join(name for name in sandbox.LAYERS if name not in missing)
+    found = "; ".join(
+        [f"decoders are confined by {held}" if held else "decoders are not confined", *map(": ".join, missing.items())]
+    )
+    # Either of the two keeps a decoder off the network; only one keeps it off the files.
+    safe = "files" not in missing and ("network" not in missing or "calls" not in missing)
+    return Finding(
+        "isolation", safe, found, "" if safe else "run workers in containers, or on a kernel with Landlock and seccomp"
+    )
 
 
 def _packages() -> Iterator[Finding]:

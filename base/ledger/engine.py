@@ -40,11 +40,10 @@ class Transaction:
             return 0
         postgres = self.session.get_bind().dialect.name == "postgresql"
         make: Callable[..., Any] = postgresql.insert if postgres else sqlite.insert
-        added = 0
-        for start in range(0, len(rows), 500):  # SQLite takes 32,766 parameters in one statement
-            statement = make(table).values(rows[start : start + 500]).on_conflict_do_nothing()
-            added += len(self.session.execute(statement.returning(*table.__table__.primary_key)).all())
-        return added
+        statement = make(table.__table__).on_conflict_do_nothing().returning(*table.__table__.primary_key)
+        return len(
+            self.session.execute(statement, rows).all()
+        )  # rows apart from the statement: it is compiled once, not each time
 
 
 class Ledger:

@@ -54,3 +54,24 @@ class ListingRow(Table):
     sha256: Mapped[str | None] = mapped_column(index=True)
     reason: Mapped[str | None]  # why it is in quarantine, or what it duplicates
     listed_at: Mapped[datetime]
+
+
+class RunRow(Table):
+    """One run of an ingest. While `finished_at` is None it is still at work, or was interrupted.
+
+    The counts are those of `IngestReport`, as of the last batch that was recorded: all that the run has listed and settled.
+    """
+
+    __tablename__ = "runs"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    collection: Mapped[str] = mapped_column(ForeignKey("collections.name"), index=True)
+    sources: Mapped[list[Any]]  # their addresses
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    accepted: Mapped[int]
+    duplicate: Mapped[int]
+    quarantined: Mapped[int]
+    already: Mapped[int]  # of these three, recorded by an earlier run and not read again
+    bytes_read: Mapped[int]
+    seconds: Mapped[float]

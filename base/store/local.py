@@ -1,6 +1,7 @@
 """A folder as a store."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from yuelu.base.errors import KeyTaken, NotFound
 from yuelu.base.store.port import Entry, checked_key
 
 _PARTS = ".parts"  # unfinished writes live here, on the same file system, out of every listing
+_CHUNK = 1 << 20  # bytes copied at a time
 
 
 class LocalStore:
@@ -27,14 +29,18 @@ class LocalStore:
         """Return where the bytes of `key` lie."""
         return self.root / checked_key(key)
 
-    def create(self, key: str, data: bytes) -> None:
+    def create(self, key: str, data: bytes | BinaryIO) -> None:
         """Write `data` under a new key, whole or not at all. Raises KeyTaken."""
         path = self.path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         parts = self.root / _PARTS
         parts.mkdir(exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=parts) as part:
-            part.write(data)
+            if isinstance(data, bytes):
+                part.write(data)
+            else:
+                data.seek(0)
+                shutil.copyfileobj(data, part, _CHUNK)
             part.flush()
             os.fsync(part.fileno())
             Path(part.name).chmod(0o444)

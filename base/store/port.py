@@ -22,8 +22,8 @@ class Store(Protocol):
     def address(self) -> str:
         """The address that `open_store` turns back into this store."""
 
-    def create(self, key: str, data: bytes) -> None:
-        """Write `data` under a new key, whole or not at all.
+    def create(self, key: str, data: bytes | BinaryIO) -> None:
+        """Write `data` under a new key, whole or not at all. A file is written from its beginning, and never held whole.
 
         Raises KeyTaken: the key exists. Raises OutcomeUnknown: no clear answer came; read the key back.
         """
@@ -49,7 +49,7 @@ def checked_key(key: str) -> str:
     return key
 
 
-def create_once(store: Store, key: str, data: bytes) -> bool:
+def create_once(store: Store, key: str, data: bytes | BinaryIO) -> bool:
     """Write content-addressed `data`; return whether this call wrote it. An existing key is the same content."""
     if store.exists(key):
         return False

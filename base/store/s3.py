@@ -3,6 +3,7 @@
 import io
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, BinaryIO, cast
 
 import boto3
@@ -11,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from yuelu.base.errors import KeyTaken, Misconfigured, NotFound, OutcomeUnknown, ServiceUnavailable
 from yuelu.base.store.port import Entry, checked_key
+from yuelu.base.store.ranged import Ranged
 
 _RETRIES = 5
 _RANGE = 1 << 20  # bytes fetched at a time by `open`
@@ -42,9 +44,11 @@ class S3Store:
     def _name(self, key: str) -> str:
         return f"{self.prefix}/{checked_key(key)}" if self.prefix else checked_key(key)
 
-    def create(self, key: str, data: bytes) -> None:
+    def create(self, key: str, data: bytes | BinaryIO) -> None:
         """Write `data` under a new key. Raises KeyTaken, OutcomeUnknown."""
         for attempt in range(_RETRIES):
+            if not isinstance(data, bytes):
+                data.seek(0)
             try:
                 self.client.put_object(Bucket=self.bucket, Key=self._name(key), Body=data, IfNoneMatch="*")
             except ClientError as error:
@@ -69,7 +73,7 @@ class S3Store:
     def open(self, key: str) -> BinaryIO:
         """Return a seekable reader that fetches ranges. Raises NotFound."""
         size = self._ask(key, lambda name: self.client.head_object(Bucket=self.bucket, Key=name))["ContentLength"]
-        return cast(BinaryIO, io.BufferedReader(_Ranged(self, key, size), _RANGE))
+        return cast(BinaryIO, io.BufferedReader(Ranged(partial(self.read_range, key), size), _RANGE))
 
     def read_range(self, key: str, start: int, end: int) -> bytes:
         """Return bytes start..end-1. Raises NotFound."""
@@ -109,33 +113,6 @@ class S3Store:
         if _code(error) == "NotImplemented":
             return Misconfigured(f"{self.address} cannot create a key only once", "use a server that honours If-None-Match")
         return ServiceUnavailable(f"{self.address}: {error}", "check the endpoint, the bucket and the credentials")
-
-
-class _Ranged(io.RawIOBase):
-    def __init__(self, store: S3Store, key: str, size: int) -> None:
-        self.store, self.key, self.size, self.at = store, key, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self.at = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.at, io.SEEK_END: self.size}[whence])
-        return self.at
-
-    def tell(self) -> int:
-        return self.at
-
-    def readinto(self, buffer: Any) -> int:
-        end = min(self.at + len(buffer), self.size)
-        if end <= self.at:
-            return 0
-        data = self.store.read_range(self.key, self.at, end)
-        buffer[: len(data)] = data
-        self.at += len(data)
-        return len(data)
 
 
 def _code(error: ClientError) -> str:

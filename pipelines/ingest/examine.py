@@ -1,42 +1,52 @@
 """What a worker does with one object: hash it, have it read in isolation, store what was derived."""
 
+import errno
 import hashlib
+import io
 import os
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, cast
 
-from yuelu.base.canonical import sha256
+from yuelu.base.errors import ServiceUnavailable
 from yuelu.base.records import asset_key
 from yuelu.base.store.port import Store, create_once
 from yuelu.pipelines.ingest.records import Found, Job, Part
 from yuelu.pipelines.isolation.pool import Decoders
 from yuelu.pipelines.media.readers import HEAD_BYTES, READERS, recognise
-from yuelu.pipelines.media.reading import Reading, Refused
+from yuelu.pipelines.media.reading import Derived, Refused
 from yuelu.pipelines.sources.port import Listed
 
 _CHUNK = 1 << 20
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})  # no object is to blame for these
+_AGAIN = "make room, then run the same command again: what is recorded stays"
 
 
 def examine(listed: Listed, job: Job, decoders: Decoders) -> Found:
-    """Return what `listed` is. Only trouble with our own store raises; trouble with the object is a reason."""
+    """Return what `listed` is. Trouble of our own (store, memory, descriptors) raises; trouble with the object is a reason."""
     if listed.problem is not None:
         return Found(listed, None, listed.problem)
     source, digest = job.sources[listed.source], None
     try:
-        with source.opened(listed) as opened:
-            if not opened.bytes:
-                raise Refused("an empty file")
-            if opened.bytes > decoders.limits.file_bytes:
-                raise Refused(f"{opened.bytes} bytes are more than the limit of {decoders.limits.file_bytes}")
-            digest = _digest(opened.descriptor)
-            reading = _read(opened.descriptor, digest, decoders, job.key)
+        with ExitStack() as held:
+            with source.opened(listed) as opened:  # on leaving, the source tells whether the object stayed the same
+                if not opened.bytes:
+                    raise Refused("an empty file")
+                if opened.bytes > decoders.limits.file_bytes:
+                    raise Refused(f"{opened.bytes} bytes are more than the limit of {decoders.limits.file_bytes}")
+                digest = _digest(opened.descriptor)
+                request = _request(opened.descriptor, digest, job.key)
+                reading = held.enter_context(decoders.read(request, opened.descriptor))
+            parts = tuple(_stored(part, job.store) for part in reading.derived)
     except Refused as refusal:
         return Found(listed, digest, refusal.problem)
     except OSError as error:
+        if error.errno in _OURS:
+            raise ServiceUnavailable(f"the worker is out of resources: {error.strerror}", _AGAIN) from error
         return Found(listed, None, f"cannot be read: {error.strerror}")
-    made, uri = _stored(reading, job.store), source.uri(listed)
     return Found(
-        listed, digest, None, opened.bytes, uri, reading.medium, reading.media_type, reading.facts, made, reading.subject
-    )
+        listed, digest, None, opened.bytes, source.uri(listed), reading.medium, reading.media_type, reading.facts, parts,
+        reading.subject,
+    )  # fmt: skip
 
 
 def _digest(descriptor: int) -> str:
@@ -47,28 +57,30 @@ def _digest(descriptor: int) -> str:
     return hashed.hexdigest()
 
 
-def _read(descriptor: int, digest: str, decoders: Decoders, key: bytes) -> Reading:
+def _request(descriptor: int, digest: str, key: bytes) -> dict[str, Any]:
     name = recognise(os.pread(descriptor, HEAD_BYTES, 0))
     if name not in READERS:
         raise Refused(f"no reader for {name}")
     reader = READERS[name]
-    request: dict[str, Any] = {
+    return {
         "reader": reader.reader,
         "media_type": reader.media_type,
         "demuxer": reader.demuxer,
         "sha256": digest,
         "key": key.hex(),
     }
-    return decoders.read(request, descriptor)
 
 
-def _stored(reading: Reading, store: Store) -> tuple[Part, ...]:
-    parts = []
-    for made in reading.derived:
-        digest = sha256(made.data)
-        create_once(store, asset_key(digest), made.data)
-        parts.append(Part(digest, made.role, made.medium, made.media_type, len(made.data), made.facts))
-    return tuple(parts)
+def _stored(made: Derived, store: Store) -> Part:
+    """Write what was derived to the store. Raises ServiceUnavailable: the store does not take it."""
+    file = io.BytesIO(made.data) if made.file is None else made.file
+    digest = hashlib.file_digest(cast(io.BytesIO, file), "sha256").hexdigest()  # it reads from whatever has `readinto`
+    size = file.seek(0, os.SEEK_END)
+    try:
+        create_once(store, asset_key(digest), file)
+    except OSError as error:
+        raise ServiceUnavailable(f"the store {store.address} takes no more: {error.strerror}", _AGAIN) from error
+    return Part(digest, made.role, made.medium, made.media_type, size, made.facts)
 
 
 def examine_all(batch: tuple[Listed, ...], job: Job, decoders: Decoders) -> tuple[Found, ...]:

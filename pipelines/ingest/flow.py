@@ -1,22 +1,27 @@
-"""Ingest from end to end: list, examine through Dask, record in order."""
+"""Ingest from end to end: list, examine through Dask, record in order. Nothing here holds the listing."""
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from itertools import chain, islice
 
-from distributed import Client, Future
+from distributed import Future
 
 from yuelu.base.canonical import keyed
+from yuelu.base.errors import Interrupted
 from yuelu.base.progress import Progress, silent
 from yuelu.base.workspace import Workspace
-from yuelu.pipelines.ingest.batches import batches
-from yuelu.pipelines.ingest.cluster import connected, run_batch
-from yuelu.pipelines.ingest.records import Collection, Found, IngestReport, Job
-from yuelu.pipelines.ingest.rows import record, recorded, register, report
+from yuelu.pipelines.ingest.batches import Batch, Pace, batches
+from yuelu.pipelines.ingest.cluster import Done, Task, connected
+from yuelu.pipelines.ingest.records import Collection, IngestReport, Job
+from yuelu.pipelines.ingest.rows import Run, begin, finish, record, recorded
+from yuelu.pipelines.ingest.tally import Tally
 from yuelu.pipelines.media.limits import Limits
-from yuelu.pipelines.sources.port import Listed, Source
+from yuelu.pipelines.sources.port import Counted, Listed, Source
 
-_IN_FLIGHT = 8  # batches, at the least: more only holds more results in memory
+_IN_FLIGHT = 16  # tasks, at the least: enough to go on beside a slow one; more only holds more results in memory
+_LOOKED_UP = 32  # batches at a time
 
 
 def ingest(
@@ -36,42 +41,73 @@ def ingest(
     Safe to repeat and to kill: what is recorded with the same size and time of change is not read again; with
     `retry`, what is in quarantine is, since its cause may have passed. `scheduler` is
     the address of a Dask cluster that sees the same folders and store; None starts `workers` threads here. Raises
-    NotFound: there is no such source. Raises Conflict: the collection exists on other terms.
+    NotFound: there is no such source. Raises Conflict: the collection exists on other terms. Raises Interrupted: Ctrl-C.
     """
     started = time.monotonic()
     by_address = {source.address: source for source in sources}
-    objects = [listed for source in by_address.values() for listed in source.listed()]
-    register(workspace.ledger, collection, actor)
-    with workspace.ledger.reading() as session:
-        done = recorded(session, collection.name, {listed.source for listed in objects}, retry=retry)
-    todo = _unfinished(objects, done)
-    already = settled = len(objects) - sum(map(len, todo))
-    progress(settled, len(objects))
-    if todo:
-        with connected(scheduler, workers, limits or Limits()) as client:
-            key = bytes.fromhex(keyed(workspace.secret, "deidentification", "1"))  # workers never hold the secret itself
-            for findings in _in_order(client, todo, Job(by_address, workspace.store, key), max(_IN_FLIGHT, 2 * workers)):
-                record(workspace.ledger, collection.name, findings, workspace.secret, actor)
-                settled += len(findings)
-                progress(settled, len(objects))
-    with workspace.ledger.reading() as session:
-        return report(session, collection.name, objects, already, time.monotonic() - started)
+    listing = chain.from_iterable([source.listed() for source in by_address.values()])
+    total = sum(source.count() for source in by_address.values() if isinstance(source, Counted))
+    run, tally = begin(workspace.ledger, collection, list(by_address), workspace.secret, actor), Tally()
+
+    def tell() -> None:
+        progress(tally.done, max(total, tally.listed))
+
+    tell()
+    key = bytes.fromhex(keyed(workspace.secret, "deidentification", "1"))  # workers never hold the secret itself
+    job = Job(by_address, workspace.store, key)
+    todo = _unfinished(run, listing, tally, tell, retry=retry)
+    try:
+        with closing(_examined(todo, job, scheduler, workers, limits or Limits())) as results:
+            for done in results:
+                record(run, done.findings, tally, time.monotonic() - started)
+                tell()
+    except KeyboardInterrupt:
+        stopped = f"stopped: {tally.done} of {max(total, tally.listed)} objects are recorded"
+        raise Interrupted(stopped, "run the same command again; it goes on from there") from None
+    finish(run, tally, time.monotonic() - started)
+    progress(tally.done, tally.listed)
+    return tally.report(collection.name, time.monotonic() - started)
 
 
-def _unfinished(objects: Sequence[Listed], done: dict[tuple[str, str], tuple[int, int]]) -> list[tuple[Listed, ...]]:
-    """Return the batches without what is done. They are cut first: an interrupted run and its repetition agree on them."""
-    left = (tuple(one for one in batch if done.get(one.key) != (one.bytes, one.modified_ns)) for batch in batches(objects))
-    return [batch for batch in left if batch]
+def _unfinished(run: Run, listing: Iterable[Listed], tally: Tally, tell: Callable[[], None], *, retry: bool) -> Iterator[Batch]:
+    """Yield the batches without what is recorded, which is counted instead.
 
-
-def _in_order(client: Client, todo: Sequence[tuple[Listed, ...]], job: Job, in_flight: int) -> Iterator[tuple[Found, ...]]:
-    """Yield the findings batch by batch in the order of the plan, whatever order they finish in.
-
-    The first of several equal objects is thereby the same in every run.
+    They are cut first: an interrupted run and its repetition agree on them.
     """
-    waiting = deque(todo)
-    running: deque[Future[tuple[Found, ...]]] = deque()
-    while waiting or running:
-        while waiting and len(running) < in_flight:
-            running.append(client.submit(run_batch, waiting.popleft(), job, pure=False))
-        yield running.popleft().result()
+    cut = batches(listing)
+    while some := tuple(islice(cut, _LOOKED_UP)):
+        objects = tuple(chain.from_iterable(some))
+        with run.ledger.reading() as session:
+            done = recorded(session, run.collection, objects, retry=retry)
+        done = {one.key: done[one.key] for one in objects if one.key in done and done[one.key].same(one)}
+        tally.listed += len(objects)
+        for known in done.values():
+            tally.known(known)
+        tell()
+        left = (tuple(one for one in batch if one.key not in done) for batch in some)
+        yield from (batch for batch in left if batch)
+
+
+def _examined(
+    todo: Iterator[Batch], job: Job, scheduler: str | None, threads: int, limits: Limits
+) -> Generator[Done, None, None]:
+    """Yield what the batches turn out to be, in their order, whatever order they finish in.
+
+    The first of several equal objects is thereby the same in every run. Where nothing is to do, nobody is asked to do it.
+    """
+    first = next(todo, None)
+    if first is None:
+        return
+    pace, todo = Pace(), chain([first], todo)
+    running: deque[tuple[Task, Future[Done]]] = deque()
+    with connected(scheduler, threads, job, limits) as workers:
+        while True:
+            workers.look()
+            while len(running) < max(_IN_FLIGHT, 4 * workers.threads) and (task := tuple(islice(todo, pace.batches))):
+                running.append((task, workers.submit(task)))
+            if not running:
+                return
+            task, future = running.popleft()
+            done = workers.result(future, task)
+            pace.took(done.seconds, len(task))
+            yield done

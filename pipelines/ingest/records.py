@@ -28,7 +28,7 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a worker needs beside its batch. `key` keys the identifiers in media; it is not the workspace's secret."""
+    """What a worker needs beside its batches. `key` keys the identifiers in media; it is not the workspace's secret."""
 
     sources: Mapping[str, Source]  # by their address
     store: Store
@@ -64,6 +64,22 @@ class Found:
     facts: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple[Part, ...] = ()
     subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger says about an object that an earlier run settled. `modality` is that of the labelled asset."""
+
+    bytes: int
+    modified_ns: int
+    outcome: str
+    reason: str | None
+    medium: str | None
+    modality: str | None
+
+    def same(self, listed: Listed) -> bool:
+        """Return whether the object is listed now as it was then."""
+        return (self.bytes, self.modified_ns) == (listed.bytes, listed.modified_ns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,24 @@
 """The rows of ingest in the ledger: what an earlier run recorded, and one transaction for each batch."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, false, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from yuelu.base.canonical import digest, keyed
 from yuelu.base.errors import Conflict
 from yuelu.base.ledger.engine import Ledger, Transaction
-from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow
+from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow, RunRow
 from yuelu.base.records import Asset, Outcome, Role
-from yuelu.pipelines.ingest.records import Collection, Found, IngestReport
+from yuelu.pipelines.ingest.records import Collection, Found, Known
 from yuelu.pipelines.ingest.settle import Settled, settle
+from yuelu.pipelines.ingest.tally import Tally
 from yuelu.pipelines.sources.port import Listed
 
+_VALUES = 10_000  # in one statement: SQLite takes 32,766
 _TERMS = ("owner", "legal_basis", "grade", "terms")
 
 
@@ -37,29 +39,86 @@ def register(ledger: Ledger, collection: Collection, actor: str) -> None:
 
 
 def recorded(
-    session: Session, collection: str, sources: Iterable[str], *, retry: bool = False
-) -> dict[tuple[str, str], tuple[int, int]]:
-    """Return (bytes, modified_ns) of every object that earlier runs settled; with `retry`, without those in quarantine."""
-    columns = (ListingRow.source, ListingRow.path, ListingRow.bytes, ListingRow.modified_ns)
-    asked = select(*columns).where(ListingRow.collection == collection, ListingRow.source.in_(sources))
+    session: Session, collection: str, objects: Sequence[Listed], *, retry: bool = False
+) -> dict[tuple[str, str], Known]:
+    """Return what earlier runs settled of these objects, by their keys; with `retry`, without what is in quarantine."""
+    row, source, copy = ListingRow, aliased(AssetRow), aliased(AssetRow)
+    link = source.facts[Role.DEIDENTIFIED.value].as_string()
+    modality = func.coalesce(copy.facts["modality"].as_string(), source.facts["modality"].as_string())
+    asked = (
+        select(row.source, row.path, row.bytes, row.modified_ns, row.outcome, row.reason, source.medium, modality)
+        .outerjoin(source, (source.sha256 == row.sha256) & (row.outcome == Outcome.ACCEPTED))
+        .outerjoin(copy, copy.sha256 == link)
+        .where(_among(collection, [listed.key for listed in objects]))
+    )
     if retry:
-        asked = asked.where(ListingRow.outcome != Outcome.QUARANTINED)
-    return {(source, path): (size, modified) for source, path, size, modified in session.execute(asked)}
+        asked = asked.where(row.outcome != Outcome.QUARANTINED)
+    return {(place, path): Known(*rest) for place, path, *rest in session.execute(asked)}
 
 
-def record(ledger: Ledger, collection: str, findings: Sequence[Found], secret: bytes, actor: str) -> list[Settled]:
-    """Write one batch, whole or not at all, with the event that tells of it; return how each object ended."""
+def _among(collection: str, keys: Sequence[tuple[str, str]]) -> ColumnElement[bool]:
+    by_source: dict[str, list[str]] = {}
+    for source, path in keys:
+        by_source.setdefault(source, []).append(path)
+    places = [(ListingRow.source == source) & ListingRow.path.in_(paths) for source, paths in by_source.items()]
+    return (ListingRow.collection == collection) & or_(false(), *places)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One ingest, as far as the ledger is concerned: where it writes, what it fills, and as whom."""
+
+    ledger: Ledger
+    collection: str
+    number: int
+    secret: bytes
+    actor: str
+
+
+def begin(ledger: Ledger, collection: Collection, sources: Sequence[str], secret: bytes, actor: str) -> Run:
+    """Write the collection, unless it is there, and that a run has begun. Raises Conflict: it is there on other terms."""
+    register(ledger, collection, actor)
     with ledger.transaction(actor) as t:
-        hashes = {found.sha256 for found in findings if found.sha256 is not None}
-        settled = settle(findings, _accepted(t.session, collection, hashes), _roles(t.session, findings, hashes), secret)
-        known = _known_sources(t.session, hashes)
-        fresh = [asset for one in settled if one.sha256 not in known for asset in one.assets]
-        t.add_new(AssetRow, [_asset_row(asset) for asset in fresh])
-        rows = [_listing_row(collection, one, ledger.now()) for one in settled]
-        _replace_changed(t, rows, secret)
-        t.add_new(ListingRow, rows)
-        told = [[one.listed.source, one.listed.path, one.outcome.value, one.sha256, one.reason] for one in settled]
-        t.event("ingest batch", collection, after=digest(told))
+        start = {"sources": list(sources), "started_at": ledger.now(), "finished_at": None}
+        row = RunRow(collection=collection.name, **start, **_counts(Tally(), 0))
+        t.session.add(row)
+        t.session.flush()
+        return Run(ledger, collection.name, row.id, secret, actor)
+
+
+def finish(run: Run, tally: Tally, seconds: float) -> None:
+    """Write that the run has come to its end."""
+    with run.ledger.transaction(run.actor) as t:
+        values = {**_counts(tally, seconds), "finished_at": run.ledger.now()}
+        t.session.execute(update(RunRow).where(RunRow.id == run.number).values(**values))
+
+
+def record(run: Run, findings: Sequence[Sequence[Found]], tally: Tally, seconds: float) -> None:
+    """Write some batches, whole or not at all, each with the event that tells of it, and how far the run has come."""
+    with run.ledger.transaction(run.actor) as t:
+        for batch in findings:
+            settled = _record_batch(t, run, batch)
+            for found, one in zip(batch, settled, strict=True):
+                tally.settled(found, one)
+        t.session.execute(update(RunRow).where(RunRow.id == run.number).values(**_counts(tally, seconds)))
+
+
+def _counts(tally: Tally, seconds: float) -> dict[str, Any]:
+    counts = {outcome.value: tally.outcomes[outcome] for outcome in Outcome}
+    return {**counts, "already": tally.already, "bytes_read": tally.bytes_read, "seconds": seconds}
+
+
+def _record_batch(t: Transaction, run: Run, findings: Sequence[Found]) -> list[Settled]:
+    hashes = {found.sha256 for found in findings if found.sha256 is not None}
+    settled = settle(findings, _accepted(t.session, run.collection, hashes), _roles(t.session, findings, hashes), run.secret)
+    known = _known_sources(t.session, hashes)
+    fresh = [asset for one in settled if one.sha256 not in known for asset in one.assets]
+    t.add_new(AssetRow, [_asset_row(asset) for asset in fresh])
+    rows = [_listing_row(run.collection, one, run.ledger.now()) for one in settled]
+    _replace_changed(t, run, rows)
+    t.add_new(ListingRow, rows)
+    told = [[one.listed.source, one.listed.path, one.outcome.value, one.sha256, one.reason] for one in settled]
+    t.event("ingest batch", run.collection, after=digest(told))
     return settled
 
 
@@ -71,9 +130,10 @@ def _accepted(session: Session, collection: str, hashes: set[str]) -> dict[str, 
 
 
 def _roles(session: Session, findings: Sequence[Found], hashes: set[str]) -> dict[str, Role]:
-    made = {part.sha256 for found in findings for part in found.parts}
-    asked = select(AssetRow.sha256, AssetRow.role).where(AssetRow.sha256.in_(hashes | made))
-    return {sha256: Role(role) for sha256, role in session.execute(asked)}
+    wanted = sorted(hashes | {part.sha256 for found in findings for part in found.parts})
+    asked = select(AssetRow.sha256, AssetRow.role)
+    some = (wanted[at : at + _VALUES] for at in range(0, len(wanted), _VALUES))  # a volume has thousands of pictures
+    return {sha256: Role(role) for part in some for sha256, role in session.execute(asked.where(AssetRow.sha256.in_(part)))}
 
 
 def _known_sources(session: Session, hashes: set[str]) -> set[str | None]:
@@ -95,56 +155,22 @@ def _listing_row(collection: str, settled: Settled, now: datetime) -> dict[str, 
     }  # fmt: skip
 
 
-def _replace_changed(t: Transaction, rows: list[dict[str, Any]], secret: bytes) -> None:
+def _replace_changed(t: Transaction, run: Run, rows: list[dict[str, Any]]) -> None:
     """Bring rows of objects that changed at their source, or were read again, up to date; the log keeps what they said.
 
     The log can never be changed and file names may name patients, so it names the object by a keyed hash.
     """
+    asked = select(ListingRow).where(_among(run.collection, [(row["source"], row["path"]) for row in rows]))
+    there = {(old.source, old.path): old for old in t.session.scalars(asked)}
     for row in rows:
-        place = {name: row[name] for name in ("collection", "source", "path")}
-        old = t.session.scalar(select(ListingRow).filter_by(**place))
+        old = there.get((row["source"], row["path"]))
         changed = [] if old is None else [name for name in row if name != "listed_at" and getattr(old, name) != row[name]]
         if old is None or not changed:
             continue  # new, or another ingest of the same folder was faster
         moved = not {"bytes", "modified_ns"}.isdisjoint(changed)
-        subject = keyed(secret, "listing", f"{row['source']}/{row['path']}")
+        subject = keyed(run.secret, "listing", f"{row['source']}/{row['path']}")
         reason = "changed at its source" if moved else "read again"
         t.event("relist", subject, before=old.sha256, after=row["sha256"], reason=reason)
         for name, value in row.items():
             setattr(old, name, value)
     t.session.flush()
-
-
-def report(session: Session, collection: str, objects: Sequence[Listed], already: int, seconds: float) -> IngestReport:
-    """Return what the ledger says about the objects that are listed now."""
-    source, copy = aliased(AssetRow), aliased(AssetRow)
-    asked = (
-        select(ListingRow.source, ListingRow.path, ListingRow.outcome, ListingRow.reason, source.medium, copy.facts)
-        .outerjoin(source, source.sha256 == ListingRow.sha256)
-        .outerjoin(copy, copy.sha256 == source.facts["deidentified"].as_string())
-        .where(ListingRow.collection == collection, ListingRow.source.in_({listed.source for listed in objects}))
-    )
-    wanted = {listed.key for listed in objects}
-    outcomes, media, modalities, reasons = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    for place, path, outcome, reason, medium, facts in session.execute(asked):
-        if (place, path) not in wanted:
-            continue  # it was listed once, and is no longer there
-        outcomes[outcome] += 1
-        if outcome == Outcome.QUARANTINED:
-            reasons[str(reason)] += 1
-        elif outcome == Outcome.ACCEPTED:
-            media[medium] += 1
-            modalities.update([facts["modality"]] if facts and facts.get("modality") else [])
-    return IngestReport(
-        collection=collection,
-        listed=len(objects),
-        accepted=outcomes[Outcome.ACCEPTED],
-        duplicate=outcomes[Outcome.DUPLICATE],
-        quarantined=outcomes[Outcome.QUARANTINED],
-        already=already,
-        bytes=sum(listed.bytes for listed in objects),
-        media=dict(sorted(media.items())),
-        modalities=dict(sorted(modalities.items())),
-        reasons=dict(sorted(reasons.items())),
-        seconds=seconds,
-    )

@@ -1,10 +1,10 @@
 """The decoding process: reads requests from one socket and answers on it, under limits.
 
 Confined are its memory, processor time, wall time, open files, the size of files it writes, and what it inherits: no
-environment, no standard streams, no descriptor but the socket. Not confined are the network and the file system: a
-decoder that is taken over can connect and read what our user may. Where that matters, run workers in containers.
+environment, no standard streams, no descriptor but the socket. The network, the file system and other processes are
+closed to it by the layers of `sandbox`, as far as the kernel has them (`yuelu doctor` tells).
 
-Started as `python -I -m yuelu.pipelines.isolation.child SOCKET LIMITS` with an empty environment.
+Started as `python -I -m yuelu.pipelines.isolation.child SOCKET LIMITS FOLDERS` with an empty environment.
 """
 
 import errno
@@ -22,26 +22,38 @@ import warnings
 from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
+from yuelu.pipelines.isolation import sandbox
 from yuelu.pipelines.isolation.frames import receive_request, send_reply
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.reading import Context, Reading, Refused, to_wire
 
 _LONGEST_REASON = 300
+_IDLE_S = 3600  # a run on a cluster may have been killed without a word; its processes shall not stay for ever
 
 
 def main() -> None:
     """Answer requests until the other end closes."""
     limits = Limits(**json.loads(sys.argv[2]))
     _confine(limits)
+    sandbox.enter(tuple(json.loads(sys.argv[3])))
     warnings.simplefilter("ignore")
     with socket.socket(fileno=int(sys.argv[1])) as channel:
         while (received := receive_request(channel)) is not None:
             request, descriptor = received
             with os.fdopen(descriptor, "rb") as file:
                 _allow_time(limits)
-                told, blobs = answer(request, file, limits)
-                signal.alarm(0)
-            send_reply(channel, told, blobs)
+                told, parts = answer(request, file, limits)
+            _send(channel, told, parts, limits)
+            signal.alarm(_IDLE_S)  # whoever is not asked any more has been forgotten
+
+
+def _send(channel: socket.socket, told: dict[str, Any], parts: list[bytes | BinaryIO], limits: Limits) -> None:
+    try:
+        send_reply(channel, told, parts)
+    except OSError as error:
+        if error.errno != errno.EFBIG:
+            raise
+        send_reply(channel, {"refused": f"decoding gave more than the limit of {limits.reply_bytes} bytes"}, ())
 
 
 def _confine(limits: Limits) -> None:
@@ -62,7 +74,7 @@ def _allow_time(limits: Limits) -> None:
     signal.alarm(math.ceil(limits.wall_s) + 5)  # ends this process even when nobody is left to do it
 
 
-def answer(request: dict[str, Any], file: BinaryIO, limits: Limits) -> tuple[dict[str, Any], list[bytes]]:
+def answer(request: dict[str, Any], file: BinaryIO, limits: Limits) -> tuple[dict[str, Any], list[bytes | BinaryIO]]:
     """Return the reading as it crosses the pipe, or `{"refused": reason}`."""
     context = Context(limits, bytes.fromhex(request["key"]), request["sha256"], request["media_type"], request["demuxer"])
     try:

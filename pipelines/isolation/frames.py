@@ -1,20 +1,41 @@
-"""How requests and replies cross the socket: a length, JSON, then raw bytes. Never pickle: one end is not trusted."""
+"""How requests and replies cross the socket: a length, JSON, and an open file. Never pickle: one end is not trusted.
 
+What a reader derives lies in the file, part after part: it can be larger than either end wants to hold in memory.
+"""
+
+import fcntl
 import json
+import os
+import shutil
 import socket
 import struct
 import time
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, BinaryIO
 
 from yuelu.base.errors import InvalidRecord
 
 _LENGTH = struct.Struct(">I")
 _LONGEST_JSON = 1 << 20
+_CHUNK = 1 << 20
+# Nobody may change the file any more: its hash and what is stored of it are read one after the other.
+_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
-def send_request(channel: socket.socket, request: dict[str, Any], descriptor: int) -> None:
-    """Send the request together with an open file: the other end needs no right to open any."""
-    body = json.dumps(request).encode()
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the other end told, and the parts that lie in the open file: (start, end) of each, in bytes."""
+
+    told: dict[str, Any]
+    descriptor: int
+    parts: tuple[tuple[int, int], ...]
+
+
+def send(channel: socket.socket, told: dict[str, Any], descriptor: int) -> None:
+    """Send JSON values together with an open file: the other end needs no right to open any."""
+    body = json.dumps(told).encode()
     socket.send_fds(channel, [_LENGTH.pack(len(body))], [descriptor])
     channel.sendall(body)
 
@@ -27,31 +48,67 @@ def receive_request(channel: socket.socket) -> tuple[dict[str, Any], int] | None
     return json.loads(_exactly(channel, _LENGTH.unpack(head)[0])), descriptors[0]
 
 
-def send_reply(channel: socket.socket, told: dict[str, Any], blobs: list[bytes]) -> None:
-    """Send JSON values and the bytes that go with them."""
-    body = json.dumps({"told": told, "sizes": [len(blob) for blob in blobs]}).encode()
-    channel.sendall(_LENGTH.pack(len(body)) + body)
-    for blob in blobs:
-        channel.sendall(blob)
+def send_reply(channel: socket.socket, told: dict[str, Any], parts: Sequence[bytes | BinaryIO]) -> None:
+    """Send JSON values and the parts that go with them."""
+    ends = []
+    with os.fdopen(os.memfd_create("reply", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC), "wb") as file:
+        for part in parts:
+            if isinstance(part, bytes):
+                file.write(part)
+            else:
+                part.seek(0)
+                shutil.copyfileobj(part, file, _CHUNK)
+            ends.append(file.tell())
+        file.flush()
+        fcntl.fcntl(file, fcntl.F_ADD_SEALS, _SEALS)
+        send(channel, {"told": told, "ends": ends}, file.fileno())
 
 
-def receive_reply(channel: socket.socket, most_bytes: int, deadline: float) -> tuple[dict[str, Any], list[bytes]]:
-    """Return what `send_reply` sent.
+def receive_reply(channel: socket.socket, most_bytes: int, deadline: float) -> Reply:
+    """Return what `send_reply` sent; whoever receives it closes its descriptor.
 
     Raises EOFError: the other end is gone. Raises TimeoutError: `deadline` (of the monotonic clock) has passed. Raises
     InvalidRecord: the answer is malformed or larger than allowed.
     """
-    size = _LENGTH.unpack(_exactly(channel, _LENGTH.size, deadline))[0]
+    channel.settimeout(max(deadline - time.monotonic(), 0.001))
+    head, descriptors, _, _ = socket.recv_fds(channel, _LENGTH.size, 1)
+    try:
+        reply = _reply(channel, head, descriptors, deadline)
+        _check(reply, most_bytes)
+    except BaseException:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        raise
+    return reply
+
+
+def _reply(channel: socket.socket, head: bytes, descriptors: Sequence[int], deadline: float) -> Reply:
+    if not head:
+        raise EOFError
+    head += _exactly(channel, _LENGTH.size - len(head), deadline)
+    size = _LENGTH.unpack(head)[0]
     if size > _LONGEST_JSON:
         raise InvalidRecord(f"the decoder's answer has {size} bytes of facts", f"at most {_LONGEST_JSON} are taken")
     try:
         body = json.loads(_exactly(channel, size, deadline))
-        told, sizes = dict(body["told"]), [int(one) for one in body["sizes"]]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        told, ends = dict(body["told"]), [0, *(int(one) for one in body["ends"])]
+        return Reply(told, descriptors[0], tuple(pairwise(ends)))
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise InvalidRecord(f"the decoder's answer is malformed: {error}", "look at the reader that gave it") from None
-    if sum(sizes) > most_bytes or any(one < 0 for one in sizes):
-        raise InvalidRecord(f"decoding gave {sum(sizes)} bytes, more than the limit of {most_bytes}", "cut the object first")
-    return told, [_exactly(channel, one, deadline) for one in sizes]
+
+
+def _check(reply: Reply, most_bytes: int) -> None:
+    size = os.fstat(reply.descriptor).st_size
+    if size > most_bytes:
+        raise InvalidRecord(f"decoding gave {size} bytes, more than the limit of {most_bytes}", "cut the object first")
+    if any(not 0 <= start <= end <= size for start, end in reply.parts):
+        raise InvalidRecord("the decoder's answer is malformed: parts beyond its end", "look at the reader that gave it")
+    try:
+        sealed = fcntl.fcntl(reply.descriptor, fcntl.F_GET_SEALS) == _SEALS
+    except OSError:  # no memory file at all
+        sealed = False
+    if not sealed:
+        raise InvalidRecord("the decoder's answer is malformed: it may still change", "look at the reader that gave it")
 
 
 def _exactly(channel: socket.socket, size: int, deadline: float | None = None) -> bytes:

@@ -9,12 +9,15 @@ import sys
 import tempfile
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from threading import Lock
-from typing import Any
+from typing import Any, BinaryIO, cast
 
-from yuelu.base.errors import InvalidRecord
-from yuelu.pipelines.isolation.frames import receive_reply, send_request
+from yuelu.base.errors import InvalidRecord, ServiceUnavailable
+from yuelu.base.store.ranged import Ranged
+from yuelu.pipelines.isolation.frames import Reply, receive_reply, send
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.reading import Reading, Refused, clean_text, from_wire
 
@@ -23,12 +26,13 @@ _ENVIRONMENT = {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS
 
 
 class _Process:
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, readable: tuple[str, ...]) -> None:
         self.limits, self.jobs = limits, 0
         self.channel, theirs = socket.socketpair()
+        told = [str(theirs.fileno()), json.dumps(asdict(limits)), json.dumps(readable)]
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-I", "-m", "yuelu.pipelines.isolation.child", str(theirs.fileno()), json.dumps(asdict(limits))],
+                [sys.executable, "-I", "-m", "yuelu.pipelines.isolation.child", *told],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -38,11 +42,11 @@ class _Process:
                 start_new_session=True,  # Ctrl-C is for whoever waits for the decoder, not for the decoder
             )
 
-    def ask(self, request: dict[str, Any], descriptor: int) -> tuple[dict[str, Any], list[bytes]]:
+    def ask(self, request: dict[str, Any], descriptor: int) -> Reply:
         self.jobs += 1
         deadline = time.monotonic() + self.limits.wall_s
         self.channel.settimeout(self.limits.wall_s)
-        send_request(self.channel, request, descriptor)
+        send(self.channel, request, descriptor)
         return receive_reply(self.channel, self.limits.reply_bytes, deadline)
 
     def end(self) -> int:
@@ -51,80 +55,119 @@ class _Process:
         try:
             return self.process.wait(0.2)  # it leaves by itself when its channel closes
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self.kill()
             return self.process.wait()
+
+    def kill(self) -> None:
+        """Kill it, and whatever it may have started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
 
 class Decoders:
-    """Decoding processes for as many threads as ask at once. Close it when done."""
+    """Decoding processes for as many threads as ask at once. Close it when done.
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+    Their file system holds what they run on and the folders `readable`, and nothing they can write to.
+    """
+
+    def __init__(self, limits: Limits, readable: tuple[str, ...] = ()) -> None:
+        self.limits, self.readable = limits, readable
         self._idle: deque[_Process] = deque()
+        self._busy: set[_Process] = set()
+        self._closed = False
         self._lock = Lock()
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Decoders, (self.limits,)  # processes do not travel to a Dask worker
+        return Decoders, (self.limits, self.readable)  # processes do not travel to a Dask worker
 
     def warm(self, count: int) -> None:
         """Start `count` processes now, so that their start-up overlaps with other work."""
-        self._idle.extend(_Process(self.limits) for _ in range(count))
+        self._idle.extend(_Process(self.limits, self.readable) for _ in range(count))
 
-    def read(self, request: dict[str, Any], descriptor: int) -> Reading:
-        """Return what the reader named in `request` makes of the open file.
+    @contextmanager
+    def read(self, request: dict[str, Any], descriptor: int) -> Iterator[Reading]:
+        """Yield what the reader named in `request` makes of the open file; its parts can be read until the block ends.
 
         Raises Refused: the reader refused, failed, died or took too long. A death is tried once more in a fresh process,
-        since it may have been the fault of an earlier object or of the machine.
+        since it may have been the fault of an earlier object or of the machine. Raises ServiceUnavailable: closed meanwhile.
         """
         try:
-            return self._once(request, descriptor)
+            reply = self._asked(request, descriptor)
         except EOFError:
-            pass
+            try:
+                reply = self._asked(request, descriptor, fresh=True)
+            except EOFError as death:
+                raise Refused(str(death), "look at the object by hand, on a machine that may be lost") from None
         try:
-            return self._once(request, descriptor, fresh=True)
-        except EOFError as death:
-            raise Refused(str(death), "look at the object by hand, on a machine that may be lost") from None
+            yield _reading(reply)
+        finally:
+            os.close(reply.descriptor)
 
-    def _once(self, request: dict[str, Any], descriptor: int, *, fresh: bool = False) -> Reading:
+    def _asked(self, request: dict[str, Any], descriptor: int, *, fresh: bool = False) -> Reply:
         process = self._take(fresh)
         keep = False
         try:
             os.lseek(descriptor, 0, os.SEEK_SET)  # the position is shared with whoever read before
-            told, blobs = process.ask(request, descriptor)
-            reading = None if "refused" in told else from_wire(told, blobs)
-            keep = process.jobs < self.limits.jobs and not told.get("exhausted", False)
+            reply = process.ask(request, descriptor)
+            keep = process.jobs < self.limits.jobs and not reply.told.get("exhausted", False)
         except TimeoutError:
             raise Refused(f"decoding took longer than {self.limits.wall_s:g} s", "cut the object first") from None
         except (EOFError, OSError):
-            keep, code = False, process.end()
+            code = process.end()
+            if self._closed:
+                raise ServiceUnavailable("the decoders were closed", "start the run again") from None
             raise EOFError(_death(code, self.limits)) from None
         except InvalidRecord as error:
             raise Refused(error.problem, error.hint) from None
         finally:
             self._give_back(process, keep)
-        if reading is None:
-            raise Refused(clean_text(str(told["refused"])))
-        return reading
+        return reply
 
     def _take(self, fresh: bool) -> _Process:
         with self._lock:
-            if self._idle and not fresh:
-                return self._idle.popleft()
-        return _Process(self.limits)
+            if self._closed:
+                raise ServiceUnavailable("the decoders were closed", "start the run again")
+            process = self._idle.popleft() if self._idle and not fresh else None
+            if process is None:
+                process = _Process(self.limits, self.readable)
+            self._busy.add(process)
+            return process
 
     def _give_back(self, process: _Process, keep: bool) -> None:
-        if keep:
-            with self._lock:
+        with self._lock:
+            self._busy.discard(process)
+            if keep and not self._closed:
                 self._idle.append(process)
-        elif process.process.poll() is None:
-            process.process.kill()
-            process.end()
+                return
+        if process.process.poll() is None:
+            process.kill()
+        process.end()
 
     def close(self) -> None:
-        """End every process."""
+        """End every process, those at work too: whoever waits for one is told that it is over."""
         with self._lock:
+            self._closed = True
+            for process in self._busy:
+                process.kill()
             while self._idle:
                 self._idle.pop().end()
+
+
+def _reading(reply: Reply) -> Reading:
+    """Return the reading that the reply tells of. Raises Refused."""
+    if "refused" in reply.told:
+        raise Refused(clean_text(str(reply.told["refused"])))
+    try:
+        return from_wire(reply.told, [_part(reply.descriptor, *part) for part in reply.parts])
+    except InvalidRecord as error:
+        raise Refused(error.problem, error.hint) from None
+
+
+def _part(descriptor: int, start: int, end: int) -> BinaryIO:
+    def fetch(first: int, last: int) -> bytes:
+        return os.pread(descriptor, last - first, start + first)
+
+    return cast(BinaryIO, Ranged(fetch, end - start))
 
 
 def _death(code: int, limits: Limits) -> str:

@@ -2,9 +2,9 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 from yuelu.base.errors import InvalidRecord, YueluError
 from yuelu.base.records import Medium, Role
@@ -33,13 +33,18 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """Bytes made from the object, to be stored as an asset of their own."""
+    """Bytes made from the object, to be stored as an asset of their own.
+
+    What is large stands in an open file instead, the whole of which is meant, and `data` is empty. The file system is
+    closed to readers: they make such a file by `os.memfd_create`.
+    """
 
     role: Role
     medium: Medium
     media_type: str
     data: bytes
     facts: Mapping[str, Any] = field(default_factory=dict)
+    file: BinaryIO | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +62,19 @@ class Reading:
     subject: str | None = None
 
 
-def to_wire(reading: Reading) -> tuple[dict[str, Any], list[bytes]]:
-    """Return the reading as JSON values, and the bytes it refers to by position."""
+def to_wire(reading: Reading) -> tuple[dict[str, Any], list[bytes | BinaryIO]]:
+    """Return the reading as JSON values, and the parts it refers to by position."""
     derived = [
         {"role": part.role.value, "medium": part.medium.value, "media_type": part.media_type, "facts": dict(part.facts)}
         for part in reading.derived
     ]
     told = {"medium": reading.medium.value, "media_type": reading.media_type, "facts": dict(reading.facts)}
-    return {**told, "subject": reading.subject, "derived": derived}, [part.data for part in reading.derived]
+    return {**told, "subject": reading.subject, "derived": derived}, [
+        part.data if part.file is None else part.file for part in reading.derived
+    ]
 
 
-def from_wire(told: Mapping[str, Any], blobs: list[bytes]) -> Reading:
+def from_wire(told: Mapping[str, Any], parts: Sequence[BinaryIO]) -> Reading:
     """Return the reading that crossed the pipe, its texts cleaned.
 
     Raises InvalidRecord: a process that was taken over may say anything, and so may the object that it read.
@@ -75,9 +82,14 @@ def from_wire(told: Mapping[str, Any], blobs: list[bytes]) -> Reading:
     try:
         derived = tuple(
             Derived(
-                Role(part["role"]), Medium(part["medium"]), clean_text(str(part["media_type"])), data, _cleaned(part["facts"])
+                Role(part["role"]),
+                Medium(part["medium"]),
+                clean_text(str(part["media_type"])),
+                b"",
+                _cleaned(part["facts"]),
+                file,
             )
-            for part, data in zip(told["derived"], blobs, strict=True)
+            for part, file in zip(told["derived"], parts, strict=True)
         )
         subject = None if told["subject"] is None else _SURROGATES.sub(_REPLACEMENT, str(told["subject"]))
         media_type, facts = clean_text(str(told["media_type"])), _cleaned(told["facts"])

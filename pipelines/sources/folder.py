@@ -36,6 +36,10 @@ class FolderSource:
             raise NotFound(f"no folder at {self.address}", "give the folder that holds the media")
         return (_listed(self.address, self.root, location) for location in _walk(self.root))
 
+    def count(self) -> int:
+        """Return how many objects lie below the folder; none of them is looked at."""
+        return sum(1 for _ in _walk(self.root))
+
     @contextmanager
     def opened(self, listed: Listed) -> Iterator[Opened]:
         """Yield the object. Raises Refused: it is not, or no longer, what was listed."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +52,11 @@ class Source(Protocol):
 
     def uri(self, listed: Listed) -> str:
         """Return the address under which the object itself is found again."""
+
+
+@runtime_checkable
+class Counted(Protocol):
+    """A source that tells how much there is before it lists it all."""
+
+    def count(self) -> int:
+        """Return how many objects `listed` yields, at a small part of its cost."""

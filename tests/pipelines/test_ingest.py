@@ -23,11 +23,13 @@ from yuelu.base.ledger.media import AssetRow, ListingRow
 from yuelu.base.media import labelled_assets, proxy_of, thumbnail_of
 from yuelu.base.records import Role, asset_key
 from yuelu.base.settings import Settings
+from yuelu.base.store.local import LocalStore
 from yuelu.base.workspace import Workspace, init
 from yuelu.pipelines.ingest.cluster import connected
 from yuelu.pipelines.ingest.flow import ingest
-from yuelu.pipelines.ingest.records import Collection, Found, IngestReport
-from yuelu.pipelines.ingest.rows import record, register
+from yuelu.pipelines.ingest.records import Collection, Found, IngestReport, Job
+from yuelu.pipelines.ingest.rows import begin, record
+from yuelu.pipelines.ingest.tally import Tally
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.proxies import stage
 from yuelu.pipelines.sources.folder import folder as at
@@ -173,9 +175,9 @@ def test_what_changed_at_its_source_is_read_again(make_workspace: Make, source: 
 
 def test_two_at_once_write_no_false_changes(make_workspace: Make, tmp_path: Path) -> None:
     workspace, listed = make_workspace("one"), Listed(str(tmp_path), "a", b"/a", 1, 1)
-    register(workspace.ledger, COLLECTION, "test")
+    run = begin(workspace.ledger, COLLECTION, [str(tmp_path)], b"s" * 32, "test")
     for _ in range(2):
-        record(workspace.ledger, COLLECTION.name, [Found(listed, None, "no reader")], b"s" * 32, "test")
+        record(run, [[Found(listed, None, "no reader")]], Tally(), 0.0)
     assert "relist" not in [action for action, _, _ in rows(workspace)["events"]]
     assert len(rows(workspace)["listings"]) == 1
 
@@ -323,9 +325,9 @@ def test_killed_and_started_again_ends_the_same(
     assert rows(killed) == rows(whole)
 
 
-def test_nothing_listens_beyond_this_machine() -> None:
+def test_nothing_listens_beyond_this_machine(tmp_path: Path) -> None:
     psutil = pytest.importorskip("psutil")
-    with connected(None, 1, Limits()):
+    with connected(None, 1, Job({}, LocalStore(tmp_path), b""), Limits()):
         listening = [c.laddr.ip for c in psutil.Process().net_connections() if c.status == psutil.CONN_LISTEN]
     assert set(listening) <= {"127.0.0.1"}
 
