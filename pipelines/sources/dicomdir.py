@@ -39,7 +39,7 @@ class DicomdirSource:
 
     @property
     def _folder(self) -> FolderSource:
-        return FolderSource(os.path.dirname(self.file))
+        return FolderSource(os.path.dirname(self.file))  # noqa: PTH120  bytes, as the system has them
 
     def listed(self) -> Iterator[Listed]:
         """Yield the files below the DICOMDIR's folder in order of path, then what is missing there.
@@ -47,10 +47,10 @@ class DicomdirSource:
         Raises NotFound: no such file. Raises Misconfigured: it is no DICOMDIR.
         """
         wanted = _referenced(self.file)
-        own = path_text(os.path.basename(self.file))
+        own = path_text(os.path.basename(self.file))  # noqa: PTH119
         for path, problem in wanted.items():
             if problem is not None:
-                yield Listed(self.address, path, b"", 0, 0, problem)
+                yield Listed(self.address, f"{own}#{path}", b"", 0, 0, problem)  # no path of a file
         left = {path for path, problem in wanted.items() if problem is None}
         for listed in self._folder.listed():
             if listed.path == own:

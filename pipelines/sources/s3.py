@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import islice
 from threading import local
 from typing import Any
 from urllib.parse import quote
@@ -30,7 +31,7 @@ class S3Source:
     """Every key below a prefix. A key that ends in "/" and holds nothing is a folder somebody drew, not an object."""
 
     bucket: str
-    prefix: str = ""
+    prefix: str = ""  # without the slash behind it
     endpoint: str | None = None  # None: Amazon's
 
     @property
@@ -42,7 +43,7 @@ class S3Source:
     def listed(self) -> Iterator[Listed]:
         """Yield every object below the prefix, in order of key. Raises NotFound, ServiceUnavailable."""
         yielded = False
-        for entry in self._entries(self.prefix):
+        for entry in self._found():
             listed = self._one(entry)
             if listed is None:
                 continue
@@ -53,6 +54,12 @@ class S3Source:
                 yield listed
         if not yielded and self.prefix:
             raise NotFound(f"nothing at {self.address}", "check the prefix")
+
+    def _found(self) -> Iterator[dict[str, Any]]:
+        """Yield the key that is the prefix itself, if there is one, and all below it: "scans-old/x" is not below "scans"."""
+        if self.prefix:
+            yield from (entry for entry in islice(self._entries(self.prefix), 1) if entry["Key"] == self.prefix)
+        yield from self._entries(f"{self.prefix}/" if self.prefix else "")
 
     def _entries(self, prefix: str) -> Iterator[dict[str, Any]]:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  see _client
@@ -70,8 +77,6 @@ class S3Source:
     def _one(self, entry: dict[str, Any]) -> Listed | None:
         key, size, tag = entry["Key"], entry["Size"], entry["ETag"]
         path = key[len(self.prefix) :].removeprefix("/") if key != self.prefix else key.rpartition("/")[2]
-        if key != self.prefix and self.prefix and not self.prefix.endswith("/") and key[len(self.prefix)] != "/":
-            return None  # "scans-old/x" is not below "scans"
         if not path or (path.endswith("/") and not size):
             return None
         # A second is all that S3 promises; the tag in the place of its fraction shows what was replaced within one.
