@@ -1,11 +1,13 @@
-"""A PACS over DICOMweb as a source: QIDO-RS finds the instances, WADO-RS fetches one. Source: DICOM PS3.18, sections 10.4 and 10.6.
+"""A PACS over DICOMweb as a source: QIDO-RS finds the instances, WADO-RS fetches one.
+
+Source: DICOM PS3.18, sections 10.4 (retrieve) and 10.6 (search).
 
 An instance never changes under its UID (PS3.3 C.12.1.1.1), so its address alone says whether it must be read again.
 """
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -86,7 +88,7 @@ class DicomwebSource:
             if not fresh or (len(page) < _PAGE and not answer.headers.get("warning", "").startswith("299")):
                 return
 
-    def _ask(self, path: str, parameters: list[tuple[str, str]]) -> httpx.Response:
+    def _ask(self, path: str, parameters: Sequence[tuple[str, str]]) -> httpx.Response:
         with self._answer(path, "application/dicom+json", parameters) as answer:
             if answer.status_code == 404:
                 raise NotFound(f"{self.address} has no {path}", "check the path of the server's DICOMweb root")
@@ -94,14 +96,17 @@ class DicomwebSource:
                 raise ServiceUnavailable(
                     f"{self.address} answers {answer.status_code} to {path}", "check the address and the filters"
                 )
-            answer.read()
+            try:
+                answer.read()
+            except httpx.TransportError as error:
+                raise self._silent(error) from None
             return answer
 
     @contextmanager
-    def _answer(self, path: str, accept: str, parameters: list[tuple[str, str]] | None = None) -> Iterator[httpx.Response]:
+    def _answer(self, path: str, accept: str, parameters: Sequence[tuple[str, str]] = ()) -> Iterator[httpx.Response]:
         """Yield an answer that is not "come again later". Raises ServiceUnavailable, Misconfigured."""
         headers = {"Accept": accept, **({"Authorization": self.authorization} if self.authorization else {})}
-        request = _client().build_request("GET", self.root + path, params=parameters, headers=headers, timeout=_TIMEOUT)
+        request = _client().build_request("GET", self.root + path, params=dict(parameters), headers=headers, timeout=_TIMEOUT)
         answer = self._sent(request)
         try:
             if answer.status_code in (401, 403):
@@ -110,26 +115,25 @@ class DicomwebSource:
                     "set YUELU_DICOMWEB_TOKEN, or YUELU_DICOMWEB_USER and YUELU_DICOMWEB_PASSWORD",
                 )
             yield answer
-        except httpx.TransportError as error:
-            raise self._silent(error) from None
         finally:
             answer.close()
 
     def _sent(self, request: httpx.Request) -> httpx.Response:
+        why: object = None
         for attempt in range(_ATTEMPTS):
             wait = 0.5 * 2**attempt
             try:
                 answer = _client().send(request, stream=True)
             except httpx.TransportError as error:
-                if attempt == _ATTEMPTS - 1:
-                    raise self._silent(error) from None
+                why = error
             else:
                 if answer.status_code not in _BUSY:
                     return answer
                 answer.close()
-                wait = _asked_wait(answer, wait)
-            time.sleep(wait)
-        raise self._silent(f"it answers {answer.status_code} again and again")
+                why, wait = f"it says {answer.status_code}", _asked_wait(answer, wait)
+            if attempt < _ATTEMPTS - 1:
+                time.sleep(wait)
+        raise self._silent(why)
 
     def _silent(self, why: object) -> ServiceUnavailable:
         return ServiceUnavailable(
@@ -145,11 +149,18 @@ class DicomwebSource:
             if answer.status_code != 200:
                 raise Refused(f"cannot be read: the server answers {answer.status_code}")
             kind = answer.headers.get("content-type", "")
-            boundary, chunks = boundary_of(kind), answer.iter_bytes(_CHUNK)
+            boundary, chunks = boundary_of(kind), self._body(answer)
             if boundary is None and not kind.startswith("application/dicom"):
                 raise Refused(f"the server's answer is {kind or 'of no known type'}, not DICOM")
             with spooled(chunks if boundary is None else only_part(chunks, boundary)) as opened:
                 yield opened
+
+    def _body(self, answer: httpx.Response) -> Iterator[bytes]:
+        try:
+            yield from answer.iter_bytes(_CHUNK)
+        except httpx.TransportError as error:
+            self._ask("/studies", [("limit", "1")])  # raises if the whole server is gone; otherwise it is this instance
+            raise Refused(f"the server breaks off its answer: {type(error).__name__}") from None
 
     def uri(self, listed: Listed) -> str:
         """Return the WADO-RS address of the instance."""

@@ -1,4 +1,4 @@
-"""The one part of a multipart body, taken out of a stream. Source: RFC 2046 section 5.1, as DICOM PS3.18 section 8.6.1 uses it."""
+"""The one part of a multipart body, taken out of a stream. Source: RFC 2046, section 5.1; DICOM PS3.18, section 8.6.1."""
 
 from collections.abc import Iterable, Iterator
 from email.message import Message
