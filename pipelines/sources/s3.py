@@ -205,7 +205,7 @@ def _client(endpoint: str | None) -> Any:
         max_pool_connections=32,
         s3={"addressing_style": "path"} if endpoint else {},
     )
-    return boto3.client("s3", endpoint_url=endpoint, config=config)
+    return boto3.Session().client("s3", endpoint_url=endpoint, config=config)
 
 
 def _code(error: Any) -> str:

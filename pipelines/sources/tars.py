@@ -123,14 +123,16 @@ def entries(descriptor: int, kind: str) -> Iterator[Entry]:
     with tarfile.TarFile(fileobj=cast(Any, Unpacked(descriptor, kind)), mode="r", encoding="utf-8") as archive:
         while (member := archive.next()) is not None:
             archive.members = []  # type: ignore[attr-defined]  # it would keep them all
-            count, total = count + 1, total + max(0, member.size)
+            problem = _problem(member)
+            size = max(0, member.size) if problem is None else 0
+            count, total = count + 1, total + size
             if count > ENTRIES:
                 raise Refused(f"the archive has more members than the limit of {ENTRIES}")
             if total > TOTAL_BYTES:
                 raise Refused(f"the archive's members hold more than {TOTAL_BYTES} bytes together")
             if not member.isdir():
                 location = f"tar {kind} {member.offset_data} {member.size}".encode()
-                yield Entry(_name(member), location, max(0, member.size) if member.isreg() else 0, _problem(member))
+                yield Entry(_name(member), location, size, problem)
 
 
 def _name(member: tarfile.TarInfo) -> str:

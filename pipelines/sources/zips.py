@@ -26,7 +26,9 @@ class _Directory(io.FileIO):
     """The file as zipfile sees it: no single read takes more than a directory may have."""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is None or size < 0 or size > _DIRECTORY_BYTES:
+        if size is None or size < 0:  # it looks for the directory's end, within 64 KiB of the file's
+            size = _DIRECTORY_BYTES
+        if size > _DIRECTORY_BYTES:
             raise Refused(f"the archive's directory is larger than {_DIRECTORY_BYTES} bytes")
         return super().read(size) or b""
 
