@@ -1,6 +1,7 @@
 """Real servers on loopback, started once when the first test asks for them and stopped by their process ids."""
 
 import contextlib
+import json
 import os
 import pwd
 import shutil
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
@@ -147,3 +149,50 @@ def bucket(s3_endpoint: str, request: pytest.FixtureRequest) -> str:
     name = f"b{abs(hash(request.node.nodeid))}"
     boto3.client("s3", endpoint_url=s3_endpoint).create_bucket(Bucket=name)
     return f"s3://{name}/some/prefix?endpoint={s3_endpoint}"
+
+
+@dataclass(frozen=True, slots=True)
+class Orthanc:
+    """A real PACS. `stop` kills it, `start` brings it back with what it holds."""
+
+    root: str  # of its DICOMweb interface
+    start: Callable[[], None]
+    stop: Callable[[], None]
+
+
+ORTHANC_USER, ORTHANC_PASSWORD = "reader", "only-for-tests"
+
+
+@pytest.fixture
+def orthanc(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Orthanc]:
+    """An empty PACS of our own (Debian's Orthanc with its DICOMweb plug-in); it lets only ORTHANC_USER in."""
+    plugin = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+    if not shutil.which("Orthanc") or not plugin.exists():
+        pytest.fail("Orthanc is not installed; run ./scripts/test, which installs it")
+    port, running = free_port(), list[subprocess.Popen[bytes]]()
+    settings = {
+        "StorageDirectory": str(tmp_path / "pacs"), "HttpPort": port, "RemoteAccessAllowed": False, "DicomServerEnabled": False,
+        "AuthenticationEnabled": True, "RegisteredUsers": {ORTHANC_USER: ORTHANC_PASSWORD}, "Plugins": [str(plugin)],
+        "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+    }  # fmt: skip
+    (tmp_path / "orthanc.json").write_text(json.dumps(settings))
+
+    def start() -> None:
+        with (tmp_path / "orthanc.log").open("ab") as output:
+            command = ["Orthanc", str(tmp_path / "orthanc.json")]
+            running.append(subprocess.Popen(command, cwd=tmp_path, stdout=output, stderr=subprocess.STDOUT))
+        for _ in range(200):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                return
+            time.sleep(0.05)
+        pytest.fail((tmp_path / "orthanc.log").read_text())
+
+    def stop() -> None:
+        while running:
+            process = running.pop()
+            process.kill()
+            process.wait(30)
+
+    start()
+    yield Orthanc(f"http://127.0.0.1:{port}/dicom-web", start, stop)
+    stop()

@@ -77,6 +77,7 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"v/1\x01", "OpenEXR"),
     (0, b"SQLite format 3", "SQLite databases"),
 )
+_DIRECTORY = b"\x02\0\x02\0UI\x14\x001.2.840.10008.1.3.10"  # the media storage SOP class of a DICOMDIR, in its file meta
 _BY_FORM = {
     b"RIFFWAVE": "WAV",
     b"RF64WAVE": "WAV",
@@ -89,6 +90,8 @@ _BY_FORM = {
 
 def recognise(head: bytes) -> str:
     """Return the name of the content that starts with `head`: a key of READERS, or a name for the quarantine's reason."""
+    if head[128:132] == b"DICM" and _DIRECTORY in head[:1024]:
+        return "DICOM directories: the files they list are objects themselves"
     for offset, magic, name in _SIGNATURES:
         if head[offset : offset + len(magic)] == magic:
             return name

@@ -1,14 +1,19 @@
-"""A folder as a source: every object once, in order of path, with what cannot be read marked instead of skipped."""
+"""A folder as a source: every object once, in order of path, with what cannot be read marked instead of skipped.
+
+An archive found in it is not an object but a folder of them: its members are listed as `path/to/archive.zip/member`.
+"""
 
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from yuelu.base.errors import NotFound
 from yuelu.pipelines.media.reading import Refused
+from yuelu.pipelines.sources.archive import SUFFIXES, kind_of, member_uri, members, opened_member, outer
+from yuelu.pipelines.sources.files import opened_file, path_text
 from yuelu.pipelines.sources.port import Listed, Opened
 
 _KINDS = (
@@ -28,13 +33,21 @@ class FolderSource:
     @property
     def address(self) -> str:
         """The path of the folder."""
-        return _text(self.root)
+        return path_text(self.root)
 
     def listed(self) -> Iterator[Listed]:
         """Yield every object below the folder in order of path. Raises NotFound: no such folder."""
         if not Path(os.fsdecode(self.root)).is_dir():
             raise NotFound(f"no folder at {self.address}", "give the folder that holds the media")
-        return (_listed(self.address, self.root, location) for location in _walk(self.root))
+        return self._listed()
+
+    def _listed(self) -> Iterator[Listed]:
+        for location, problem, kind in _walk(self.root):
+            listed = _listed_one(self.address, self.root, location, problem)
+            if kind is None or listed.problem is not None:
+                yield listed
+            else:
+                yield from _members(listed, kind)
 
     def count(self) -> int:
         """Return how many objects lie below the folder; none of them is looked at."""
@@ -43,20 +56,21 @@ class FolderSource:
     @contextmanager
     def opened(self, listed: Listed) -> Iterator[Opened]:
         """Yield the object. Raises Refused: it is not, or no longer, what was listed."""
-        try:
-            descriptor = os.open(listed.location, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError as error:
-            raise Refused(f"cannot be read: {error.strerror}") from None
-        try:
-            _check_same(listed, descriptor)
-            yield Opened(descriptor, listed.bytes)
-            _check_same(listed, descriptor)
-        finally:
-            os.close(descriptor)
+        archive = outer(listed)
+        if archive is None:
+            with opened_file(listed) as opened:
+                yield opened
+            return
+        with opened_file(archive) as file, opened_member(file, listed) as opened:
+            yield opened
 
     def uri(self, listed: Listed) -> str:
-        """Return the address of the file."""
-        return Path(self.address, listed.path).as_uri()
+        """Return the address of the file; of an archive's member, the archive's with the member behind a `#`."""
+        archive = outer(listed)
+        if archive is None:
+            return Path(self.address, listed.path).as_uri()
+        place = path_text(archive.location)
+        return member_uri(Path(place).as_uri(), listed.path.removeprefix(f"{os.path.relpath(place, self.address)}/"))
 
 
 def folder(path: Path) -> FolderSource:
@@ -64,27 +78,50 @@ def folder(path: Path) -> FolderSource:
     return FolderSource(os.path.realpath(os.fsencode(path)))
 
 
-def _walk(root: bytes) -> Iterator[tuple[bytes, str | None]]:
-    """Yield (location, problem) of everything that is not a folder, and of folders that cannot be listed, in order of path."""
-    waiting: list[tuple[bytes, bool]] = [(root, True)]  # of our own: folders may lie deeper than functions may call each other
+def _walk(root: bytes) -> Iterator[tuple[bytes, str | None, str | None]]:
+    """Yield (location, problem, kind of archive) of all but folders, and of folders that cannot be listed, in order of path."""
+    waiting: list[tuple[bytes, str | None]] = [(root, "folder")]  # of our own: folders may lie deeper than calls may
     while waiting:
-        location, is_folder = waiting.pop()
-        if not is_folder:
-            yield location, None
+        location, kind = waiting.pop()
+        if kind != "folder":
+            yield location, None, kind
             continue
         try:
             with os.scandir(location) as entries:
-                found = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
+                found = [(entry.path, _kind(entry)) for entry in entries]
         except OSError as error:
-            yield location, f"the folder cannot be listed: {error.strerror}"
+            yield location, f"the folder cannot be listed: {error.strerror}", None
             continue
         # A folder sorts where the paths of its objects do: after "a.png" and before "a0" for a folder "a".
-        waiting.extend(sorted(found, key=lambda one: one[0] + b"/" * one[1], reverse=True))
+        waiting.extend(sorted(found, key=lambda one: one[0] + b"/" * (one[1] is not None), reverse=True))
 
 
-def _listed(address: str, root: bytes, found: tuple[bytes, str | None]) -> Listed:
-    location, problem = found
-    path = _text(os.path.relpath(location, root))
+def _kind(entry: os.DirEntry[bytes]) -> str | None:
+    """Return "folder", the kind of archive, or None for all else. A link to an archive is not followed into it."""
+    if entry.is_dir(follow_symlinks=False):
+        return "folder"
+    if not os.fsdecode(entry.name).lower().endswith(SUFFIXES) or not entry.is_file(follow_symlinks=False):
+        return None
+    try:
+        descriptor = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None  # opening it as an object will say why
+    try:
+        return kind_of(descriptor, path_text(entry.name))
+    finally:
+        os.close(descriptor)
+
+
+def _members(listed: Listed, kind: str) -> Iterator[Listed]:
+    try:
+        with opened_file(listed) as archive:
+            yield from members(listed, archive.descriptor, kind, f"{listed.path}/")
+    except Refused as refusal:
+        yield replace(listed, problem=refusal.problem)
+
+
+def _listed_one(address: str, root: bytes, location: bytes, problem: str | None) -> Listed:
+    path = path_text(os.path.relpath(location, root))
     try:
         status = os.lstat(location)
     except OSError as error:
@@ -114,19 +151,3 @@ def _link_problem(root: bytes, target: bytes) -> str | None:
 def below(root: bytes, location: bytes) -> bool:
     """Return whether the absolute, resolved location lies in the folder `root`."""
     return location.startswith(root.rstrip(b"/") + b"/")
-
-
-def _text(path: bytes) -> str:
-    return path.decode("utf-8", "backslashreplace")
-
-
-def _check_same(listed: Listed, descriptor: int) -> None:
-    """Raise Refused: what is open is not, or no longer, what was listed."""
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        raise Refused("no longer a regular file")
-    if (status.st_size, status.st_mtime_ns) != (listed.bytes, listed.modified_ns):
-        raise Refused("changed while it was being read")
-    # A folder on the way may have become a link since; ask the kernel where the open file really lies.
-    if os.fsencode(Path(f"/proc/self/fd/{descriptor}").readlink()) != listed.location:
-        raise Refused("moved while it was being read")

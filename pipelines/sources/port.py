@@ -13,7 +13,7 @@ class Listed:
     source: str  # the address of the source
     path: str  # below the source; bytes that are no UTF-8 are written as \\xNN
     location: bytes  # what the source itself opens it by
-    bytes: int
+    bytes: int  # 0 where the source does not say; how many there are is known when it was opened
     modified_ns: int  # what the source says; with `bytes` it tells whether the object must be read again
     problem: str | None = None
 
@@ -36,11 +36,12 @@ class Source(Protocol):
 
     @property
     def address(self) -> str:
-        """What the ledger calls the source; two runs over the same source use the same address."""
+        """What the ledger calls the source; two runs over the same source use the same address. It holds no credentials."""
 
     def listed(self) -> Iterator[Listed]:
-        """Yield every object once, in order of path, however many there are: nothing holds them all in memory.
+        """Yield every object once, however many there are: nothing holds them all in memory.
 
+        The order is the same in every run: by path in a folder or a prefix, an archive's own within it, a server's own.
         Raises NotFound: there is no such source. Raises ServiceUnavailable: it does not answer.
         """
 
@@ -48,6 +49,7 @@ class Source(Protocol):
         """Return the object, open until the block ends; on leaving, it is checked that it did not change meanwhile.
 
         Raises Refused: it is not, or no longer, what was listed, or cannot be read; the reason of its quarantine.
+        Raises ServiceUnavailable: the source does not answer. That says nothing about the object, so the run stops.
         """
 
     def uri(self, listed: Listed) -> str:
@@ -60,3 +62,8 @@ class Counted(Protocol):
 
     def count(self) -> int:
         """Return how many objects `listed` yields, at a small part of its cost."""
+
+
+def storable(text: str) -> str:
+    """Return the text as every ledger can hold it: NUL and lone surrogates written as \\xNN."""
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
