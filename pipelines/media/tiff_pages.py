@@ -22,6 +22,7 @@ _LAB = (8, 9, 10)
 _FAX, _OLD_JPEG, _THUNDERSCAN = (2, 3, 4), 6, 32809
 _UNCOMPRESSED, _JPEG = 1, (7, 34892)
 _ALPHA = (1, 2)
+_MOST_SAMPLES = 16  # of a picture in colours: what follows them is left out; of one in grey none is the one to show
 _ICC_PROFILE, _NODATA = 34675, 42113
 _HELD_BYTES = 1 << 30  # of decoded segments
 
@@ -40,7 +41,7 @@ def check(page: Any) -> None:
     if page.photometric not in _COLOURS:
         raise Refused(f"a TIFF of photometric interpretation {int(page.photometric)}", "export it in grey, RGB or CMYK")
     colours, samples = _COLOURS[page.photometric], int(page.samplesperpixel)
-    if not colours <= samples <= colours + 1 and not (page.extrasamples and samples <= colours + len(page.extrasamples) <= 8):
+    if not colours <= samples <= (colours + 1 if colours == 1 else _MOST_SAMPLES):
         raise Refused(f"a picture of {samples} channels", "export the channels that show what is to be labelled")
     if page.dtype is None or page.dtype.kind not in "buif" or set(page.axes) - set("YXS"):
         raise Refused(f"a TIFF of values {page.dtype} along {page.axes}", "export it as pictures of whole or real numbers")

@@ -4,6 +4,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from coded import DATA, SECRET, encoded, photo, pixels, proxies, reading, shown
+from numpy.typing import NDArray
 from PIL import Image, ImageCms, PngImagePlugin
 
 from yuelu.base.records import Role
@@ -51,7 +52,7 @@ def test_orientation_is_applied_and_told(kind: str, orientation: int) -> None:
     assert made.facts.get("orientation", 1) == orientation
 
 
-def _turned(image: Image.Image, orientation: int) -> np.ndarray:
+def _turned(image: Image.Image, orientation: int) -> NDArray[np.uint8]:
     """Turn as the table of the standard says: where row 0 and column 0 of the stored picture lie in the seen one."""
     steps = {
         1: [], 2: [Image.Transpose.FLIP_LEFT_RIGHT], 3: [Image.Transpose.ROTATE_180], 4: [Image.Transpose.FLIP_TOP_BOTTOM],
