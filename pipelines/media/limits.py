@@ -9,7 +9,8 @@ class Limits:
 
     file_bytes: int = 4 << 30
     picture_bytes: int = 1 << 29  # of an encoded picture or DICOM object, which are read whole
-    pixels: int = 100_000_000  # of one picture or one video frame
+    pixels: int = 100_000_000  # of one picture or one video frame that is decoded at once
+    tiled_pixels: int = 2_000_000_000  # of one picture that is read and shown piece by piece
     frames: int = 36_000  # of one video, 20 minutes at 30 Hz
     seconds: float = 4 * 3600.0  # of sound or video
     wall_s: float = 180.0

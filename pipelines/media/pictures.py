@@ -17,8 +17,12 @@ Pixels = NDArray[np.uint8]  # shape (height, width) or (height, width, 3)
 SMALLEST_SIDE_PX = 256  # smaller pictures are enlarged by whole numbers, so that a box can be drawn on them
 LARGEST_ENLARGED_PX = 4096
 THUMBNAIL_PX = 256
+PROBED_PX = 512  # the longer side that probes, thumbnail and fingerprint are made from
 _DARK, _BRIGHT = 5, 250
 _WINDOW_PERCENTILES = (0.5, 99.5)
+_SAMPLED = 1 << 24  # values that percentiles are taken from
+_BAND = 1 << 22  # values that are windowed at a time: eight bytes each while that lasts
+_NOISE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 
 def check_size(width: int, height: int, limits: Limits) -> None:
@@ -38,40 +42,59 @@ def enlargement(width: int, height: int) -> int:
 def windowed(values: NDArray[Any], low: float, high: float) -> Pixels:
     """Return `values` mapped from [low, high] to 0..255, clipped; what is not a number becomes 0."""
     span = (high - low) or 1.0
-    scaled = np.clip((np.nan_to_num(values.astype(np.float64), nan=low) - low) / span, 0, 1)
-    return np.asarray(np.rint(scaled * 255), np.uint8)
+    shown = np.empty(values.shape, np.uint8)
+    rows = max(1, _BAND // max(1, values[0].size)) if len(values) else 1
+    for at in range(0, len(values), rows):
+        band = np.nan_to_num(values[at : at + rows].astype(np.float64), nan=low)
+        shown[at : at + rows] = np.rint(np.clip((band - low) / span, 0, 1) * 255)
+    return shown
 
 
 def window_by_percentiles(values: NDArray[Any]) -> Pixels:
     """Return `values` windowed so that all but the outermost 0.5 % on either side keep their contrast."""
-    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    return windowed(values, *percentile_window(values))
+
+
+def percentile_window(values: NDArray[Any]) -> tuple[float, float]:
+    """Return what is shown as black and as white: the outermost 0.5 % on either side lose their contrast.
+
+    A value maps back as low + shown / 255 * (high - low). Of more than 2**24 values every n-th is looked at. (0, 0) where
+    no value is finite.
+    """
+    sample = values.ravel()[:: -(-values.size // _SAMPLED) or 1]
+    finite = sample[np.isfinite(sample)] if sample.dtype.kind == "f" else sample
     if finite.size == 0:
-        return np.zeros(values.shape, np.uint8)
+        return 0.0, 0.0
     low, high = np.percentile(finite, _WINDOW_PERCENTILES)
     if low == high:
-        low, high = float(finite.min()), float(finite.max())
-    return windowed(values, float(low), float(high))
+        low, high = finite.min(), finite.max()
+    return float(low), float(high)
 
 
 def picture(pixels: Pixels, *, as_jpeg: bool = False) -> tuple[Derived, Derived]:
     """Return the proxy and the thumbnail of `pixels`. `as_jpeg` keeps photographs small; enlarged ones are PNG."""
+    return proxy(pixels, as_jpeg=as_jpeg), thumbnail(pixels)
+
+
+def proxy(pixels: Pixels, *, as_jpeg: bool = False) -> Derived:
+    """Return what annotators look at: PNG, or JPEG where that is asked for and the picture is not enlarged."""
     height, width = pixels.shape[:2]
     scale = enlargement(width, height)
     shown = pixels.repeat(scale, axis=0).repeat(scale, axis=1) if scale > 1 else pixels
     facts = {"width_px": width * scale, "height_px": height * scale, "scale": scale}
     if as_jpeg and scale == 1:
-        proxy = Derived(Role.PROXY, Medium.IMAGE, "image/jpeg", _jpeg(shown, 95), facts)
-    else:
-        proxy = Derived(Role.PROXY, Medium.IMAGE, "image/png", png(shown), facts)
-    return proxy, thumbnail(pixels)
+        return Derived(Role.PROXY, Medium.IMAGE, "image/jpeg", jpeg(shown, 95), facts)
+    return Derived(Role.PROXY, Medium.IMAGE, "image/png", png(shown), facts)
 
 
 def thumbnail(pixels: Pixels) -> Derived:
     """Return the picture at no more than 256 pixels on its longer side, as JPEG."""
-    small = Image.fromarray(pixels)
-    small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.LANCZOS)
-    facts = {"width_px": small.width, "height_px": small.height}
-    return Derived(Role.THUMBNAIL, Medium.IMAGE, "image/jpeg", _jpeg(np.asarray(small), 85), facts)
+    height, width = pixels.shape[:2]
+    shrink = min(1.0, THUMBNAIL_PX / max(width, height))
+    size = max(1, round(width * shrink)), max(1, round(height * shrink))
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if shrink < 1 else pixels
+    facts = {"width_px": size[0], "height_px": size[1]}
+    return Derived(Role.THUMBNAIL, Medium.IMAGE, "image/jpeg", jpeg(np.asarray(small, np.uint8), 85), facts)
 
 
 def png(pixels: Pixels) -> bytes:
@@ -81,18 +104,47 @@ def png(pixels: Pixels) -> bytes:
     return file.getvalue()
 
 
-def _jpeg(pixels: Pixels, quality: int) -> bytes:
+def jpeg(pixels: Pixels, quality: int) -> bytes:
+    """Return the pixels as JPEG with whole chroma, so that thin coloured lines stay."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling="4:4:4")
     return file.getvalue()
 
 
-def probes(pixels: Pixels) -> dict[str, float]:
-    """Return cheap measures of quality: sharpness (variance of the Laplacian, low is blurred) and exposure, all on luma."""
-    luma = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+def reduction(width: int, height: int) -> int:
+    """Return the power of two that brings the longer side to 512 pixels or less: what probes are made from."""
+    return 1 << max(0, (-(-max(width, height) // PROBED_PX) - 1).bit_length())
+
+
+def reduced(pixels: Pixels) -> Pixels:
+    """Return the picture, its longer side halved until it is no more than 512 pixels; each pixel the mean of its area."""
+    height, width = pixels.shape[:2]
+    if (by := reduction(width, height)) == 1:
+        return pixels
+    return np.asarray(cv2.resize(pixels, (-(-width // by), -(-height // by)), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def probes(pixels: Pixels, already: int = 1) -> dict[str, float]:
+    """Return cheap measures of quality, on the luma of the picture reduced to 512 pixels or less on its longer side.
+
+    `scale`: measured pixels per pixel of the picture; `already`: by how much `pixels` are reduced before. One rule for all
+    pictures makes them comparable, and a JPEG is decoded to that scale at once. `laplacian_variance`: sharpness, low is
+    blurred. `noise_sigma`: standard deviation of the noise that is left at that scale, of 255 (J. Immerkaer (1996), Fast
+    Noise Variance Estimation), 0 where a side has under 3 pixels. `mean_share`, `dark_share`, `bright_share`: exposure.
+    """
+    small = reduced(pixels)
+    luma = small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    _, spread = cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))
     return {
-        "laplacian_variance": round(float(cv2.Laplacian(luma, cv2.CV_64F).var()), 3),
+        "scale": 1 / (already * reduction(pixels.shape[1], pixels.shape[0])),
+        "laplacian_variance": round(float(spread[0, 0]) ** 2, 3),
+        "noise_sigma": round(_noise(np.asarray(luma, np.uint8)), 3),
         "mean_share": round(float(luma.mean()) / 255, 6),
         "dark_share": round(float((luma <= _DARK).mean()), 6),
         "bright_share": round(float((luma >= _BRIGHT).mean()), 6),
     }
+
+
+def _noise(luma: Pixels) -> float:
+    inner = cv2.filter2D(luma, cv2.CV_16S, _NOISE)[1:-1, 1:-1]
+    return float(np.sqrt(np.pi / 2) * np.abs(inner).mean() / 6) if inner.size else 0.0

@@ -18,17 +18,21 @@ class Format:
 
 
 _IMAGES, _AUDIO = "yuelu.pipelines.media.images:read", "yuelu.pipelines.media.audio:read"
+_JPEG, _TIFF = "yuelu.pipelines.media.jpeg:read", "yuelu.pipelines.media.tiff:read"
 _CONTAINER = "yuelu.pipelines.media.container:read"
 
 # One screen holds every reader; nothing registers itself on import.
 READERS: Mapping[str, Format] = MappingProxyType(
     {
         "DICOM": Format("yuelu.pipelines.media.dicom:read", "application/dicom"),
-        "JPEG": Format(_IMAGES, "image/jpeg"),
+        "JPEG": Format(_JPEG, "image/jpeg"),
         "PNG": Format(_IMAGES, "image/png"),
-        "TIFF": Format(_IMAGES, "image/tiff"),
+        "TIFF": Format(_TIFF, "image/tiff"),
         "BMP": Format(_IMAGES, "image/bmp"),
         "WebP": Format(_IMAGES, "image/webp"),
+        "GIF": Format(_IMAGES, "image/gif"),
+        "JPEG 2000": Format(_IMAGES, "image/jp2"),
+        "AVIF": Format(_IMAGES, "image/avif"),
         "WAV": Format(_AUDIO, "audio/wav", "wav"),
         "FLAC": Format(_AUDIO, "audio/flac", "flac"),
         "Ogg": Format(_AUDIO, "audio/ogg", "ogg"),
@@ -56,10 +60,7 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"ID3", "MP3"),
     (0, b"\x1aE\xdf\xa3", "Matroska"),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "ASF"),
-    (4, b"ftypheic", "HEIF"),
-    (4, b"ftypmif1", "HEIF"),
-    (4, b"ftypavif", "AVIF"),
-    (4, b"ftyp", "MP4"),
+    (4, b"ftyp", "MP4"),  # unless its brands say that it is a picture
     (4, b"moov", "MP4"),
     (4, b"mdat", "MP4"),
     (4, b"wide", "MP4"),
@@ -78,6 +79,7 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"SQLite format 3", "SQLite databases"),
 )
 _DIRECTORY = b"\x02\0\x02\0UI\x14\x001.2.840.10008.1.3.10"  # the media storage SOP class of a DICOMDIR, in its file meta
+_AVIF, _HEIF = (b"avif", b"avis"), (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
 _BY_FORM = {
     b"RIFFWAVE": "WAV",
     b"RF64WAVE": "WAV",
@@ -94,13 +96,24 @@ def recognise(head: bytes) -> str:
         return "DICOM directories: the files they list are objects themselves"
     for offset, magic, name in _SIGNATURES:
         if head[offset : offset + len(magic)] == magic:
-            return name
+            return _picture_in_mp4(head) or name if name == "MP4" else name
     if (form := _BY_FORM.get(head[:4] + head[8:12])) is not None:
         return form
     for looks_like, name in ((_bmp, "BMP"), (_bare_dicom, "DICOM"), (_aac, "AAC"), (_mp3, "MP3"), (_text, "text")):
         if looks_like(head):
             return name
     return "unknown content"
+
+
+def _picture_in_mp4(head: bytes) -> str | None:
+    """Return which coding of pictures the brands of an MP4 name, the one it is made for first (ISO/IEC 23008-12, 10.2)."""
+    if head[4:8] != b"ftyp":
+        return None
+    most = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = [head[8:12], *(head[at : at + 4] for at in range(16, most - 3, 4))]
+    if brands[0] not in (*_AVIF, *_HEIF, b"mif1", b"msf1"):
+        return None
+    return "AVIF" if any(brand in _AVIF for brand in brands) else "HEIF"
 
 
 def _bmp(head: bytes) -> bool:

@@ -1,0 +1,126 @@
+"""The segments of a JPEG: what they say of the picture, and the coded picture without what they say of people.
+
+Source: ISO/IEC 10918-1 (ITU-T T.81) annex B; JFIF (T.871); Adobe's APP14 (Adobe Technical Note 5116); ICC.1 annex B.4.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from yuelu.pipelines.media.reading import Refused
+
+BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
+ARITHMETIC = (0xC9, 0xCA)
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_KEPT = frozenset({0xC4, 0xCC, 0xDB, 0xDD})  # Huffman and arithmetic tables, quantisation tables, restart interval
+_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
+_SOI, _EOI, _SOS, _APP0, _APP1, _APP2, _APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE
+_EXIF, _ICC = b"Exif\0\0", b"ICC_PROFILE\0"
+_JFIF = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"  # says "YCbCr", no density, no thumbnail
+_ADOBE = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"  # one byte follows: the colour transformation
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A JPEG taken apart. `copy` is the picture alone: tables, frame, scans, and what tells a decoder its colours.
+
+    JFIF and Adobe segments are written anew where the file has them, since decoders conclude the colours from them; no other
+    application segment, no comment, nothing between segments and nothing after the end is in the copy.
+    """
+
+    process: int
+    bits: int
+    width: int
+    height: int
+    components: int
+    exif: bytes
+    icc: bytes
+    copy: bytes
+
+
+def take_apart(data: bytes) -> Coded:
+    """Return what the segments say. Raises Refused: no picture, or it stops before its end."""
+    parts, told = [b"\xff\xd8"], _Told()
+    at = 2
+    while (marker := _marker(data, at)) is not None:
+        code, start = marker
+        if code == _EOI:
+            return told.coded(b"".join([*parts, b"\xff\xd9"]))
+        if code in _ALONE:
+            at = start
+            continue
+        end = start + int.from_bytes(data[start : start + 2], "big")
+        if end < start + 2 or end > len(data) or code == _SOI:
+            break
+        if code == _SOS:
+            at = _end_of_scan(data, end)
+            parts.append(b"\xff\xda" + data[start:at])
+            continue
+        parts.append(told.kept(code, data[start:end]))
+        at = end
+    raise Refused("cannot be decoded: the JPEG stops before its end", "fetch the file again from its origin")
+
+
+def _marker(data: bytes, at: int) -> tuple[int, int] | None:
+    """Return the next marker's code and where what follows it starts; None at the end of the data."""
+    while (at := data.find(b"\xff", at)) >= 0 and at + 1 < len(data):
+        if data[at + 1] not in (0, 0xFF):
+            return data[at + 1], at + 2
+        at += 1
+    return None
+
+
+def _end_of_scan(data: bytes, at: int) -> int:
+    """Return where the entropy-coded data from `at` on end: at the next marker that is neither stuffing nor a restart."""
+    coded = np.frombuffer(data, np.uint8)
+    while at < len(coded) - 1:
+        head, after = coded[at : at + _CHUNK], coded[at + 1 : at + _CHUNK + 1]
+        head = head[: len(after)]
+        marked = (head == 0xFF) & (after != 0) & (after & 0xF8 != 0xD0)
+        if marked.any():
+            return at + int(marked.argmax())
+        at += len(head)
+    return len(data)
+
+
+class _Told:
+    """What was learnt while the segments went by."""
+
+    def __init__(self) -> None:
+        self.frame: tuple[int, int, int, int, int] | None = None
+        self.exif = b""
+        self.icc: dict[int, bytes] = {}
+        self.seen: set[int] = set()
+
+    def kept(self, code: int, segment: bytes) -> bytes:
+        """Return what stays of the segment (its length in front); most of them, nothing."""
+        content = segment[2:]
+        if code in _FRAMES and len(content) >= 6:
+            height, width = int.from_bytes(content[1:3], "big"), int.from_bytes(content[3:5], "big")
+            self.frame = (code, content[0], width, height, content[5])
+            return bytes((0xFF, code)) + segment
+        if code in _KEPT:
+            return bytes((0xFF, code)) + segment
+        if code == _APP1 and content.startswith(_EXIF) and not self.exif:
+            self.exif = content
+        if code == _APP2 and content.startswith(_ICC) and len(content) > 14:
+            self.icc.setdefault(content[12], content[14:])
+        return self._colours(code, content)
+
+    def _colours(self, code: int, content: bytes) -> bytes:
+        first = code not in self.seen
+        if code == _APP0 and content.startswith(b"JFIF\0") and first:
+            self.seen.add(code)
+            return _JFIF
+        if code == _APP14 and content.startswith(b"Adobe") and len(content) >= 12 and first:
+            self.seen.add(code)
+            return _ADOBE + content[11:12]
+        return b""
+
+    def coded(self, copy: bytes) -> Coded:
+        if self.frame is None:
+            raise Refused("cannot be decoded: a JPEG without a frame", "check the file at its origin")
+        process, bits, width, height, components = self.frame
+        icc = b"".join(self.icc[number] for number in sorted(self.icc))
+        return Coded(process, bits, width, height, components, self.exif, icc, copy)
