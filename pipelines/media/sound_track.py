@@ -42,7 +42,9 @@ class SoundTrack:
         """Yield the packets that `frame` completes."""
         at = None if frame.pts is None else frame.pts * Fraction(frame.time_base)
         for even in self._resampler.resample(frame):
-            samples = np.nan_to_num(np.asarray(even.to_ndarray(), np.float32))
+            samples = np.asarray(even.to_ndarray(), np.float32)
+            if not np.isfinite(samples).all():
+                samples = np.nan_to_num(samples)
             wanted = self._at if at is None else round((at - self._start) * self.rate_hz)
             at = None
             yield from self._place(samples, wanted)

@@ -8,14 +8,15 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import Interpolation
+from av.video.reformatter import Interpolation, VideoReformatter
 
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.pictures import check_size
 
 LONGEST_PX = 1280
 _PIXELS = "yuv420p"
-_TURNS = {1: "cclock", 2: "hflip,vflip", 3: "clock"}
+# The same pixels from every processor, whatever its vector instructions.
+_SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Upright:
     size: tuple[int, int] | None = None  # of the proxy, set by the first frame: later ones are scaled to it
     interlaced: int = 0
     rotation_deg: int = 0
+    _scaler: VideoReformatter = field(default_factory=VideoReformatter)  # one for all frames: setting it up is dear
     _weave: "_Deinterlacer | None" = None
     _waiting: deque[Sourced] = field(default_factory=deque)
 
@@ -83,7 +85,7 @@ class Upright:
         if any(part.is_alpha for part in frame.format.components):
             frame = _on_white(frame)
         width, height = self.size[::-1] if turns % 2 else self.size
-        even = frame.reformat(width, height, format=_PIXELS, interpolation=Interpolation.BICUBIC)
+        even = self._scaler.reformat(frame, width, height, format=_PIXELS, interpolation=_SCALING, threads=1)
         return Sourced(sourced.number, sourced.pts, sourced.duration, _turned(even, turns) if turns else even)
 
 

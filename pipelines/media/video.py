@@ -38,23 +38,21 @@ def read(file: BinaryIO, context: Context) -> Reading:
 
 @dataclass(slots=True)
 class _Clock:
-    """Seconds since the first frame, in order: what has no timestamp follows the frame before at the proxy's rate."""
+    """Proxy frames since the first frame; one without timestamp follows the frame before. Whole numbers only."""
 
-    rate: Fraction
-    time_base: Fraction
+    step: Fraction  # proxy frames per tick of the time base
     trusted: bool
     first: int | None = None
-    last: Fraction = Fraction(-1)
+    last: int = -1
 
-    def stamp(self, pts: int | None) -> tuple[int, Fraction]:
-        """Return the timestamp to note for the frame and how long after the first it comes."""
+    def stamp(self, pts: int | None) -> tuple[int, int]:
+        """Return the timestamp to note for the frame, and the proxy frame (from 0) that is nearest to it."""
         if pts is None or not self.trusted:
-            at = Fraction(0) if self.last < 0 else self.last + 1 / self.rate
-            pts = (self.first or 0) + round(at / self.time_base)
+            pts = (self.first or 0) + round((self.last + 1) / self.step)
         self.first = pts if self.first is None else self.first
-        at = (pts - self.first) * self.time_base
-        self.last = at
-        return pts, at
+        over, under = 2 * self.step.numerator, 2 * self.step.denominator
+        self.last = ((pts - self.first) * over + self.step.denominator) // under
+        return pts, self.last
 
 
 class _Job:
@@ -69,13 +67,12 @@ class _Job:
             self.sound.codec_context.thread_count = 1
         rate = looked.timing.rate_hz
         # Where nothing in the file can be trusted to tell the time, frames count it.
-        time_base = Fraction(self.stream.time_base) if looked.timing.timestamps else 1 / rate
-        self.clock = _Clock(rate, time_base, looked.timing.timestamps)
+        self.time_base = Fraction(self.stream.time_base) if looked.timing.timestamps else 1 / rate
+        self.clock = _Clock(rate * self.time_base, looked.timing.timestamps)
         self.upright = Upright(self.stream.sample_aspect_ratio, context.limits)
         self.picture, self.watcher = Picture(out, rate, context.limits), Watcher(looked.packets)
         self.track: SoundTrack | None = None
         self.broken, self.decoded, self._early = 0, 0, list[Any]()
-        self.last: tuple[Fraction, int] = (Fraction(0), 0)
 
     def run(self) -> None:
         """Write the proxy."""
@@ -109,22 +106,23 @@ class _Job:
                 self._show(shown)
 
     def _show(self, shown: Sourced) -> None:
-        pts, at = self.clock.stamp(shown.pts)
+        pts, index = self.clock.stamp(shown.pts)
         if not self.picture.count:
             self._begin(shown.frame)
         self.watcher.see(shown.frame)
-        for packet in self.picture.show(Sourced(shown.number, pts, shown.duration, shown.frame), at):
+        for packet in self.picture.show(Sourced(shown.number, pts, shown.duration, shown.frame), index):
             self.out.mux(packet)
-        early, self._early = self._early, []
-        for packet in early:
-            self._hear(packet)
+        if self._early:
+            early, self._early = self._early, []
+            for packet in early:
+                self._hear(packet)
 
     def _begin(self, frame: Any) -> None:
         context = self.stream.codec_context
         colours = (context.colorspace, context.color_primaries, context.color_trc)
         self.picture.begin(frame.width, frame.height, colours)
         if self.sound is not None and self.clock.first is not None:
-            start = self.clock.first * self.clock.time_base
+            start = self.clock.first * self.time_base
             end = max(start + Fraction(1), self.looked.end)
             self.track = SoundTrack(self.out, self.sound, start, end)
 
@@ -139,7 +137,7 @@ class _Job:
     def reading(self, data: bytes, stated: Mapping[str, Any], context: Context) -> Reading:
         """Return everything about the video."""
         rows, rate = self.picture.rows, self.picture.rate
-        table = frame_table.frame_table(rows.source_frames, rows.pts, self.clock.time_base)
+        table = frame_table.frame_table(rows.source_frames, rows.pts, self.time_base)
         width, height = self.upright.size or (0, 0)
         told = {"width_px": width, "height_px": height, "duration_s": float(self.picture.count / rate),
                 "frame_rate_hz": float(rate), "frames": self.picture.count, "sound": self.track is not None}  # fmt: skip
@@ -154,8 +152,8 @@ class _Job:
             **{name: told[name] for name in ("duration_s", "frame_rate_hz", "frames")},
             **stated,
             "source_frames": self.watcher.frames,
-            "source_start_s": float(rows.pts[0] * self.clock.time_base),
-            "source_end_s": float(max(rows.pts) * self.clock.time_base),
+            "source_start_s": float(rows.pts[0] * self.time_base),
+            "source_end_s": float(max(rows.pts) * self.time_base),
             "broken_packets": self.broken,
             "probes": self.watcher.probes(),
             "fingerprints": {"picture": self.watcher.fingerprints()},

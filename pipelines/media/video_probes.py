@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from yuelu.pipelines.media.fingerprints import picture_fingerprint
 from yuelu.pipelines.media.pictures import Pixels, probes
@@ -29,15 +29,15 @@ class Watcher:
     frozen: int = 0
     cuts: int = 0
     samples: list[Pixels] = field(default_factory=list)
-    _last: NDArray[np.int16] | None = None
+    _last: Pixels | None = None
     _last_change: float = 0.0
 
     def see(self, frame: Any) -> None:
         """Take note of one frame, 8 bit 4:2:0."""
         luma = _luma(frame)
-        self.black += float((luma <= _BLACK_LUMA).mean()) >= _BLACK_SHARE
+        self.black += cv2.countNonZero(cv2.compare(luma, _BLACK_LUMA, cv2.CMP_LE)) >= _BLACK_SHARE * luma.size
         if self._last is not None:
-            change = float(np.abs(luma - self._last).mean())
+            change = cv2.norm(luma, self._last, cv2.NORM_L1) / luma.size
             self.frozen += change < _FROZEN
             self.cuts += min(change, abs(change - self._last_change)) / 100 >= _CUT
             self._last_change = change
@@ -69,8 +69,8 @@ class Watcher:
         return list(dict.fromkeys(picture_fingerprint(sample) for sample in self.samples))
 
 
-def _luma(frame: Any) -> NDArray[np.int16]:
+def _luma(frame: Any) -> Pixels:
     plane = frame.planes[0]
     lines = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
     step_y, step_x = (_STEP if plane.height > 64 else 1), (_STEP if plane.width > 64 else 1)
-    return lines[::step_y, : plane.width : step_x].astype(np.int16)
+    return lines[::step_y, : plane.width : step_x].copy()  # the frame's memory is used again

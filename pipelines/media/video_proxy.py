@@ -43,6 +43,8 @@ class Picture:
         self._out.pix_fmt, self._out.codec_context.time_base = "yuv420p", 1 / rate
         self._out.codec_context.flags |= Flags.bitexact
         self._before: Sourced | None = None
+        self._longest = min(limits.frames, int(limits.seconds * rate))
+        self._tick = 1 / rate
 
     @property
     def count(self) -> int:
@@ -57,10 +59,9 @@ class Picture:
         context.colorspace = _BT601 if matrix in (_RGB, _UNSPECIFIED) else matrix  # what the scaler makes of RGB
         context.color_primaries, context.color_trc, context.color_range = primaries, transfer, _LIMITED_RANGE
 
-    def show(self, sourced: Sourced, at: Fraction) -> Iterator[Any]:
-        """Yield packets; the frame first shows `at` seconds from the start, or right after the one before it."""
-        index = (at * self.rate + Fraction(1, 2)).__floor__()
-        if index > min(self._limits.frames, self._limits.seconds * self.rate):
+    def show(self, sourced: Sourced, index: int) -> Iterator[Any]:
+        """Yield packets; the frame first shows as proxy frame `index` (from 0), or right after the one before it."""
+        if index > self._longest:
             limits = f"{self._limits.frames} frames or {self._limits.seconds:g} seconds"
             raise Refused(f"longer than {limits}", "cut the video first")
         while self._before is not None and self.count < index:
@@ -72,7 +73,7 @@ class Picture:
         if self.count >= self._limits.frames:
             raise Refused(f"more than {self._limits.frames} frames", "cut the video first")
         frame = sourced.frame
-        frame.pts, frame.time_base, frame.pict_type = self.count, 1 / self.rate, PictureType.NONE
+        frame.pts, frame.time_base, frame.pict_type = self.count, self._tick, PictureType.NONE
         self.rows.source_frames.append(sourced.number)
         self.rows.pts.append(sourced.pts or 0)
         yield from self._clean(self._out.encode(frame))
