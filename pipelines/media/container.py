@@ -1,5 +1,7 @@
 """Containers that may hold video or only sound: look inside, then hand over."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import av
@@ -31,6 +33,12 @@ def video_streams(container: Any) -> list[Any]:
             stream.index,
         ),
     )
+
+
+def packets(container: Any, streams: list[Any]) -> Iterator[Any]:
+    """Yield the packets of the streams, in file order. A file that breaks off ends there."""
+    with contextlib.suppress(av.FFmpegError):
+        yield from container.demux(streams)
 
 
 def read(file: BinaryIO, context: Context) -> Reading:

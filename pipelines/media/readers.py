@@ -111,14 +111,21 @@ def recognise(head: bytes) -> str:
             return "Ogg video" if name == "Ogg" and _THEORA in head else name
     if (form := _BY_FORM.get(head[:4] + head[8:12])) is not None:
         return form
-    for looks_like, name in ((_mpeg_ts, "MPEG-TS"), (_bmp, "BMP"), (_bare_dicom, "DICOM"), (_aac, "AAC"), (_mp3, "MP3"), (_text, "text")):
+    for looks_like, name in (
+        (_mpeg_ts, "MPEG-TS"),
+        (_bmp, "BMP"),
+        (_bare_dicom, "DICOM"),
+        (_aac, "AAC"),
+        (_mp3, "MP3"),
+        (_text, "text"),
+    ):
         if looks_like(head):
             return name
     return "unknown content"
 
 
 def _mpeg_ts(head: bytes) -> bool:
-    """Packets of 188 bytes that start with 0x47; 204 with error correction, 192 with a clock before each (M2TS, ISO/IEC 13818-1)."""
+    """Packets of 188 bytes that start with 0x47 (ISO/IEC 13818-1); of 204 with parity, of 192 with a clock before each."""
     starts = ((0, 188), (4, 192), (0, 204))
     return len(head) >= 188 and any(
         len(at := head[first::step]) > 1 and not at.strip(b"G") and (len(at) > 3 or head[first + 1] & 0x80 == 0)

@@ -9,6 +9,7 @@ evenly spaced in log frequency from 300 Hz); C. Zauner (2010), Implementation an
 Functions, section 3.2.3.
 """
 
+import itertools
 from typing import Any
 
 import av
@@ -34,11 +35,11 @@ class SoundPrint:
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz, self._at = rate_hz, 0
         self._resampler = AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
-        self._rest = np.zeros(0, np.float32)
+        self._rest: NDArray[np.float32] = np.zeros(0, np.float32)
         self._energies: list[Energies] = []
         edges = np.geomspace(_LOWEST_HZ, _HIGHEST_HZ, _BANDS + 1) * _FRAME / RATE_HZ
         bins = np.arange(_FRAME // 2 + 1)
-        self._bands = np.stack([(bins >= low) & (bins < high) for low, high in zip(edges, edges[1:], strict=False)], 1)
+        self._bands = np.stack([(bins >= low) & (bins < high) for low, high in itertools.pairwise(edges)], 1)
         self._window = np.hanning(_FRAME).astype(np.float32)
 
     def add(self, mono: NDArray[np.float32]) -> None:

@@ -91,7 +91,7 @@ class Upright:
 
 def _turned(frame: Any, turns: int) -> Any:
     """Return the 4:2:0 frame turned by so many quarters, counter-clockwise, plane by plane."""
-    turned = av.VideoFrame(*((frame.height, frame.width) if turns % 2 else (frame.width, frame.height)), _PIXELS)
+    turned: Any = av.VideoFrame(*((frame.height, frame.width) if turns % 2 else (frame.width, frame.height)), _PIXELS)
     for old, new in zip(frame.planes, turned.planes, strict=True):
         pixels = np.frombuffer(old, np.uint8).reshape(old.height, old.line_size)[:, : old.width]
         room = np.frombuffer(new, np.uint8).reshape(new.height, new.line_size)

@@ -10,7 +10,7 @@ import av
 
 from yuelu.base.records import Medium, Role
 from yuelu.pipelines.media import frame_table
-from yuelu.pipelines.media.container import opened
+from yuelu.pipelines.media.container import opened, packets
 from yuelu.pipelines.media.pictures import thumbnail
 from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused
 from yuelu.pipelines.media.sound_track import SoundTrack
@@ -18,7 +18,7 @@ from yuelu.pipelines.media.upright import Sourced, Upright
 from yuelu.pipelines.media.video_facts import stream_facts
 from yuelu.pipelines.media.video_probes import Watcher
 from yuelu.pipelines.media.video_proxy import Picture, mp4
-from yuelu.pipelines.media.video_scan import Scan, packets, scan
+from yuelu.pipelines.media.video_scan import Scan, scan
 
 _MOST_EARLY = 500  # packets of sound kept until the first frame tells where the clock starts
 

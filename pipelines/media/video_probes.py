@@ -35,7 +35,7 @@ class Watcher:
     def see(self, frame: Any) -> None:
         """Take note of one frame, 8 bit 4:2:0."""
         luma = _luma(frame)
-        self.black += cv2.countNonZero(cv2.compare(luma, _BLACK_LUMA, cv2.CMP_LE)) >= _BLACK_SHARE * luma.size
+        self.black += int(np.count_nonzero(luma <= _BLACK_LUMA)) >= _BLACK_SHARE * luma.size
         if self._last is not None:
             change = cv2.norm(luma, self._last, cv2.NORM_L1) / luma.size
             self.frozen += change < _FROZEN

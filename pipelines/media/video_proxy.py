@@ -39,7 +39,8 @@ class Picture:
 
     def __init__(self, out: Any, rate: Fraction, limits: Limits) -> None:
         self.rate, self.rows = rate, Rows()
-        self._limits, self._out, self._notes = limits, out.add_stream("libx264", rate=rate, options=dict(_ENCODING)), None
+        self._limits, self._out = limits, out.add_stream("libx264", rate=rate, options=dict(_ENCODING))
+        self._notes: Any = None
         self._out.pix_fmt, self._out.codec_context.time_base = "yuv420p", 1 / rate
         self._out.codec_context.flags |= Flags.bitexact
         self._before: Sourced | None = None

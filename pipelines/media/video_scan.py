@@ -1,14 +1,13 @@
 """A first look through a video file: timestamps of all packets, nothing decoded but the first of the sound."""
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, BinaryIO
 
 import av
 
-from yuelu.pipelines.media.container import opened, video_streams
+from yuelu.pipelines.media.container import opened, packets, video_streams
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.pictures import check_size
 from yuelu.pipelines.media.reading import Refused
@@ -70,9 +69,3 @@ class _Sound:
         self._tries += 1
         with contextlib.suppress(av.FFmpegError, ValueError):
             self.heard = any(frame.samples for frame in packet.decode())
-
-
-def packets(container: Any, streams: list[Any]) -> Iterator[Any]:
-    """Yield the packets of the streams, in file order. A file that breaks off ends there."""
-    with contextlib.suppress(av.FFmpegError):
-        yield from container.demux(streams)
