@@ -15,7 +15,7 @@ from yuelu.pipelines.media.pictures import check_size
 
 LONGEST_PX = 1280
 _PIXELS = "yuv420p"
-# The same pixels from every processor, whatever its vector instructions.
+# The same pixels from every processor, whatever its vector instructions; luma from 16 to 235, as browsers take for granted.
 _SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 
 
@@ -85,7 +85,7 @@ class Upright:
         if any(part.is_alpha for part in frame.format.components):
             frame = _on_white(frame)
         width, height = self.size[::-1] if turns % 2 else self.size
-        even = self._scaler.reformat(frame, width, height, format=_PIXELS, interpolation=_SCALING, threads=1)
+        even = self._scaler.reformat(frame, width, height, format=_PIXELS, interpolation=_SCALING, dst_color_range=1, threads=1)
         return Sourced(sourced.number, sourced.pts, sourced.duration, _turned(even, turns) if turns else even)
 
 

@@ -119,8 +119,9 @@ class _Job:
 
     def _begin(self, frame: Any) -> None:
         context = self.stream.codec_context
-        colours = (context.colorspace, context.color_primaries, context.color_trc)
-        self.picture.begin(frame.width, frame.height, colours)
+        is_rgb = context.format is not None and context.format.is_rgb
+        colours = (0 if is_rgb else context.colorspace, context.color_primaries, context.color_trc)
+        self.picture.begin(frame.width, frame.height, colours, context.height)
         if self.sound is not None and self.clock.first is not None:
             start = self.clock.first * self.time_base
             end = max(start + Fraction(1), self.looked.end)

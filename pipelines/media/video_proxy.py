@@ -23,7 +23,8 @@ _ENCODING = {"preset": "veryfast", "crf": "20", "g": "12", "bf": "0", "sc_thresh
              "x264-params": "threads=1:lookahead-threads=1"}  # fmt: skip
 # Supplemental information (NAL units of type 6) is for notes: of the encoder about itself, of anyone about anything.
 _WITHOUT_NOTES = "filter_units=remove_types=6"
-_LIMITED_RANGE, _UNSPECIFIED, _RGB, _BT601 = 1, 2, 0, 6  # ITU-T H.273
+_LIMITED_RANGE, _RGB, _BT709, _UNSPECIFIED, _BT601 = 1, 0, 1, 2, 6  # ITU-T H.273
+_HD_HEIGHT_PX = 720  # from here on, players take pictures that state no matrix for BT.709
 
 
 @dataclass(slots=True)
@@ -52,12 +53,14 @@ class Picture:
         """How many proxy frames there are."""
         return len(self.rows.pts)
 
-    def begin(self, width: int, height: int, colours: tuple[int, int, int]) -> None:
+    def begin(self, width: int, height: int, colours: tuple[int, int, int], source_height: int) -> None:
         """Set the size and the colours: matrix, primaries and transfer as ITU-T H.273 numbers them."""
         self._out.width, self._out.height = width, height
         context = self._out.codec_context
         matrix, primaries, transfer = colours
-        context.colorspace = _BT601 if matrix in (_RGB, _UNSPECIFIED) else matrix  # what the scaler makes of RGB
+        if matrix == _UNSPECIFIED:
+            matrix = _BT709 if source_height >= _HD_HEIGHT_PX else _BT601
+        context.colorspace = _BT601 if matrix == _RGB else matrix  # what the scaler makes of RGB
         context.color_primaries, context.color_trc, context.color_range = primaries, transfer, _LIMITED_RANGE
 
     def show(self, sourced: Sourced, index: int) -> Iterator[Any]:
