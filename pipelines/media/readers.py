@@ -39,10 +39,18 @@ READERS: Mapping[str, Format] = MappingProxyType(
         "MP3": Format(_AUDIO, "audio/mpeg", "mp3"),
         "AIFF": Format(_AUDIO, "audio/aiff", "aiff"),
         "AAC": Format(_AUDIO, "audio/aac", "aac"),
+        "AMR": Format(_AUDIO, "audio/amr", "amr"),
+        "AU": Format(_AUDIO, "audio/basic", "au"),
+        "CAF": Format(_AUDIO, "audio/x-caf", "caf"),
         "MP4": Format(_CONTAINER, "video/mp4", "mov"),
         "Matroska": Format(_CONTAINER, "video/x-matroska", "matroska"),
         "AVI": Format(_CONTAINER, "video/x-msvideo", "avi"),
         "ASF": Format(_CONTAINER, "video/x-ms-asf", "asf"),
+        "MPEG-TS": Format(_CONTAINER, "video/mp2t", "mpegts"),
+        "MPEG-PS": Format(_CONTAINER, "video/mpeg", "mpeg"),
+        "Ogg video": Format(_CONTAINER, "video/ogg", "ogg"),
+        "FLV": Format(_CONTAINER, "video/x-flv", "flv"),
+        "MXF": Format(_CONTAINER, "application/mxf", "mxf"),
     }
 )
 
@@ -58,12 +66,20 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"fLaC", "FLAC"),
     (0, b"OggS", "Ogg"),
     (0, b"ID3", "MP3"),
+    (0, b"#!AMR", "AMR"),
+    (0, b".snd", "AU"),
+    (0, b"caff", "CAF"),
     (0, b"\x1aE\xdf\xa3", "Matroska"),
+    (0, b"\0\0\x01\xba", "MPEG-PS"),
+    (0, b"FLV\x01", "FLV"),
+    (0, b"\x06\x0e+4\x02\x05\x01\x01\r\x01\x02\x01\x01\x02", "MXF"),  # SMPTE ST 377-1, the key of a header partition
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "ASF"),
     (4, b"ftyp", "MP4"),  # unless its brands say that it is a picture
     (4, b"moov", "MP4"),
     (4, b"mdat", "MP4"),
     (4, b"wide", "MP4"),
+    (4, b"skip", "MP4"),
+    (4, b"free", "MP4"),
     (0, b"GIF8", "GIF"),
     (0, b"\0\0\0\x0cjP  ", "JPEG 2000"),
     (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
@@ -80,6 +96,7 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
 )
 _DIRECTORY = b"\x02\0\x02\0UI\x14\x001.2.840.10008.1.3.10"  # the media storage SOP class of a DICOMDIR, in its file meta
 _AVIF, _HEIF = (b"avif", b"avis"), (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
+_THEORA = b"\x80theora"  # in the first page of an Ogg that moves
 _BY_FORM = {
     b"RIFFWAVE": "WAV",
     b"RF64WAVE": "WAV",
@@ -92,17 +109,31 @@ _BY_FORM = {
 
 def recognise(head: bytes) -> str:
     """Return the name of the content that starts with `head`: a key of READERS, or a name for the quarantine's reason."""
-    if head[128:132] == b"DICM" and _DIRECTORY in head[:1024]:
-        return "DICOM directories: the files they list are objects themselves"
     for offset, magic, name in _SIGNATURES:
         if head[offset : offset + len(magic)] == magic:
-            return _picture_in_mp4(head) or name if name == "MP4" else name
+            return _closer(name, head)
     if (form := _BY_FORM.get(head[:4] + head[8:12])) is not None:
         return form
-    for looks_like, name in ((_bmp, "BMP"), (_bare_dicom, "DICOM"), (_aac, "AAC"), (_mp3, "MP3"), (_text, "text")):
+    for looks_like, name in (
+        (_mpeg_ts, "MPEG-TS"),
+        (_bmp, "BMP"),
+        (_bare_dicom, "DICOM"),
+        (_aac, "AAC"),
+        (_mp3, "MP3"),
+        (_text, "text"),
+    ):
         if looks_like(head):
             return name
     return "unknown content"
+
+
+def _closer(name: str, head: bytes) -> str:
+    """Return what the content is where its signature leaves it open."""
+    if name == "DICOM" and _DIRECTORY in head[:1024]:
+        return "DICOM directories: the files they list are objects themselves"
+    if name == "Ogg" and _THEORA in head:
+        return "Ogg video"
+    return _picture_in_mp4(head) or name if name == "MP4" else name
 
 
 def _picture_in_mp4(head: bytes) -> str | None:
@@ -114,6 +145,15 @@ def _picture_in_mp4(head: bytes) -> str | None:
     if brands[0] not in (*_AVIF, *_HEIF, b"mif1", b"msf1"):
         return None
     return "AVIF" if any(brand in _AVIF for brand in brands) else "HEIF"
+
+
+def _mpeg_ts(head: bytes) -> bool:
+    """Packets of 188 bytes that start with 0x47 (ISO/IEC 13818-1); of 204 with parity, of 192 with a clock before each."""
+    starts = ((0, 188), (4, 192), (0, 204))
+    return len(head) >= 188 and any(
+        len(at := head[first::step]) > 1 and not at.strip(b"G") and (len(at) > 3 or head[first + 1] & 0x80 == 0)
+        for first, step in starts
+    )
 
 
 def _bmp(head: bytes) -> bool:

@@ -1,138 +1,162 @@
-"""Video: the proxy is H.264 in MP4 at a constant frame rate, so that a frame's number means the same everywhere."""
+"""Video: every frame of the source in a constant-rate proxy, and a table that says which one each proxy frame shows."""
 
-import os
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, BinaryIO
 
 import av
-import numpy as np
-from av.codec.context import Flags
-from av.stream import Disposition
-from av.video.frame import PictureType
 
 from yuelu.base.records import Medium, Role
-from yuelu.pipelines.media.limits import Limits
-from yuelu.pipelines.media.pictures import Pixels, check_size, probes, thumbnail
+from yuelu.pipelines.media import frame_table
+from yuelu.pipelines.media.container import opened, packets
+from yuelu.pipelines.media.pictures import thumbnail
 from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused
+from yuelu.pipelines.media.sound_track import SoundTrack
+from yuelu.pipelines.media.upright import Sourced, Upright
+from yuelu.pipelines.media.video_facts import stream_facts
+from yuelu.pipelines.media.video_probes import Watcher
+from yuelu.pipelines.media.video_proxy import Picture, mp4
+from yuelu.pipelines.media.video_scan import Scan, scan
 
-WIDEST_PX = 1280
-HIGHEST_RATE_HZ = Fraction(60)
-# A key frame every 12 frames and no B frames: a browser that seeks lands on the frame it was asked for. One thread and
-# no encoder's name in the file: the same input gives the same bytes.
-_ENCODING = {"preset": "veryfast", "crf": "20", "g": "12", "bf": "0", "sc_threshold": "0", "threads": "1",
-             "x264-params": "threads=1:lookahead-threads=1"}  # fmt: skip
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What was learnt while the frames went by."""
-
-    frames: int = 0
-    shown: Pixels | None = None  # the frame that stands for the video
+_MOST_EARLY = 500  # packets of sound kept until the first frame tells where the clock starts
 
 
 def read(file: BinaryIO, context: Context) -> Reading:
-    """Return the video as a proxy without sound, a thumbnail from its middle, and its facts."""
-    with av.open(file, format=context.demuxer, metadata_errors="ignore") as container:
-        stream = next(s for s in container.streams.video if not s.disposition & Disposition.attached_pic)
-        check_size(stream.width or 0, stream.height or 0, context.limits)
-        stream.codec_context.thread_count = 1
-        rate = frame_rate(stream.average_rate or stream.guessed_rate)
-        seen = _Seen()
-        middle = (stream.frames or 2) // 2
-        steady = at_constant_rate(_upright(container, stream, seen, middle, context.limits), rate, context.limits)
-        data, told = _encoded(steady, rate, stream.sample_aspect_ratio)
-        sounds = len(container.streams.audio)
-    if seen.shown is None:
-        raise Refused("a video without frames", "check the file at its origin")
-    facts = {
-        "duration_s": told["duration_s"], "frame_rate_hz": float(rate), "frames": seen.frames,
-        "width_px": seen.shown.shape[1], "height_px": seen.shown.shape[0], "sound_streams": sounds,
-        "probes": probes(seen.shown),
-    }  # fmt: skip
-    proxy = Derived(Role.PROXY, Medium.VIDEO, "video/mp4", data, told)
-    return Reading(Medium.VIDEO, context.media_type, facts, (proxy, thumbnail(seen.shown)))
+    """Return the video as a proxy with its frame table, a poster as thumbnail, and facts.
+
+    Raises Refused: too large or too long, or nothing in it can be decoded.
+    """
+    looked = scan(file, context.demuxer, context.limits)
+    with opened(file, context.demuxer) as container, mp4() as made:
+        job = _Job(container, looked, made.out, context)
+        job.run()
+        facts = stream_facts(job.stream, looked, job.upright)  # a closed container's streams are gone
+        return job.reading(made.data(), facts, context)
 
 
-def frame_rate(stated: Fraction | None) -> Fraction:
-    """Return the rate of the proxy: the stated one where it is plausible, at most 60 Hz, 25 Hz where none is stated."""
-    if not stated:
-        return Fraction(25)
-    return min(Fraction(stated).limit_denominator(1001), HIGHEST_RATE_HZ) or Fraction(1, 10)
+@dataclass(slots=True)
+class _Clock:
+    """Proxy frames since the first frame; one without timestamp follows the frame before. Whole numbers only."""
+
+    step: Fraction  # proxy frames per tick of the time base
+    trusted: bool
+    first: int | None = None
+    last: int = -1
+
+    def stamp(self, pts: int | None) -> tuple[int, int]:
+        """Return the timestamp to note for the frame, and the proxy frame (from 0) that is nearest to it."""
+        if pts is None or not self.trusted:
+            pts = (self.first or 0) + round((self.last + 1) / self.step)
+        self.first = pts if self.first is None else self.first
+        over, under = 2 * self.step.numerator, 2 * self.step.denominator
+        self.last = ((pts - self.first) * over + self.step.denominator) // under
+        return pts, self.last
 
 
-def _upright(container: Any, stream: Any, seen: _Seen, middle: int, limits: Limits) -> Iterator[tuple[Fraction | None, Any]]:
-    """Yield (seconds from the first frame, or None where the file does not say; frame turned upright)."""
-    first: Fraction | None = None
-    for frame in container.decode(stream):
-        check_size(frame.width, frame.height, limits)  # each frame may say its own
-        if turns := round((frame.rotation or 0) / 90) % 4:
-            turned = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns)))
-            turned.pts, turned.time_base = frame.pts, frame.time_base
-            frame = turned  # noqa: PLW2901
-        at = None if frame.pts is None else frame.pts * Fraction(frame.time_base)
-        first = at if first is None else first
-        if seen.frames in (0, middle):
-            seen.shown = frame.to_ndarray(format="rgb24")
-        seen.frames += 1
-        if seen.frames > limits.frames:
-            raise Refused(f"more than {limits.frames} frames", "cut the video first")
-        yield (None if at is None or first is None else at - first), frame
+class _Job:
+    """One pass through the file: decode, turn upright, watch, encode."""
 
+    def __init__(self, container: Any, looked: Scan, out: Any, context: Context) -> None:
+        self.container, self.looked, self.out = container, looked, out
+        self.stream = container.streams[looked.video]
+        self.stream.codec_context.thread_count = 1
+        self.sound = None if looked.sound is None else container.streams[looked.sound]
+        if self.sound is not None:
+            self.sound.codec_context.thread_count = 1
+        rate = looked.timing.rate_hz
+        # Where nothing in the file can be trusted to tell the time, frames count it.
+        self.time_base = Fraction(self.stream.time_base) if looked.timing.timestamps else 1 / rate
+        self.clock = _Clock(rate * self.time_base, looked.timing.timestamps)
+        self.upright = Upright(self.stream.sample_aspect_ratio, context.limits)
+        self.picture, self.watcher = Picture(out, rate, context.limits), Watcher(looked.packets)
+        self.track: SoundTrack | None = None
+        self.broken, self.decoded, self._early = 0, 0, list[Any]()
 
-def at_constant_rate(timed: Iterator[tuple[Fraction | None, Any]], rate: Fraction, limits: Limits) -> Iterator[Any]:
-    """Yield one frame per 1/rate seconds: late frames leave their predecessor standing, crowded ones are dropped."""
-    count, last = 0, None
-    for at, frame in timed:
-        index = count if at is None else max(0, round(at * rate))
-        if index > min(limits.frames, limits.seconds * rate):
-            raise Refused(f"longer than {limits.frames} frames or {limits.seconds:g} seconds", "cut the video first")
-        while last is not None and count < index:
-            yield last
-            count += 1
-        if index >= count:
-            yield frame
-            count += 1
-        last = frame
+    def run(self) -> None:
+        """Write the proxy."""
+        for packet in packets(self.container, [self.stream, *([self.sound] if self.sound else [])]):
+            if packet.stream is self.stream:
+                self._see(packet)
+            elif self.clock.first is not None:
+                self._hear(packet)
+            elif len(self._early) < _MOST_EARLY:
+                self._early.append(packet)
+        for shown in self.upright.flush():
+            self._show(shown)
+        if not self.picture.count:
+            raise Refused("a video without frames that can be decoded", "check the file at its origin")
+        for closing in (self.picture.close(), self.track.close() if self.track else ()):
+            for packet in closing:
+                self.out.mux(packet)
 
+    def _frames(self, packet: Any) -> Iterator[Any]:
+        try:
+            yield from packet.decode()
+        except (av.FFmpegError, ValueError):
+            self.broken += 1
 
-def proxy_size(width: int, height: int, aspect: Fraction | None) -> tuple[int, int]:
-    """Return width and height of the proxy: square pixels, at most 1280 wide, even as 4:2:0 needs."""
-    wide = width * (aspect or 1)
-    shrink = min(Fraction(1), Fraction(WIDEST_PX) / wide)
-    return max(2, int(wide * shrink) // 2 * 2), max(2, int(height * shrink) // 2 * 2)
+    def _see(self, packet: Any) -> None:
+        for frame in self._frames(packet):
+            pts = frame.dts if frame.pts is None else frame.pts
+            sourced = Sourced(self.decoded, pts, frame.duration or 0, frame)
+            self.decoded += 1
+            for shown in self.upright.push(sourced):
+                self._show(shown)
 
+    def _show(self, shown: Sourced) -> None:
+        pts, index = self.clock.stamp(shown.pts)
+        if not self.picture.count:
+            self._begin(shown.frame)
+        self.watcher.see(shown.frame)
+        for packet in self.picture.show(Sourced(shown.number, pts, shown.duration, shown.frame), index):
+            self.out.mux(packet)
+        if self._early:
+            early, self._early = self._early, []
+            for packet in early:
+                self._hear(packet)
 
-def _encoded(frames: Iterator[Any], rate: Fraction, aspect: Fraction | None) -> tuple[bytes, dict[str, Any]]:
-    """Return the MP4 and its facts. It is built in memory but under a name: the index goes to its front at the end."""
-    descriptor = os.memfd_create("proxy")
-    try:
-        count, size = _encode_to(f"/proc/self/fd/{descriptor}", frames, rate, aspect)
-        with os.fdopen(os.dup(descriptor), "rb") as file:
-            file.seek(0)
-            data = file.read()
-    finally:
-        os.close(descriptor)
-    told = {"width_px": size[0], "height_px": size[1], "duration_s": float(count / rate), "frame_rate_hz": float(rate)}
-    return data, {**told, "frames": count}
+    def _begin(self, frame: Any) -> None:
+        context = self.stream.codec_context
+        is_rgb = context.format is not None and context.format.is_rgb
+        colours = (0 if is_rgb else context.colorspace, context.color_primaries, context.color_trc)
+        self.picture.begin(frame.width, frame.height, colours, context.height)
+        if self.sound is not None and self.clock.first is not None:
+            start = self.clock.first * self.time_base
+            end = max(start + Fraction(1), self.looked.end)
+            self.track = SoundTrack(self.out, self.sound, start, end)
 
+    def _hear(self, packet: Any) -> None:
+        if self.track is None:
+            return
+        with contextlib.suppress(ValueError):  # sound whose form changes on the way
+            for frame in self._frames(packet):
+                for done in self.track.push(frame):
+                    self.out.mux(done)
 
-def _encode_to(path: str, frames: Iterator[Any], rate: Fraction, aspect: Fraction | None) -> tuple[int, tuple[int, int]]:
-    count, size = 0, (0, 0)
-    with av.open(path, "w", format="mp4", options={"fflags": "+bitexact", "movflags": "+faststart"}) as out:
-        stream: Any = out.add_stream("libx264", rate=rate, options=_ENCODING)
-        stream.pix_fmt, stream.codec_context.time_base = "yuv420p", 1 / rate
-        stream.codec_context.flags |= Flags.bitexact
-        for frame in frames:
-            if not count:
-                size = proxy_size(frame.width, frame.height, aspect)
-                stream.width, stream.height = size
-            even = frame.reformat(*size, format="yuv420p")
-            even.pts, even.time_base, even.pict_type = count, 1 / rate, PictureType.NONE
-            out.mux(stream.encode(even))
-            count += 1
-        if count:
-            out.mux(stream.encode(None))
-    return count, size
+    def reading(self, data: bytes, stated: Mapping[str, Any], context: Context) -> Reading:
+        """Return everything about the video."""
+        rows, rate = self.picture.rows, self.picture.rate
+        table = frame_table.frame_table(rows.source_frames, rows.pts, self.time_base)
+        width, height = self.upright.size or (0, 0)
+        told = {"width_px": width, "height_px": height, "duration_s": float(self.picture.count / rate),
+                "frame_rate_hz": float(rate), "frames": self.picture.count, "sound": self.track is not None}  # fmt: skip
+        parts = (
+            Derived(Role.PROXY, Medium.VIDEO, "video/mp4", data, told),
+            thumbnail(self.watcher.poster()),
+            Derived(Role.FRAME_TABLE, Medium.VIDEO, frame_table.MEDIA_TYPE, frame_table.table_bytes(table),
+                    {"rows": table.num_rows}),
+        )  # fmt: skip
+        facts = {
+            # The editor's clock and frames are the proxy's, so these three are too.
+            **{name: told[name] for name in ("duration_s", "frame_rate_hz", "frames")},
+            **stated,
+            "source_frames": self.watcher.frames,
+            "source_start_s": float(rows.pts[0] * self.time_base),
+            "source_end_s": float(max(rows.pts) * self.time_base),
+            "broken_packets": self.broken,
+            "probes": self.watcher.probes(),
+            "fingerprints": {"picture": self.watcher.fingerprints()},
+        }
+        return Reading(Medium.VIDEO, context.media_type, facts, parts)
