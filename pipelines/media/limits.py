@@ -9,6 +9,8 @@ class Limits:
 
     file_bytes: int = 4 << 30
     picture_bytes: int = 1 << 29  # of an encoded picture or DICOM object, which are read whole
+    series_bytes: int = 1 << 28  # of a series written as text, which is read whole
+    cells: int = 20_000_000  # values of one series, all channels together
     pixels: int = 100_000_000  # of one picture or one video frame
     frames: int = 36_000  # of one video, 20 minutes at 30 Hz
     seconds: float = 4 * 3600.0  # of sound or video
