@@ -22,7 +22,7 @@ from yuelu.datasets.split import assign_split
 from yuelu.pipelines.released_media import ReleasedMedium, released_media
 from yuelu.pipelines.released_tasks import ChosenTask, chunks
 
-Media = Mapping[str, ReleasedMedium]
+Media = Mapping[str, Sequence[ReleasedMedium]]
 Scale = tuple[float, float]  # across and down, from what was labelled to the released file
 
 
@@ -62,8 +62,9 @@ class ItemReader:
     def _learn(self, tasks: Sequence[ChosenTask], media: Media) -> None:
         for task in tasks:
             sources = self.released.sources.setdefault(task.project, {})
-            sources.update((media[item].medium.source, media[item].row.bytes) for item in task.items)
-        for row in (each.row for each in media.values()):
+            for item in task.items:
+                sources[media[item][0].medium.source] = sum(each.row.bytes for each in media[item])
+        for row in (each.row for released in media.values() for each in released):
             if row.store_key != asset_key(row.sha256):
                 self.released.store_keys[row.sha256] = str(row.store_key)
 
@@ -116,7 +117,7 @@ class ItemReader:
         )
 
     def _item(self, task: ChosenTask, media: Media, answers: Sequence[Answer], judged: "_Judged") -> LabelledItem:
-        files = tuple(media[item].medium for item in task.items)
+        files = tuple(each.medium for item in task.items for each in media[item])
         group = keyed(self.secret, f"group:{self.dataset}", task.group)[:32]
         return LabelledItem(
             id=task.id,
@@ -191,7 +192,7 @@ class _Judged:
 
 
 def _scales(task: ChosenTask, media: Media) -> tuple[Scale, ...]:
-    return tuple(media[item].scale for item in task.items)
+    return tuple(each.scale for item in task.items for each in media[item])
 
 
 def fitted(regions: Iterable[Region], scales: Sequence[Scale]) -> tuple[Region, ...]:
