@@ -37,7 +37,7 @@ class Shown:
         """
         if self.proxy.medium == Medium.VIDEO:
             return self.proxy.facts
-        if FRAMES not in self.labelled.facts:
+        if not _several(self.labelled.facts):
             return self.labelled.facts
         scale = self.proxy.facts.get("scale") or 1
         sides = {side: self.proxy.facts.get(side) for side in ("width_px", "height_px")}
@@ -57,7 +57,12 @@ def _ratio(there: Any, here: Any) -> float:
 def shown_files(facts: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the hashes of the proxies that show an asset with those facts, in order; none when it has no proxy."""
     only = facts.get(Role.PROXY.value)
-    return tuple(map(str, facts.get(FRAMES) or ([] if only is None else [only])))
+    return tuple(map(str, _several(facts) or ([] if only is None else [only])))
+
+
+def _several(facts: Mapping[str, Any]) -> list[str]:
+    found = facts.get(FRAMES)
+    return found if isinstance(found, list) else []  # of a video it is how many there are
 
 
 def shown_by(session: Session, items: Sequence[str]) -> tuple[Shown, ...]:

@@ -16,6 +16,7 @@ from yuelu.base.errors import Conflict
 from yuelu.base.ledger.judgement import ConsensusRow, CorrectionRow, DecisionRow
 from yuelu.base.ledger.work import AnnotationRow, BatchRow, TaskRow
 from yuelu.base.records import Annotation, asset_key, region_to_json
+from yuelu.base.store.port import Store
 from yuelu.datasets.labelled import Answer, Judgement, LabelledItem
 from yuelu.datasets.regions import Region, region_columns
 from yuelu.datasets.split import assign_split
@@ -44,6 +45,7 @@ class ItemReader:
     """Reads the items of one release of `dataset` from one consistent state of the ledger."""
 
     session: Session
+    store: Store
     dataset: str
     secret: bytes
     shares: Mapping[str, int]
@@ -52,7 +54,8 @@ class ItemReader:
     def read(self, chosen: Sequence[ChosenTask]) -> Iterator[LabelledItem]:
         """Yield the items of `chosen`, in that order, some hundred in memory at a time."""
         for some in chunks(chosen):
-            media = released_media(self.session, (item for task in some for item in task.items), self.dataset, self.secret)
+            items = (item for task in some for item in task.items)
+            media = released_media(self.session, self.store, items, self.dataset, self.secret)
             self._learn(some, media)
             answers = self._answers(some, media)
             judged = self._judged(some)
