@@ -23,7 +23,7 @@ _UNITS_S: Mapping[str, float] = MappingProxyType(
 # Numbers this large are no seconds since a start: they count from 1970, in s, ms, µs or ns (each from 1973 to 5138).
 _EPOCHS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3), (1e8, 1.0))
 _MOST_UNORDERED = 0.01  # of the rows; more is not a late message, but no clock
-_GAP = 1.5  # times the usual interval
+GAP = 1.5  # times the usual interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Clock:
     def gaps(self) -> list[tuple[float, float]]:
         """Return (start_s, length_s) of each stretch without rows."""
         steps = np.diff(self.times_s)
-        found = np.flatnonzero(steps > _GAP * self.interval_s)
+        found = np.flatnonzero(steps > GAP * self.interval_s)
         return [(float(self.times_s[each]), float(steps[each])) for each in found]
 
 

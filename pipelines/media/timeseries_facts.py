@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from yuelu.pipelines.media.timeseries_clock import Clock
+from yuelu.pipelines.media.timeseries_clock import GAP, Clock
 
 _SHOWN_GAPS = 5
 _JITTER, _REGULAR = 0.05, 0.99  # of the usual interval; share of the intervals
@@ -15,9 +15,9 @@ _FAR = 6 * 1.4826  # robust standard deviations from the median (1.4826 MAD is o
 
 
 def clock_facts(clock: Clock) -> dict[str, Any]:
-    """Return the facts of the clock; `gaps` are stretches without rows, in seconds."""
+    """Return the facts of the clock; `gaps` are stretches without rows, in seconds, and `regular` is said of the rest."""
     steps, usual, gaps = np.diff(clock.times_s), clock.interval_s, clock.gaps()
-    even = float((np.abs(steps - usual) <= _JITTER * usual).mean())
+    even = float((np.abs(steps[steps <= GAP * usual] - usual) <= _JITTER * usual).mean())
     return {
         "rows": len(clock.times_s),
         "duration_s": _short(clock.duration_s),
