@@ -36,6 +36,7 @@ SLOW = frozenset(
         "pipelines/test_isolation.py",
         "pipelines/test_publish.py",
         "pipelines/test_publish_content.py",
+        "pipelines/test_publish_kinds.py",
         "pipelines/test_score.py",
         "pipelines/test_video.py",
         "test_docs.py",

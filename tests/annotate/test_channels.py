@@ -1,9 +1,11 @@
 """One label configuration for all series of a project: a plot for each channel, with what all of them call it."""
 
+from dataclasses import replace
+
 import pytest
 
 from yuelu.annotate.channels import Plot, plots_of, same_questions, with_plots
-from yuelu.annotate.templates import accepted_by_sdk, load_template, parse_template
+from yuelu.annotate.templates import accepted_by_sdk, load_template
 from yuelu.base.errors import InvalidRecord
 
 SERIES = load_template("series-ranges")
@@ -22,7 +24,7 @@ def test_each_channel_gets_a_plot() -> None:
 
 @pytest.mark.filterwarnings("ignore")  # the SDK's own, on import
 def test_label_studio_accepts_it() -> None:
-    accepted_by_sdk(parse_template("t", "1", SERIES.config, {}))
+    accepted_by_sdk(replace(SERIES, config=with_plots(SERIES, TWO)))
 
 
 def test_what_series_do_not_share_is_a_number() -> None:
