@@ -7,7 +7,7 @@ that a proxy of another size changes nothing. Formats: https://labelstud.io/guid
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -29,11 +29,12 @@ class Item:
     height_px: int | None = None
     duration_s: float | None = None
     frames: int | None = None
+    sampling_rate_hz: float | None = None
 
     @staticmethod
     def from_facts(facts: Mapping[str, Any]) -> "Item":
         """Return the measures among an asset's facts."""
-        return Item(*(facts.get(name) for name in ("width_px", "height_px", "duration_s", "frames")))
+        return Item(**{each.name: facts.get(each.name) for each in fields(Item)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,21 @@ def _segment(part: _Part) -> Region:
     return Segment(part.id, part.control.name, _label(part.control, part.value), start, end, channel)
 
 
+def _series_segment(part: _Part) -> Region:
+    """Return a stretch of all channels. An instant, which the editor makes of a double click, is as long as one sample."""
+    if part.value.get("channel") is not None:
+        raise InvalidRecord(f"{part.id}: is of channel {part.value['channel']!r}, need a stretch of all channels")
+    start, end = _number(part.value, "start"), _number(part.value, "end")
+    item = part.items[0] if part.items else Item()
+    if start == end and item.sampling_rate_hz:
+        end = start + 1 / item.sampling_rate_hz
+    if item.duration_s is not None:
+        if end > item.duration_s + _SLACK_S:
+            raise InvalidRecord(f"{part.id}: ends at {end} s, the series at {item.duration_s} s")
+        end = min(end, item.duration_s)
+    return Segment(part.id, part.control.name, _label(part.control, part.value), start, end)
+
+
 def _frame_range(part: _Part) -> Region:
     ranges = part.value.get("ranges")
     if not isinstance(ranges, list) or len(ranges) != 1 or not isinstance(ranges[0], dict):
@@ -182,7 +198,13 @@ def _frame_range(part: _Part) -> Region:
 
 
 _READERS: Mapping[str, Callable[[_Part], Region]] = MappingProxyType(
-    {"choices": _choice, "rectanglelabels": _box, "labels": _segment, "timelinelabels": _frame_range}
+    {
+        "choices": _choice,
+        "rectanglelabels": _box,
+        "labels": _segment,
+        "timelinelabels": _frame_range,
+        "timeserieslabels": _series_segment,
+    }
 )
 
 
@@ -240,8 +262,10 @@ def _part(region: Region, template: Template, items: Sequence[Item]) -> dict[str
     if isinstance(region, Choice):
         value = {"choices": list(region.labels)}
     elif isinstance(region, Segment):
-        channel = {} if region.channel is None else {"channel": region.channel}
-        value = {"start": region.start_s, "end": region.end_s, **channel, control.kind: [region.label]}
+        more: dict[str, Any] = {} if region.channel is None else {"channel": region.channel}
+        if control.kind == "timeserieslabels":
+            more |= {"instant": False}
+        value = {"start": region.start_s, "end": region.end_s, **more, control.kind: [region.label]}
     else:
         value = {"ranges": [{"start": region.first_frame, "end": region.last_frame}], control.kind: [region.label]}
     return {**part, "value": value}

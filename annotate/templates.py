@@ -22,7 +22,9 @@ from yuelu.base.schemas import TOGETHER
 from yuelu.base.settings import LANGUAGES
 
 # What the open edition's editor really has and we can turn into records. The server accepts more than its editor shows.
-OBJECTS: Mapping[str, Medium] = MappingProxyType({"Image": Medium.IMAGE, "Audio": Medium.AUDIO, "Video": Medium.VIDEO})
+OBJECTS: Mapping[str, Medium] = MappingProxyType(
+    {"Image": Medium.IMAGE, "Audio": Medium.AUDIO, "Video": Medium.VIDEO, "TimeSeries": Medium.TIMESERIES}
+)
 # Control -> the `type` of its results, and the objects it works on.
 CONTROLS: Mapping[str, tuple[str, frozenset[str]]] = MappingProxyType(
     {
@@ -30,12 +32,14 @@ CONTROLS: Mapping[str, tuple[str, frozenset[str]]] = MappingProxyType(
         "RectangleLabels": ("rectanglelabels", frozenset({"Image"})),
         "Labels": ("labels", frozenset({"Audio"})),
         "TimelineLabels": ("timelinelabels", frozenset({"Video"})),
+        "TimeSeriesLabels": ("timeserieslabels", frozenset({"TimeSeries"})),
     }
 )
+CHANNEL = "Channel"  # stands once in a configuration, for every channel of a series
 _LAYOUT = frozenset({"View", "Header"})
-_ITEMS = {"Choices": "Choice", "RectangleLabels": "Label", "Labels": "Label", "TimelineLabels": "Label"}
+_ITEMS = {tag: "Choice" if tag == "Choices" else "Label" for tag in CONTROLS}
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
-_TAGS = _LAYOUT | set(OBJECTS) | set(CONTROLS) | set(_ITEMS.values())
+_TAGS = _LAYOUT | set(OBJECTS) | set(CONTROLS) | set(_ITEMS.values()) | {CHANNEL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,9 @@ def parse_template(name: str, version: str, config: str, descriptions: Mapping[s
     objects = [element for element in elements if element.tag in OBJECTS]
     if len(objects) != 1:
         raise Misconfigured(f"{name}: {len(objects)} media elements", "a configuration shows exactly one")
+    channels = sum(element.tag == CHANNEL for element in elements)
+    if channels != (objects[0].tag == "TimeSeries"):
+        raise Misconfigured(f"{name}: {channels} <{CHANNEL}> in <{objects[0].tag}>", "a TimeSeries has one, which stands for all")
     controls = tuple(_control(name, element, objects[0]) for element in elements if element.tag in CONTROLS)
     names = [control.name for control in controls] + [objects[0].get("name", "")]
     if not controls or "" in names or len(set(names)) != len(names):

@@ -1,6 +1,6 @@
 """The records a release is built from: an item, its media, its answers, and what was concluded."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,7 +14,8 @@ class Medium:
     """One file that goes out with a release.
 
     `source` is the keyed hash of what was labelled: the source, or its de-identified copy. Two sources may look the same and
-    share one file. Of `facts` only what the assets table has columns for goes out.
+    share one file. Of `facts` only what the assets table has columns for goes out. `frame_times_s` are the times on the source's
+    clock at which it presents what each frame of a video shows; None when they are not known.
     """
 
     sha256: str
@@ -24,6 +25,7 @@ class Medium:
     source: str
     deidentified: bool
     facts: Mapping[str, Any]
+    frame_times_s: Sequence[float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ _DOCUMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\.(md|json|jsonld|html)")
 
 EXTENSIONS: Mapping[str, str] = MappingProxyType(
     {
+        "application/vnd.apache.parquet": "parquet",
         "audio/flac": "flac",
         "audio/mp4": "m4a",
         "audio/mpeg": "mp3",

@@ -1,6 +1,7 @@
 """From regions as the ledger keeps them to the nested columns of a release, in an order that only the labels decide."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from yuelu.base.canonical import canonical
@@ -17,7 +18,31 @@ _FIELDS = {
 }
 
 
-def region_columns(regions: Iterable[Region], *, judged: bool, frame_rate_hz: float | None = None) -> Columns:
+@dataclass(frozen=True, slots=True)
+class VideoClock:
+    """What turns frames into times. `times_s`: when the source presents what frame 1, 2, 3… shows; None: not known."""
+
+    rate_hz: float | None = None
+    times_s: Sequence[float] | None = None
+
+    def span(self, first: int, last: int) -> tuple[float, float] | tuple[None, None]:
+        """Return start and end in seconds of frames `first` to `last` in the released file."""
+        return ((first - 1) / self.rate_hz, last / self.rate_hz) if self.rate_hz else (None, None)
+
+    def source_span(self, first: int, last: int) -> tuple[float, float] | tuple[None, None]:
+        """Return start and end in seconds on the source's clock: until it presents the next other picture.
+
+        After the last picture the end is as much later as frames usually are apart.
+        """
+        times = self.times_s
+        if times is None or last > len(times):
+            return None, None
+        later = next((time for time in times[last:] if time > times[last - 1]), None)
+        usual = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 0.0
+        return times[first - 1], times[last - 1] + usual if later is None else later
+
+
+def region_columns(regions: Iterable[Region], *, judged: bool, clock: VideoClock | None = None) -> Columns:
     """Return the columns choices, boxes, segments and frame_ranges.
 
     A region's own id is made by a server or a browser, so it is not published: regions are sorted by what they say, and
@@ -37,7 +62,7 @@ def region_columns(regions: Iterable[Region], *, judged: bool, frame_rate_hz: fl
         about = {region["id"]: _said_about(region["id"], choices) for region in found}
         found.sort(key=lambda region, column=column, about=about: _order(region, column, about))  # type: ignore[misc]
         place |= {region["id"]: f"{column}/{number}" for number, region in enumerate(found)}
-        columns[column] = [_row(region, column, judged, frame_rate_hz) for region in found]
+        columns[column] = [_row(region, column, judged, clock or VideoClock()) for region in found]
     columns["choices"] = sorted((_choice(choice, place, judged) for choice in choices), key=_choice_order)
     return columns
 
@@ -52,11 +77,12 @@ def _order(region: Region, column: str, about: Mapping[str, Any]) -> tuple[Any, 
     return values, about[region["id"]], canonical(region.get("support"))
 
 
-def _row(region: Region, column: str, judged: bool, frame_rate_hz: float | None) -> dict[str, Any]:
+def _row(region: Region, column: str, judged: bool, clock: VideoClock) -> dict[str, Any]:
     row = {name: region.get(name) for name in _FIELDS[column]}
     if column == "frame_ranges":
-        row["start_s"] = (region["first_frame"] - 1) / frame_rate_hz if frame_rate_hz else None
-        row["end_s"] = region["last_frame"] / frame_rate_hz if frame_rate_hz else None
+        frames = region["first_frame"], region["last_frame"]
+        row["start_s"], row["end_s"] = clock.span(*frames)
+        row["source_start_s"], row["source_end_s"] = clock.source_span(*frames)
     return row | ({"support": region.get("support")} if judged else {})
 
 

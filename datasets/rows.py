@@ -9,12 +9,12 @@ from yuelu.base import merkle
 from yuelu.base.canonical import canonical
 from yuelu.datasets.labelled import Answer, LabelledItem, Medium
 from yuelu.datasets.layout import media_path
-from yuelu.datasets.regions import region_columns
+from yuelu.datasets.regions import VideoClock, region_columns
 from yuelu.datasets.schemas import ASSETS
 from yuelu.datasets.tables import Row, row_digest
 
 _FACTS = ASSETS.names[5:]  # the optional facts; anything else that a reader of media noted stays inside
-_REAL_FACTS = ("duration_s", "frame_rate_hz")
+_REAL_FACTS = ("duration_s", "frame_rate_hz", "sampling_rate_hz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class ItemRows:
 
 def rows_of(item: LabelledItem) -> ItemRows:
     """Return the rows of `item`. The order of its answers and of their regions makes no difference."""
-    rate = _real(item.media[0].facts.get("frame_rate_hz"))
-    item_row = _item_row(item, rate)
-    annotations = sorted((_annotation_row(item.id, answer, rate) for answer in item.answers), key=lambda row: str(row["id"]))
+    clock = VideoClock(_real(item.media[0].facts.get("frame_rate_hz")), item.media[0].frame_times_s)
+    item_row = _item_row(item, clock)
+    annotations = sorted((_annotation_row(item.id, answer, clock) for answer in item.answers), key=lambda row: str(row["id"]))
     assets = [asset_row(medium) for medium in item.media]
     evidence = evidence_row(
         item_row, assets, annotations,
@@ -76,7 +76,7 @@ def asset_row(medium: Medium) -> Row:
     }
 
 
-def _item_row(item: LabelledItem, rate: float | None) -> Row:
+def _item_row(item: LabelledItem, clock: VideoClock) -> Row:
     judgement = item.judgement
     return {
         "id": item.id,
@@ -94,7 +94,7 @@ def _item_row(item: LabelledItem, rate: float | None) -> Row:
             }
             for each in item.media
         ],
-        **region_columns(judgement.regions, judged=True, frame_rate_hz=rate),
+        **region_columns(judgement.regions, judged=True, clock=clock),
         "probability": judgement.probability,
         "entropy": judgement.entropy,
         "answers": judgement.answers,
@@ -104,7 +104,7 @@ def _item_row(item: LabelledItem, rate: float | None) -> Row:
     }
 
 
-def _annotation_row(item: str, answer: Answer, rate: float | None) -> Row:
+def _annotation_row(item: str, answer: Answer, clock: VideoClock) -> Row:
     return {
         "id": answer.id,
         "item": item,
@@ -112,7 +112,7 @@ def _annotation_row(item: str, answer: Answer, rate: float | None) -> Row:
         "round": answer.round,
         "answered_on": answer.answered_on,
         "lead_time_s": answer.lead_time_s,
-        **region_columns(answer.regions, judged=False, frame_rate_hz=rate),
+        **region_columns(answer.regions, judged=False, clock=clock),
     }
 
 

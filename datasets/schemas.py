@@ -70,6 +70,8 @@ def _regions(first: int, *, judged: bool) -> list[pa.Field]:
             ("start_s", _REAL, "s; null when the frame rate is unknown", True),
             ("end_s", _REAL, "s; null when the frame rate is unknown", True),
             *support,
+            ("source_start_s", _REAL, "s on the clock of the source video; null when that is not known", True),
+            ("source_end_s", _REAL, "s on the clock of the source video; null when that is not known", True),
         ),
     ]  # fmt: skip
 
@@ -144,6 +146,8 @@ ASSETS = _schema(
         _field(10, "frames", pa.int64(), unit="count", nullable=True),
         _field(11, "sample_rate_hz", _COUNT, unit="Hz", nullable=True),
         _field(12, "channels", _COUNT, unit="count", nullable=True),
+        _field(13, "sampling_rate_hz", _REAL, unit="Hz, of a time series", nullable=True),
+        _field(14, "rows", pa.int64(), unit="count", nullable=True),
     ],
 )
 

@@ -8,10 +8,9 @@ from yuelu.annotate.results import Item, to_result
 from yuelu.annotate.tasks import move, project_row
 from yuelu.annotate.templates import load_template
 from yuelu.base.errors import Conflict, NotFound
-from yuelu.base.ledger.media import AssetRow
 from yuelu.base.ledger.work import BatchRow, TaskRow
-from yuelu.base.media import proxy_of
-from yuelu.base.records import Medium, Region, region_to_json
+from yuelu.base.media import shown_by
+from yuelu.base.records import Region, region_to_json
 from yuelu.base.workspace import Workspace
 from yuelu.quality.record import record_correction
 
@@ -42,7 +41,4 @@ def _check(session: Session, task: TaskRow, regions: Sequence[Region]) -> None:
     """Refuse what no annotator could have answered: it would be published, and a correction is never taken back."""
     project = project_row(session, session.get_one(BatchRow, task.batch).project)
     template = load_template(project.template, project.template_version)
-    shown = [
-        proxy_of(session, each) if template.medium is Medium.VIDEO else session.get_one(AssetRow, each) for each in task.items
-    ]
-    to_result(regions, template, [Item.from_facts(asset.facts) for asset in shown])
+    to_result(regions, template, [Item.from_facts(shown.facts) for shown in shown_by(session, task.items)])

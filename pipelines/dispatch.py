@@ -3,7 +3,7 @@
 import html
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +11,7 @@ from urllib.parse import quote
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from yuelu.annotate.channels import Plot, plots_of, same_questions, with_plots
 from yuelu.annotate.label_studio.client import Client, ServerProject, ServerTask
 from yuelu.annotate.label_studio.service import SERVED
 from yuelu.annotate.tasks import batch_id, move, project_row
@@ -18,7 +19,7 @@ from yuelu.annotate.templates import Template, load_template
 from yuelu.base.errors import Conflict, InvalidRecord, NotFound, OutcomeUnknown
 from yuelu.base.ledger.engine import Ledger
 from yuelu.base.ledger.work import BatchRow, ProjectRow, SiteRow, TaskRow
-from yuelu.base.media import proxy_of
+from yuelu.base.media import Shown, rows_of, shown_by
 from yuelu.base.progress import Progress, silent
 from yuelu.base.records import Medium
 from yuelu.base.workspace import Workspace
@@ -58,6 +59,7 @@ def dispatch(
     ledger = workspace.ledger
     with ledger.reading() as session:
         template = template_of(project_row(session, project))
+        template = _with_channels(session, project, template)
     server_project = _server_project(ledger, project, client, site, template)
     client.ensure_storage(server_project, workspace.media_root.resolve() / SERVED)
     wanted = _open_tasks(ledger, project)
@@ -94,6 +96,21 @@ def template_of(row: ProjectRow) -> Template:
     return template
 
 
+def _with_channels(session: Session, project: str, template: Template) -> Template:
+    """Return the template with the configuration that the server gets. Raises InvalidRecord: time series that do not fit one."""
+    if template.medium is not Medium.TIMESERIES:
+        return template
+    tasks = session.scalars(select(TaskRow.items).where(TaskRow.batch == batch_id(project)))
+    series = rows_of(session, [item for items in tasks for item in items]).values()
+    if not series:
+        return template
+    return replace(template, config=with_plots(template, plots_of([_plots(row.facts) for row in series])))
+
+
+def _plots(facts: Mapping[str, Any]) -> list[Plot]:
+    return [Plot(name, unit or "") for name, unit in zip(facts["channel_names"], facts["channel_units"], strict=True)]
+
+
 def _server_project(ledger: Ledger, project: str, client: Client, site: str, template: Template) -> int:
     """Return the id of the batch's project on the server, found by its mark or created, and recorded."""
     batch = batch_id(project)
@@ -110,7 +127,7 @@ def _server_project(ledger: Ledger, project: str, client: Client, site: str, tem
             found = _marked(client, mark)
             if found is None:
                 raise
-    if found.label_config.strip() != template.config.strip():
+    if not same_questions(found.label_config, template.config):
         raise Conflict(
             f"server project {found.id} was given another label configuration", "restore it there: a live one is never edited"
         )
@@ -187,14 +204,16 @@ def _task_data(workspace: Workspace, keys: Sequence[str], medium: Medium, stage:
 
 def _media(session: Session, key: str, medium: Medium) -> tuple[list[str], dict[str, Any]]:
     """Return the hashes of the proxies to show, in order, and what else the editor must know."""
-    items = session.get_one(TaskRow, key).items
-    proxies = [proxy_of(session, sha256) for sha256 in items]
-    if medium is not Medium.VIDEO:
-        return [proxy.sha256 for proxy in proxies], {}
-    rate = proxies[0].facts.get("frame_rate_hz")
+    shown = shown_by(session, session.get_one(TaskRow, key).items)
+    return [each.proxy.sha256 for each in shown], {"frame_rate_hz": _frame_rate(shown[0])} if medium is Medium.VIDEO else {}
+
+
+def _frame_rate(shown: Shown) -> float:
+    """Return what the editor counts frames by; it never asks the file."""
+    rate = shown.proxy.facts.get("frame_rate_hz")
     if not rate:
-        raise InvalidRecord(f"the frame rate of proxy {proxies[0].sha256} is not known", "make the proxy again")
-    return [proxies[0].sha256], {"frame_rate_hz": rate}  # the editor counts frames by this, not by the file
+        raise InvalidRecord(f"the frame rate of proxy {shown.proxy.sha256} is not known", "make the proxy again")
+    return float(rate)
 
 
 def _addresses(workspace: Workspace, medium: Medium, files: Sequence[Path]) -> dict[str, Any]:

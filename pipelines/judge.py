@@ -21,7 +21,13 @@ METHOD: Method = "majority"  # of the votes for a choice; medians of the matched
 
 # The type of a control's results in Label Studio, and the kind of region (`base.records`) that they become.
 KINDS: Mapping[str, str] = MappingProxyType(
-    {"choices": "choice", "rectanglelabels": "box", "labels": "segment", "timelinelabels": "frame_range"}
+    {
+        "choices": "choice",
+        "rectanglelabels": "box",
+        "labels": "segment",
+        "timelinelabels": "frame_range",
+        "timeserieslabels": "segment",
+    }
 )
 
 

@@ -15,7 +15,7 @@ from yuelu.base.store.local import LocalStore
 from yuelu.base.workspace import Workspace
 
 _ENDINGS: Mapping[str, str] = MappingProxyType(
-    {"image/png": "png", "image/jpeg": "jpg", "audio/flac": "flac", "video/mp4": "mp4"}
+    {"image/png": "png", "image/jpeg": "jpg", "audio/flac": "flac", "video/mp4": "mp4", "application/json": "json"}
 )
 
 

@@ -72,7 +72,7 @@ def publish(
         chosen = chosen_tasks(session, checked_name(dataset), names, workspace.secret)
         held = held_back(session, names)
         pass_gate(held, waiver)
-        reader = ItemReader(session, dataset, workspace.secret, SHARES)
+        reader = ItemReader(session, workspace.store, dataset, workspace.secret, SHARES)
         quality = quality_of(session, names, held, waiver)
         draft = _draft(session, reader, chosen, names, publisher=publisher, quality=quality)
         proof = _proof(session, workspace)

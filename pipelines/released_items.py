@@ -16,13 +16,14 @@ from yuelu.base.errors import Conflict
 from yuelu.base.ledger.judgement import ConsensusRow, CorrectionRow, DecisionRow
 from yuelu.base.ledger.work import AnnotationRow, BatchRow, TaskRow
 from yuelu.base.records import Annotation, asset_key, region_to_json
+from yuelu.base.store.port import Store
 from yuelu.datasets.labelled import Answer, Judgement, LabelledItem
 from yuelu.datasets.regions import Region, region_columns
 from yuelu.datasets.split import assign_split
 from yuelu.pipelines.released_media import ReleasedMedium, released_media
 from yuelu.pipelines.released_tasks import ChosenTask, chunks
 
-Media = Mapping[str, ReleasedMedium]
+Media = Mapping[str, Sequence[ReleasedMedium]]
 Scale = tuple[float, float]  # across and down, from what was labelled to the released file
 
 
@@ -44,6 +45,7 @@ class ItemReader:
     """Reads the items of one release of `dataset` from one consistent state of the ledger."""
 
     session: Session
+    store: Store
     dataset: str
     secret: bytes
     shares: Mapping[str, int]
@@ -52,7 +54,8 @@ class ItemReader:
     def read(self, chosen: Sequence[ChosenTask]) -> Iterator[LabelledItem]:
         """Yield the items of `chosen`, in that order, some hundred in memory at a time."""
         for some in chunks(chosen):
-            media = released_media(self.session, (item for task in some for item in task.items), self.dataset, self.secret)
+            items = (item for task in some for item in task.items)
+            media = released_media(self.session, self.store, items, self.dataset, self.secret)
             self._learn(some, media)
             answers = self._answers(some, media)
             judged = self._judged(some)
@@ -62,8 +65,9 @@ class ItemReader:
     def _learn(self, tasks: Sequence[ChosenTask], media: Media) -> None:
         for task in tasks:
             sources = self.released.sources.setdefault(task.project, {})
-            sources.update((media[item].medium.source, media[item].row.bytes) for item in task.items)
-        for row in (each.row for each in media.values()):
+            for item in task.items:
+                sources[media[item][0].medium.source] = sum(each.row.bytes for each in media[item])
+        for row in (each.row for released in media.values() for each in released):
             if row.store_key != asset_key(row.sha256):
                 self.released.store_keys[row.sha256] = str(row.store_key)
 
@@ -116,7 +120,7 @@ class ItemReader:
         )
 
     def _item(self, task: ChosenTask, media: Media, answers: Sequence[Answer], judged: "_Judged") -> LabelledItem:
-        files = tuple(media[item].medium for item in task.items)
+        files = tuple(each.medium for item in task.items for each in media[item])
         group = keyed(self.secret, f"group:{self.dataset}", task.group)[:32]
         return LabelledItem(
             id=task.id,
@@ -191,7 +195,7 @@ class _Judged:
 
 
 def _scales(task: ChosenTask, media: Media) -> tuple[Scale, ...]:
-    return tuple(media[item].scale for item in task.items)
+    return tuple(each.scale for item in task.items for each in media[item])
 
 
 def fitted(regions: Iterable[Region], scales: Sequence[Scale]) -> tuple[Region, ...]:

@@ -1,17 +1,22 @@
-"""Which file of an asset goes out: the proxy that annotators saw, of the de-identified copy where there is one."""
+"""Which files of an asset go out: the proxies that annotators saw, of the de-identified copy where there is one.
 
-from collections.abc import Iterable
+Of a time series that copy itself goes out: its proxy has only the rows that a screen can show.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from yuelu.base.canonical import keyed
 from yuelu.base.errors import Conflict, NotFound
 from yuelu.base.ledger.media import AssetRow
+from yuelu.base.media import Shown, rows_of, shown_files
+from yuelu.base.records import Medium as Kind
 from yuelu.base.records import Role
+from yuelu.base.store.port import Store
 from yuelu.datasets.labelled import Medium
-from yuelu.pipelines.released_tasks import chunks
+from yuelu.pipelines.frame_times import frame_times_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,55 +31,54 @@ class ReleasedMedium:
     scale: tuple[float, float]
 
 
-def released_media(session: Session, items: Iterable[str], dataset: str, secret: bytes) -> dict[str, ReleasedMedium]:
-    """Return for each item of a task the medium that goes out.
+def released_media(
+    session: Session, store: Store, items: Iterable[str], dataset: str, secret: bytes
+) -> dict[str, tuple[ReleasedMedium, ...]]:
+    """Return for each item of a task the media that go out, in the order that its regions count in.
 
-    The links are facts of the labelled asset (`deidentified`, `proxy`): `derived_from` of a file that two sources share
-    names the one that came first, which is nothing to publish by.
+    The links are facts of the labelled asset (`deidentified`, `proxy`, `frames`): `derived_from` of a file that two sources
+    share names the one that came first, which is nothing to publish by.
 
     Raises NotFound: an item is not in the ledger. Raises Conflict: it has no proxy in the store.
     """
     wanted = sorted(set(items))
-    rows = _rows(session, wanted)
+    rows = rows_of(session, wanted)
     if missing := [item for item in wanted if item not in rows]:
         raise NotFound(f"asset {missing[0]} of a task is not in the ledger", "run 'yuelu ingest' again")
-    rows |= _rows(session, _links(rows.values(), Role.DEIDENTIFIED))
-    rows |= _rows(session, _links(rows.values(), Role.PROXY))
-    released = {}
-    for item in wanted:
-        # a proxy of the raw file is never taken when there is a de-identified copy
-        labelled = rows.get(str(rows[item].facts.get(Role.DEIDENTIFIED, item)))
-        proxy = rows.get(str(labelled.facts.get(Role.PROXY))) if labelled else None
-        if labelled is None or proxy is None or proxy.store_key is None:
-            raise Conflict(f"asset {item} has no proxy in the store", "run 'yuelu ingest' again; it makes what is missing")
-        scale = _ratio(proxy, labelled, "width_px"), _ratio(proxy, labelled, "height_px")
-        released[item] = ReleasedMedium(_medium(labelled, proxy, dataset, secret), proxy, scale)
-    return released
+    # a proxy of the raw file is never taken when there is a de-identified copy
+    copies = {item: str(rows[item].facts.get(Role.DEIDENTIFIED, item)) for item in wanted}
+    rows |= rows_of(session, list(copies.values()))
+    rows |= rows_of(session, [file for copy in copies.values() if copy in rows for file in shown_files(rows[copy].facts)])
+    return {
+        item: tuple(
+            ReleasedMedium(
+                _medium(shown, store, keyed(secret, f"source:{dataset}", shown.labelled.sha256)), shown.proxy, shown.scale
+            )
+            for shown in _files(item, rows.get(copies[item]), rows)
+        )
+        for item in wanted
+    }
 
 
-def _rows(session: Session, wanted: Iterable[str]) -> dict[str, AssetRow]:
-    found: dict[str, AssetRow] = {}
-    for some in chunks(sorted(set(wanted))):
-        found |= {row.sha256: row for row in session.scalars(select(AssetRow).where(AssetRow.sha256.in_(some)))}
-    return found
+def _files(item: str, labelled: AssetRow | None, rows: Mapping[str, AssetRow]) -> tuple[Shown, ...]:
+    """Return what goes out of an asset, each file with the asset that it stands for."""
+    files = shown_files(labelled.facts) if labelled else ()
+    if labelled is None or not files or any(file not in rows or rows[file].store_key is None for file in files):
+        raise Conflict(f"asset {item} has no proxy in the store", "run 'yuelu ingest' again; it makes what is missing")
+    if labelled.medium == Kind.TIMESERIES:
+        return (Shown(labelled, labelled),)
+    return tuple(Shown(labelled, rows[file]) for file in files)
 
 
-def _links(rows: Iterable[AssetRow], role: Role) -> set[str]:
-    return {str(row.facts[role]) for row in rows if role in row.facts}
-
-
-def _ratio(proxy: AssetRow, labelled: AssetRow, side: str) -> float:
-    there, here = proxy.facts.get(side), labelled.facts.get(side)
-    return float(there) / float(here) if there and here else 1.0
-
-
-def _medium(labelled: AssetRow, proxy: AssetRow, dataset: str, secret: bytes) -> Medium:
+def _medium(shown: Shown, store: Store, source: str) -> Medium:
+    labelled, file = shown.labelled, shown.proxy
     return Medium(
-        sha256=proxy.sha256,
-        medium=proxy.medium,
-        media_type=proxy.media_type,
-        bytes=proxy.bytes,
-        source=keyed(secret, f"source:{dataset}", labelled.sha256),
+        sha256=file.sha256,
+        medium=file.medium,
+        media_type=file.media_type,
+        bytes=file.bytes,
+        source=source,
         deidentified=labelled.role == Role.DEIDENTIFIED,
-        facts=proxy.facts,
+        facts=file.facts,
+        frame_times_s=frame_times_s(store, labelled) if file.medium == Kind.VIDEO else None,
     )

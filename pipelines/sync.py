@@ -23,11 +23,10 @@ from yuelu.annotate.templates import Template
 from yuelu.base.canonical import sha256
 from yuelu.base.errors import NotFound
 from yuelu.base.ledger.engine import Ledger, Transaction
-from yuelu.base.ledger.media import AssetRow
 from yuelu.base.ledger.work import AccountRow, AnnotationRow, BatchRow, RejectionRow, TaskRow
-from yuelu.base.media import proxy_of
+from yuelu.base.media import shown_by
 from yuelu.base.progress import Progress, silent
-from yuelu.base.records import Annotation, Medium, Region, region_to_json
+from yuelu.base.records import Annotation, Region, region_to_json
 from yuelu.base.workspace import Workspace
 from yuelu.pipelines.dispatch import template_of
 
@@ -153,7 +152,7 @@ def _take(
         context = _Context(
             site,
             template,
-            {key: _items(t.session, key, template.medium) for key in keys},
+            {key: _items(t.session, key) for key in keys},
             {row.user_id: row.annotator for row in t.session.scalars(select(AccountRow).where(AccountRow.site == site))},
         )
         known = {row.uid: row for row in latest_versions(t.session, keys)}
@@ -182,11 +181,9 @@ def mismatch(server_task: int, named: object, sent_as: str | None) -> str | None
     return None if named == sent_as else f"server task {server_task} was dispatched as another task"
 
 
-def _items(session: Session, key: str, medium: Medium) -> tuple[Item, ...]:
-    """Return the measures of what the task shows: of the labelled assets, but of the proxy where frames are counted."""
-    hashes = session.get_one(TaskRow, key).items
-    rows = [proxy_of(session, each) if medium is Medium.VIDEO else session.get_one(AssetRow, each) for each in hashes]
-    return tuple(Item.from_facts(row.facts) for row in rows)
+def _items(session: Session, key: str) -> tuple[Item, ...]:
+    """Return the measures of what the task shows."""
+    return tuple(Item.from_facts(shown.facts) for shown in shown_by(session, session.get_one(TaskRow, key).items))
 
 
 def _read(raw: Mapping[str, Any], key: str, context: _Context) -> _Answer | _Refused:

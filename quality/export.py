@@ -188,6 +188,13 @@ def _sound(result: Row, value: Row, _: _Answer) -> Iterator[Row]:
     yield _stretch(start, end, _label(value.get("labels"), "labels"))
 
 
+def _series(result: Row, value: Row, _: _Answer) -> Iterator[Row]:
+    start, end = value.get("start"), value.get("end")
+    if not (_is_number(start) and _is_number(end)):
+        raise _Skip("timeserieslabels under a clock of dates")
+    yield _stretch(start, end, _label(value.get("timeserieslabels"), "timeserieslabels"))
+
+
 def _frames(result: Row, value: Row, answer: _Answer) -> Iterator[Row]:
     label, ranges = _label(value.get("timelinelabels"), "timelinelabels"), value.get("ranges")
     if not isinstance(ranges, list) or not all(isinstance(each, dict) for each in ranges):
@@ -229,5 +236,6 @@ _READERS: Mapping[str, tuple[Kind, Callable[[Row, Row, _Answer], Iterator[Row]]]
         "rectanglelabels": ("box", _box),
         "labels": ("segment", _sound),
         "timelinelabels": ("segment", _frames),
+        "timeserieslabels": ("segment", _series),
     }
 )

@@ -41,6 +41,7 @@ SLOW = frozenset(
         "pipelines/test_jpeg.py",
         "pipelines/test_publish.py",
         "pipelines/test_publish_content.py",
+        "pipelines/test_publish_kinds.py",
         "pipelines/test_score.py",
         "pipelines/test_tiff.py",
         "pipelines/test_tiles.py",

@@ -19,7 +19,9 @@ def project() -> None:
 @project.command()
 @click.argument("name")
 @click.option("--collection", required=True, metavar="NAME", help="The collection to label.")
-@click.option("--template", required=True, help="The label configuration: image-boxes, audio-segments or video-ranges.")
+@click.option(
+    "--template", required=True, help="The label configuration: image-boxes, audio-segments, video-ranges or series-ranges."
+)
 @click.option("--template-version", default="1", show_default=True, help="Its version.")
 @click.option("--overlap", type=click.IntRange(min=1), default=3, show_default=True, help="How many annotators answer each task.")
 @click.option(

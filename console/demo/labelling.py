@@ -12,9 +12,9 @@ from yuelu.annotate.results import Item, to_result
 from yuelu.annotate.tasks import batch_id, project_row
 from yuelu.annotate.templates import Template, load_template
 from yuelu.base.errors import NotFound
-from yuelu.base.ledger.media import AssetRow, ListingRow
+from yuelu.base.ledger.media import ListingRow
 from yuelu.base.ledger.work import AnnotationRow, PacketRow, TaskRow
-from yuelu.base.media import labelled_copy, proxy_of
+from yuelu.base.media import labelled_copy, shown_by
 from yuelu.base.progress import Progress
 from yuelu.base.records import Box, Choice, Medium, Region
 from yuelu.base.workspace import Workspace
@@ -74,8 +74,7 @@ def _open_jobs(session: Session, project: str, collection: str, template: Templa
 def _shown(
     session: Session, task: TaskRow, medium: Medium, truths: list[Truth], labels: Mapping[str, tuple[str, ...]]
 ) -> tuple[Shown, tuple[Item, ...]]:
-    rows = [proxy_of(session, each) if medium is Medium.VIDEO else session.get_one(AssetRow, each) for each in task.items]
-    items = tuple(Item.from_facts(row.facts) for row in rows)
+    items = tuple(Item.from_facts(each.facts) for each in shown_by(session, task.items))
     shown = Shown(
         item_key=task.item_key,
         round=task.round,

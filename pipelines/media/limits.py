@@ -11,6 +11,8 @@ class Limits:
     picture_bytes: int = 1 << 29  # of an encoded picture or DICOM object, which are read whole
     pixels: int = 100_000_000  # of one picture or one video frame that is decoded at once
     tiled_pixels: int = 2_000_000_000  # of one picture that is read and shown piece by piece
+    series_bytes: int = 1 << 28  # of a series written as text, which is read whole
+    cells: int = 20_000_000  # values of one series, all channels together
     frames: int = 36_000  # of one video, 20 minutes at 30 Hz
     seconds: float = 4 * 3600.0  # of sound or video
     wall_s: float = 180.0

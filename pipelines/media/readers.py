@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from yuelu.pipelines.media.timeseries_sniff import layout_of, text_encoding
+
 HEAD_BYTES = 4096  # what `recognise` wants to see
 
 
@@ -51,6 +53,10 @@ READERS: Mapping[str, Format] = MappingProxyType(
         "Ogg video": Format(_CONTAINER, "video/ogg", "ogg"),
         "FLV": Format(_CONTAINER, "video/x-flv", "flv"),
         "MXF": Format(_CONTAINER, "application/mxf", "mxf"),
+        "CSV": Format("yuelu.pipelines.media.timeseries_text:read", "text/csv"),
+        "Parquet": Format("yuelu.pipelines.media.timeseries_parquet:read", "application/vnd.apache.parquet"),
+        "MATLAB": Format("yuelu.pipelines.media.timeseries_matlab:read", "application/x-matlab-data"),
+        "MDF": Format("yuelu.pipelines.media.timeseries_mdf:read", "application/x-asam-mdf"),
     }
 )
 
@@ -75,6 +81,12 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x06\x0e+4\x02\x05\x01\x01\r\x01\x02\x01\x01\x02", "MXF"),  # SMPTE ST 377-1, the key of a header partition
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "ASF"),
     (4, b"ftyp", "MP4"),  # unless its brands say that it is a picture
+    (0, b"PAR1", "Parquet"),
+    (0, b"MATLAB 5.0 MAT-file", "MATLAB"),
+    (0, b"MDF     ", "MDF"),
+    (0, b"\x89HDF\r\n\x1a\n", "HDF5 (also MATLAB 7.3)"),
+    (0, b"\x93NUMPY", "NumPy arrays, which tell no time"),
+    (0, b"TDSm", "LabVIEW TDMS files"),
     (4, b"moov", "MP4"),
     (4, b"mdat", "MP4"),
     (4, b"wide", "MP4"),
@@ -120,6 +132,8 @@ def recognise(head: bytes) -> str:
         (_bare_dicom, "DICOM"),
         (_aac, "AAC"),
         (_mp3, "MP3"),
+        (_table, "CSV"),
+        (_wfdb, "WFDB headers, whose signals lie in other files"),
         (_text, "text"),
     ):
         if looks_like(head):
@@ -183,10 +197,29 @@ def _mp3(head: bytes) -> bool:
     return version != 1 and layer in (1, 2) and rate not in (0, 15) and frequency != 3
 
 
+def _table(head: bytes) -> bool:
+    """A text with lines of equally many numbers. What else is text stays text."""
+    encoding = text_encoding(head)
+    if b"\0" in head and encoding != "utf-16":
+        return False
+    text = head.decode(encoding, errors="ignore")
+    return all(map(_is_written, text)) and layout_of(text) is not None
+
+
+def _wfdb(head: bytes) -> bool:
+    """Record name, number of signals, and one line for each signal (WFDB applications guide, header(5))."""
+    lines = [line.split() for line in head.splitlines() if line.strip() and not line.startswith(b"#")]
+    return bool(lines) and 2 <= len(lines[0]) <= 6 and lines[0][1].isdigit() and len(lines) == int(lines[0][1]) + 1
+
+
 def _text(head: bytes) -> bool:
     try:
         # The head may end within a character; a whole file may not.
         text = codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < HEAD_BYTES)
     except UnicodeDecodeError:
         return False
-    return all(character.isprintable() or character in "\t\r\n\f\ufeff" for character in text)
+    return all(map(_is_written, text))
+
+
+def _is_written(character: str) -> bool:
+    return character.isprintable() or character in "\t\r\n\f\ufeff"

@@ -15,6 +15,7 @@ from yuelu.base.errors import InvalidRecord
 from yuelu.base.records import Box, Choice, FrameRange, Region, Segment
 
 IMAGE, AUDIO, VIDEO = load_template("image-boxes"), load_template("audio-segments"), load_template("video-ranges")
+SERIES = load_template("series-ranges")
 ITEMS = (Item(640, 480, 12.0, 250), Item(100, 333, 12.0, 250))
 SCENE = Choice("scene", ("medical",))
 
@@ -97,6 +98,41 @@ def test_boxes_come_back(drawn: list[Box]) -> None:
 def test_segments_come_back(drawn: list[Segment]) -> None:
     regions: tuple[Region, ...] = (Choice("quality", ("clean",)), *drawn)
     assert from_result(json.loads(json.dumps(to_result(regions, AUDIO, ITEMS))), AUDIO, ITEMS).regions == regions
+
+
+NORMAL = Choice("condition", ("normal",))
+MACHINE = (Item(duration_s=12.0, sampling_rate_hz=50.0),)
+
+
+def series_part(start: Any, end: Any, **more: Any) -> dict[str, Any]:
+    value = {"start": start, "end": end, "instant": start == end, "timeserieslabels": ["anomaly"], **more}
+    return {"id": "r", "from_name": "event", "to_name": "series", "type": "timeserieslabels", "value": value}
+
+
+@given(st.lists(st.tuples(NAMES, st.floats(0, 6), st.floats(0.001, 6)), unique_by=lambda each: each[0]))
+def test_stretches_of_a_series_come_back(drawn: list[tuple[str, float, float]]) -> None:
+    regions = (NORMAL, *(Segment(name, "event", "transient", start, start + length) for name, start, length in drawn))
+    assert from_result(json.loads(json.dumps(to_result(regions, SERIES, MACHINE))), SERIES, MACHINE).regions == regions
+
+
+def test_a_double_click_on_a_series_is_one_sample() -> None:
+    assert from_result([series_part(3.5, 3.5)], SERIES, MACHINE).regions == (Segment("r", "event", "anomaly", 3.5, 3.52),)
+    assert from_result([series_part(11.98, 11.98)], SERIES, MACHINE).regions[0] == Segment("r", "event", "anomaly", 11.98, 12.0)
+    assert "empty" in from_result([series_part(3.5, 3.5)], SERIES, [Item(duration_s=12.0)]).rejected[0].reason
+
+
+@pytest.mark.parametrize(
+    ("part", "reason"),
+    [
+        (series_part(5, 1012), "the series at 12.0 s"),  # the editor's keys move an edge by 1000
+        (series_part(-995, 5), "negative"),
+        (series_part("2024-01-01", "2024-01-02"), "finite number"),
+        (series_part(1, 2, channel=0), "all channels"),
+        (series_part(1, 2, timeserieslabels=["?"]), "no such label"),
+    ],
+)
+def test_stretches_of_a_series_that_are_rejected(part: dict[str, Any], reason: str) -> None:
+    assert reason in from_result([part], SERIES, MACHINE).rejected[0].reason
 
 
 @given(st.tuples(st.integers(1, 250), st.integers(1, 250)).map(sorted), st.sampled_from(("person", "animal", "vehicle")))
@@ -191,15 +227,15 @@ VALUES = st.fixed_dictionaries(
 )
 PARTS = st.fixed_dictionaries(
     {
-        "from_name": st.sampled_from(("object", "scene", "sound", "event")),
-        "to_name": st.sampled_from(("image", "audio", "video")),
-        "type": st.sampled_from(("rectanglelabels", "choices", "labels", "timelinelabels")),
+        "from_name": st.sampled_from(("object", "scene", "sound", "event", "condition")),
+        "to_name": st.sampled_from(("image", "audio", "video", "series")),
+        "type": st.sampled_from(("rectanglelabels", "choices", "labels", "timelinelabels", "timeserieslabels")),
     },
     optional={"value": VALUES | JSON, "item_index": JSON, "id": JSON, "image_rotation": JSON},
 )
 
 
-@pytest.mark.parametrize("template", [IMAGE, AUDIO, VIDEO], ids=lambda template: template.name)
+@pytest.mark.parametrize("template", [IMAGE, AUDIO, VIDEO, SERIES], ids=lambda template: template.name)
 @given(result=st.lists(PARTS | JSON, max_size=4) | JSON)
 def test_whatever_is_sent_is_a_region_or_has_a_reason(template: Any, result: Any) -> None:
     parsed = from_result(result, template, ITEMS)

@@ -12,6 +12,7 @@ SHIPPED = {
     "image-boxes": (Medium.IMAGE, {"scene": "medical industrial material everyday", "object": "anatomy part animal object"}),
     "audio-segments": (Medium.AUDIO, {"quality": "clean noisy", "sound": "speech noise music"}),
     "video-ranges": (Medium.VIDEO, {"camera": "moving still", "event": "person animal vehicle"}),
+    "series-ranges": (Medium.TIMESERIES, {"condition": "normal abnormal", "event": "anomaly transient standstill"}),
 }
 
 
@@ -71,6 +72,8 @@ CHOICES = f'<Choices name="c" toName="i">{CHOICE}</Choices>'
         (f'<View><Image name="j" value="$i"/>{CHOICES}</View>', "toName"),
         ('<View><Image name="i" value="$i"/><Labels name="c" toName="i"><Label value="a"/></Labels></View>', "works on Audio"),
         ('<View><Image name="i" value="$i"/><Choices name="c" toName="i"/></View>', "labels"),
+        (f'<View>{IMAGE}{CHOICES}<Channel column="x"/></View>', "1 <Channel> in <Image>"),
+        (f'<View><TimeSeries name="i" value="$i"/>{CHOICES}</View>', "0 <Channel> in <TimeSeries>"),
         (f"<View>{IMAGE}{CHOICES.replace(CHOICE, CHOICE * 2)}</View>", "labels"),
         (f"<View>{IMAGE}{CHOICES.replace('<Choices', PER_REGION)}</View>", "depends"),
     ],

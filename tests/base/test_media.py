@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from yuelu.base.errors import NotFound
+from yuelu.base.errors import InvalidRecord, NotFound
 from yuelu.base.ledger.engine import Ledger
 from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow
-from yuelu.base.media import labelled_assets, labelled_copy, proxy_of, thumbnail_of
+from yuelu.base.media import MOST_SHOWN, labelled_assets, labelled_copy, proxy_of, shown_by, shown_files, thumbnail_of
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -34,6 +34,15 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
             ("copy-proxy", "proxy", {}),
             ("raw-proxy", "proxy", {}),
             ("elsewhere", "source", {}),
+            (
+                "volume",
+                "source",
+                {"proxy": "slice-2", "frames": ["slice-1", "slice-2", "slice-1"], "width_px": 64, "height_px": 48},
+            ),
+            ("slice-1", "proxy", {"width_px": 256, "height_px": 192, "scale": 4}),
+            ("slice-2", "proxy", {"width_px": 60, "height_px": 40}),
+            ("huge", "source", {"proxy": "slice-1", "frames": ["slice-1"] * (MOST_SHOWN + 1)}),
+            ("clip", "source", {"proxy": "clip-proxy", "frames": 100}),
         ):
             asset = {"sha256": sha256, "medium": "image", "media_type": "x/y", "bytes": 1, "role": role, "group": "g"}
             t.add_new(AssetRow, [{**asset, "derived_from": None, "store_key": None, "facts": facts}])
@@ -83,3 +92,34 @@ def test_what_is_shown(ledger: Ledger) -> None:
 def test_what_cannot_be_shown_is_named_with_the_remedy(ledger: Ledger, asset: str) -> None:
     with pytest.raises(NotFound, match=f"no thumbnail of asset {asset}\n  try: ingest"), ledger.reading() as session:
         thumbnail_of(session, asset)
+
+
+def test_one_question_tells_what_is_shown(ledger: Ledger) -> None:
+    """A volume between two pictures: its slices stand between them, also the one that it shows twice."""
+    with ledger.reading() as session:
+        shown = shown_by(session, ["picture", "volume", "copy"])
+        files = [each.proxy.sha256 for each in shown]
+        sizes = [(each.facts.get("width_px"), each.facts.get("height_px")) for each in shown]
+        scales = [each.scale for each in shown]
+    assert files == ["picture-proxy", "slice-1", "slice-2", "slice-1", "copy-proxy"]
+    assert sizes == [(None, None), (64, 48), (60, 40), (64, 48), (None, None)]
+    assert scales == [(1, 1), (4, 4), (1, 1), (4, 4), (1, 1)]
+
+
+def test_how_many_frames_a_video_has_is_no_list_of_pictures() -> None:
+    assert shown_files({"proxy": "clip-proxy", "frames": 100}) == ("clip-proxy",)
+    assert shown_files({}) == ()
+
+
+@pytest.mark.parametrize(
+    ("items", "error", "match"),
+    [
+        (["unknown"], NotFound, "no asset unknown"),
+        (["scan-2"], NotFound, "no proxy of asset scan-2\n  try: ingest"),
+        (["clip"], NotFound, "no proxy of asset clip"),
+        (["huge"], InvalidRecord, "the task of asset huge shows 501 pictures; at most 500"),
+    ],
+)
+def test_what_a_task_cannot_show(ledger: Ledger, items: list[str], error: type[Exception], match: str) -> None:
+    with pytest.raises(error, match=match), ledger.reading() as session:
+        shown_by(session, items)

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +34,10 @@ ANNOTATORS = tuple(
     Annotator(name, company, scripted=name != "d") for name, company in zip("abcd", ("ash", "ash", "oak", "oak"), strict=True)
 )
 SITE = "embedded"
+FACTS: Mapping[str, Any] = {
+    "width_px": 200, "height_px": 100, "duration_s": 4.0, "frames": 100, "frame_rate_hz": 25.0, "sampling_rate_hz": 8.0,
+    "channel_names": ["speed", "torque"], "channel_units": ["m/s", None],
+}  # fmt: skip
 MADE = datetime(2026, 1, 2, tzinfo=UTC)
 
 
@@ -76,18 +80,21 @@ class Bench:
     def annotator(self, name: str) -> Client:
         return self.site.annotator(name)
 
-    def project(self, template: str, assets: int = 2, overlap: int = 2) -> str:
-        """Make a project with so many assets, planned and leased; return its name."""
+    def project(self, template: str, assets: int = 2, overlap: int = 2, *, pictures: int = 1) -> str:
+        """Make a project with so many assets, planned and leased; return its name. `pictures` show each of them."""
         name, made = f"{self.name}-{template}", load_template(template)
-        facts: dict[str, Any] = {"width_px": 200, "height_px": 100, "duration_s": 4.0, "frames": 100, "frame_rate_hz": 25.0}
         with self.workspace.ledger.transaction("test") as t:
             row = {"owner": "o", "legal_basis": "b", "grade": "g", "terms": "t", "created_at": MADE}
             t.add_new(CollectionRow, [{"name": name, **row}])
             for number in range(assets):
-                source = self._asset(f"{name} {number}".encode(), made.medium.value, "source", facts, None)
-                proxy = self._asset(f"proxy of {name} {number}".encode(), made.medium.value, "proxy", facts, source["sha256"])
-                source["facts"] = {**facts, "proxy": proxy["sha256"]}
-                t.add_new(AssetRow, [source, proxy])
+                told = dict(FACTS)
+                source = self._asset(f"{name} {number}".encode(), made.medium.value, "source", told, None)
+                shown = [f"proxy of {name} {number}" + (f" {place}" if place else "") for place in range(pictures)]
+                proxies = [self._asset(each.encode(), made.medium.value, "proxy", told, source["sha256"]) for each in shown]
+                source["facts"] = {**told, "proxy": proxies[0]["sha256"]}
+                if pictures > 1:
+                    source["facts"]["frames"] = [proxy["sha256"] for proxy in proxies]
+                t.add_new(AssetRow, [source, *proxies])
                 listing = {"collection": name, "source": "s", "path": str(number), "bytes": 1, "modified_ns": 1}
                 ended = {"outcome": "accepted", "sha256": source["sha256"], "reason": None, "listed_at": MADE}
                 t.add_new(ListingRow, [{**listing, **ended}])
@@ -128,7 +135,7 @@ class Bench:
     def _asset(self, data: bytes, medium: str, role: str, facts: dict[str, Any], source: str | None) -> dict[str, Any]:
         digest = sha256(data)
         create_once(self.workspace.store, asset_key(digest), data)
-        kinds = {"image": "image/png", "audio": "audio/flac", "video": "video/mp4"}
+        kinds = {"image": "image/png", "audio": "audio/flac", "video": "video/mp4", "timeseries": "application/json"}
         return {
             "sha256": digest,
             "medium": medium,

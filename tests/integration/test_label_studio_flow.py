@@ -29,6 +29,7 @@ ANSWERS: dict[str, tuple[Region, ...]] = {
     "image-boxes": (Choice("scene", ("medical",)), Box("b", "object", "part", 0, 10.5, 20.25, 33.3333, 40.0)),
     "audio-segments": (Choice("quality", ("clean",)), Segment("s", "sound", "speech", 0.125, 3.75)),
     "video-ranges": (Choice("camera", ("still",)), FrameRange("f", "event", "animal", 3, 100)),
+    "series-ranges": (Choice("condition", ("abnormal",)), Segment("t", "event", "anomaly", 0.125, 3.75)),
 }
 
 
