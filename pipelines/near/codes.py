@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from yuelu.base.errors import Conflict
 from yuelu.pipelines.near.search import Codes, Index
@@ -42,19 +41,16 @@ def holdings(fingerprints: Iterable[Any], kind: str) -> Holdings:
     Facts come from a decoder that read untrusted bytes, so what is no code is counted and passed over. Raises Conflict: more
     codes than memory holds.
     """
-    owners: list[NDArray[np.int64]] = []
-    found: list[NDArray[np.uint64]] = []
-    left_out = Counter[str]()
+    owners, found, left_out = list[int](), list[int](), Counter[str]()
     for number, fact in enumerate(fingerprints):
         texts = fact.get(kind) if isinstance(fact, Mapping) else None
         if not isinstance(texts, list | tuple):
             continue
-        good = [int(text, 16) for text in texts if isinstance(text, str) and _CODE.fullmatch(text)]
-        left_out[UNREADABLE] += len(texts) - len(good)
-        found.append(np.unique(np.array(good, np.uint64)))
-        owners.append(np.full(len(found[-1]), number, np.int64))
-    asset = np.concatenate([np.zeros(0, np.int64), *owners])
-    codes = np.concatenate([np.zeros(0, np.uint64), *found])
+        good = {int(text, 16) for text in texts if isinstance(text, str) and _CODE.fullmatch(text)}
+        left_out[UNREADABLE] += sum(not isinstance(text, str) or not _CODE.fullmatch(text) for text in texts)
+        found.extend(sorted(good))
+        owners.extend([number] * len(good))
+    asset, codes = np.array(owners, np.int64), np.array(found, np.uint64)
     if len(codes) > MOST_CODES:
         raise Conflict(
             f"{len(codes)} {kind} fingerprints are more than the {MOST_CODES} that are compared in memory",

@@ -1,8 +1,8 @@
 """Which assets are near-duplicates, from the codes they hold.
 
 - A picture (one code) is near another, or near a frame of a video or stack, when their codes are within the radius.
-- Two assets of several codes each (videos, stacks, sounds) must share several: one equal frame is a logo or a black-board, one equal
-  second of sound is a jingle.
+- Two assets of several codes each (videos, stacks, sounds) must share several: one equal frame is a logo or a test card, one
+  equal second of sound is a jingle.
 
 By chance two codes of independent, evenly spread bits are within 4 of 64 bits once in 2.7e13 pairs; a picture's code has 32 bits
 set, and two such codes once in 7.4e12: a million unrelated pictures make 0.07 pairs. Real pictures of one kind (the same organ in
@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import comb
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from yuelu.pipelines.near.codes import Holdings
 from yuelu.pipelines.near.search import BITS, Index, Pairs, near_pairs
 
-MOST_HOLDERS = 200  # assets of several codes that hold one code: what more of them share is a logo, a test card, a jingle
+MOST_HOLDERS = 100  # assets of several codes that hold one code: what more of them share is a logo, a test card, a jingle
 COMMON = f"shared by more than {MOST_HOLDERS} videos, stacks or sounds"
 
 
@@ -80,7 +81,7 @@ def _gathered(found: Iterator[Pairs]) -> Pairs:
     return Pairs(*(np.concatenate([getattr(one, name) for one in every]) for name in Pairs.__slots__))
 
 
-def _edges(left: Index, right: Index, distance: Index) -> _Edges:
+def _edges(left: Index, right: Index, distance: NDArray[Any]) -> _Edges:
     return left, right, distance.astype(np.int64), np.ones(len(left), np.int64)
 
 
@@ -170,9 +171,10 @@ def _shared(one: Index, other: Index, code: Index, partner: Index, distance: Ind
     turned = one > other
     one, other = np.where(turned, other, one), np.where(turned, one, other)
     code, partner = np.where(turned, partner, code), np.where(turned, code, partner)
-    table, place = np.unique(np.stack([one, other]), axis=1, return_inverse=True)
-    place = place.ravel()
-    least = np.full(table.shape[1], BITS, np.int64)
+    width = 1 + int(other.max(initial=0))
+    table, place = np.unique(one * width + other, return_inverse=True)
+    least = np.full(len(table), BITS, np.int64)
     np.minimum.at(least, place, distance)
-    counts = (np.bincount(np.unique(np.stack([place, side]), axis=1)[0], minlength=table.shape[1]) for side in (code, partner))
-    return table[0], table[1], least, np.minimum(*counts)
+    codes = 1 + max(int(code.max(initial=0)), int(partner.max(initial=0)))
+    counts = (np.bincount(np.unique(place * codes + side) // codes, minlength=len(table)) for side in (code, partner))
+    return table // width, table % width, least, np.minimum(*counts)
