@@ -25,7 +25,7 @@ from yuelu.datasets.draft import Draft
 from yuelu.datasets.layout import checked_name
 from yuelu.datasets.release import Release, load, version_numbers
 from yuelu.datasets.split import SHARES, assign_split
-from yuelu.pipelines.near.homes import fix_homes, known_issues, leaks, pass_leaks, read_homes
+from yuelu.pipelines.near.homes import fix_homes, known_issues, leaks, pass_leaks, read_homes, record_issue
 from yuelu.pipelines.passport import governance_of, projects_of, quality_of, sources_of
 from yuelu.pipelines.released_gate import Waiver, held_back, pass_gate, record_waiver
 from yuelu.pipelines.released_items import ItemReader
@@ -90,6 +90,9 @@ def publish(
 
     if waiver and held:
         record_waiver(workspace, held, waiver)
+    if waiver and leaking:
+        with workspace.ledger.transaction(waiver.owner, "curator") as transaction:
+            record_issue(transaction, leaking, waiver.reason)
     with workspace.ledger.transaction(ACTOR) as transaction:
         fix_homes(transaction, groups)  # first: what goes out must stand where the next version looks for it
     committed = commit(workspace.store, draft, workspace.signing_key, read_medium, proof, progress=progress)

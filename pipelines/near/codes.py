@@ -18,7 +18,7 @@ _CODE = re.compile("[0-9a-f]{16}")
 
 # A picture's code has 32 bits set, half of them, unless many frequencies are missing. Then it is nearly flat or made of
 # stripes, black and blank frames among them, and equals the code of every other such picture.
-LEAST_BITS: Mapping[str, int] = MappingProxyType({"picture": 16, "sound": 4})
+LEAST_BITS: Mapping[str, int] = MappingProxyType({"picture": 24, "sound": 4})
 UNREADABLE, PLAIN = "not 16 hex digits", "too little structure to tell it from others"
 
 
