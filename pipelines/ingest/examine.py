@@ -43,7 +43,7 @@ def _examine_open(listed: Listed, descriptor: int, decoders: Decoders, store: St
         reading = _read(descriptor, digest, decoders, key)
         _check_same(listed, descriptor)
     except Refused as refusal:
-        return Found(listed, digest, refusal.problem)
+        return Found(listed, digest, refusal.problem, hint=refusal.hint or None)
     except OSError as error:
         return Found(listed, None, f"cannot be read: {error.strerror}")
     return Found(

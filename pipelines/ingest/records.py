@@ -68,6 +68,7 @@ class Found:
     facts: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple[Part, ...] = ()
     subject: str | None = None
+    hint: str | None = None  # what to do about the reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def _listing_row(collection: str, settled: Settled, now: datetime) -> dict[str, 
     return {
         "collection": collection, "source": listed.source, "path": listed.path, "bytes": listed.bytes,
         "modified_ns": listed.modified_ns, "outcome": settled.outcome.value, "sha256": settled.sha256,
-        "reason": settled.reason, "listed_at": now,
+        "reason": settled.reason, "hint": settled.hint, "listed_at": now,
     }  # fmt: skip
 
 

@@ -103,7 +103,7 @@ class Decoders:
         finally:
             self._give_back(process, keep)
         if reading is None:
-            raise Refused(clean_text(str(told["refused"])))
+            raise Refused(clean_text(str(told["refused"])), clean_text(str(told.get("hint", ""))))
         return reading
 
     def _take(self, fresh: bool) -> _Process:
