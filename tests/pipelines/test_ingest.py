@@ -183,7 +183,7 @@ def test_what_is_in_quarantine_is_read_again_when_asked(make_workspace: Make, tm
     folder.mkdir()
     shutil.copy(PICTURES / "coins.png", folder / "a.png")
     (folder / "empty").touch()
-    first = ingest(workspace, [folder], COLLECTION, workers=1, limits=Limits(pixels=1))
+    first = ingest(workspace, [folder], COLLECTION, workers=1, limits=Limits(picture_bytes=1))
     assert (first.accepted, first.quarantined) == (0, 2)
     with workspace.ledger.reading() as session:
         hints = {row.path: row.hint for row in session.scalars(select(ListingRow))}
