@@ -2,20 +2,23 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from distributed import Client, Future
 
 from yuelu.base.canonical import keyed
+from yuelu.base.errors import Conflict, NotFound
 from yuelu.base.progress import Progress, silent
 from yuelu.base.store.port import Store
 from yuelu.base.workspace import Workspace
 from yuelu.pipelines.ingest.cluster import connected, run_batch
 from yuelu.pipelines.ingest.listing import batches, list_folder
 from yuelu.pipelines.ingest.records import Collection, Found, IngestReport, Listed
-from yuelu.pipelines.ingest.rows import record, recorded, register, report
+from yuelu.pipelines.ingest.rows import record, recorded, register, registered, report
 from yuelu.pipelines.media.limits import Limits
+from yuelu.pipelines.near.rows import find_near
 
 _IN_FLIGHT = 8  # batches, at the least: more only holds more results in memory
 
@@ -31,16 +34,23 @@ def ingest(
     limits: Limits | None = None,
     actor: str = "ingest",
     retry: bool = False,
+    only: Container[tuple[str, str]] | None = None,
 ) -> IngestReport:
     """Bring all objects of the source folders into the collection; return how each ended.
 
     Safe to repeat and to kill: what is recorded with the same size and time of change is not read again; with
-    `retry`, what is in quarantine is, since its cause may have passed. `scheduler` is
+    `retry`, what is in quarantine is, since its cause may have passed. `only` names (source, path) of the objects to look at;
+    None for all. `scheduler` is
     the address of a Dask cluster that sees the same folders and store; None starts `workers` threads here. Raises
-    NotFound: a source is no folder. Raises Conflict: the collection exists on other terms.
+    NotFound: a source is no folder, or there is nothing in it to make a new collection of. Raises Conflict: the collection
+    exists on other terms. Raises Misconfigured: the name of a new collection is none.
     """
     started = time.monotonic()
     objects = [listed for source in dict.fromkeys(source.resolve() for source in sources) for listed in list_folder(source)]
+    objects = objects if only is None else [listed for listed in objects if listed.key in only]
+    if not objects and not registered(workspace.ledger, collection.name):
+        places = ", ".join(str(source) for source in sources)
+        raise NotFound(f"nothing lies in {places}", f"give the folder that holds the media; {collection.name!r} was not made")
     register(workspace.ledger, collection, actor)
     with workspace.ledger.reading() as session:
         done = recorded(session, collection.name, {listed.source for listed in objects}, retry=retry)
@@ -54,6 +64,8 @@ def ingest(
                 record(workspace.ledger, collection.name, findings, workspace.secret, actor)
                 settled += len(findings)
                 progress(settled, len(objects))
+    with suppress(Conflict):  # more fingerprints than memory holds: the media are in, and 'yuelu assets near' says so
+        find_near(workspace)
     with workspace.ledger.reading() as session:
         return report(session, collection.name, objects, already, time.monotonic() - started)
 
