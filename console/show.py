@@ -42,7 +42,8 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], 
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    heads = any(columns)
+    shown = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold", show_header=heads)
     for column in columns:
         number = bool(rows) and all(isinstance(row[columns.index(column)], int | float) for row in rows)
         kept = bool(long) and column not in long

@@ -1,5 +1,6 @@
 """yuelu assets: what was accepted, what looks alike, and what is in quarantine and why."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _OUTCOMES = ("accepted", "duplicate", "quarantined")
 _MEDIA = ("image", "audio", "video", "timeseries")
+_SHOWN = 4  # members of a long list
 _HASH = 12  # digits that people are shown
 
 
@@ -74,19 +76,32 @@ def show(settings: Settings, sha256: str, as_json: bool) -> None:
         print_json(found)
         return
     language = settings.language
-    plain = [(say(language, name), value) for name, value in found.items() if not isinstance(value, list | dict)]
+    plain = [
+        (say(language, name.replace("_", " ")), value) for name, value in found.items() if not isinstance(value, list | dict)
+    ]
     table("", ("", ""), plain)
-    table("\n" + say(language, "facts"), ("", ""), list(found["facts"].items()))
+    table("\n" + say(language, "facts"), ("", ""), list(_flat(found["facts"])))
     for title, columns in (
         ("listed as", ("collection", "path", "outcome")),
         ("derived from it", ("role", "media_type", "sha256")),
     ):
         rows = found[title.replace(" ", "_")]
         if rows:
-            heads = [say(language, column) for column in columns]
-            table("\n" + say(language, title), heads, [[row[name] for name in columns] for row in rows])
+            heads = [say(language, column.replace("_", " ")) for column in columns]
+            table("\n" + say(language, title), heads, [[row[name] for name in columns] for row in rows], long=heads[1:2])
     if found["near"]:
         _near_table(language, say(language, "near-duplicates"), found["near"])
+
+
+def _flat(facts: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield facts with the names of those they lie in; of a long list only its length and first members."""
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{name}.")
+        elif isinstance(value, list) and len(value) > _SHOWN:
+            yield f"{above}{name}", f"{len(value)}: {', '.join(map(str, value[:_SHOWN]))}, ..."
+        else:
+            yield f"{above}{name}", ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 @assets.command()

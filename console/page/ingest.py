@@ -38,6 +38,11 @@ class Tile:
     modality: str | None
     alarms: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class Gallery:

@@ -17,6 +17,7 @@ from yuelu.pipelines.near.clusters import Search, search
 
 ACTOR = "near"
 _TRIES = 3
+_NEVER = (None, "", None)
 
 
 def find_near(workspace: Workspace, *, distance_bits: int | None = None, actor: str = ACTOR) -> bool:
@@ -29,15 +30,13 @@ def find_near(workspace: Workspace, *, distance_bits: int | None = None, actor: 
     for _ in range(_TRIES):
         with workspace.ledger.reading() as session:
             last = last_search(session)
+            before = _NEVER if last is None else (last.id, last.fingerprints, last.distance_bits)
             assets = fingerprints(session)
-        wanted = distance_bits if distance_bits is not None or last is None else last.distance_bits
+        wanted = before[2] if distance_bits is None else distance_bits
         named = _named(assets)
-        if last is None and not assets:
+        if before[1:] == (named, wanted) or (before == _NEVER and not assets):
             return False
-        if last is not None and (last.fingerprints, last.distance_bits) == (named, wanted):
-            return False
-        found = search(assets, workspace.secret, wanted)
-        if _written(workspace, found, named, None if last is None else last.id, actor):
+        if _written(workspace, search(assets, workspace.secret, wanted), named, before[0], actor):
             return True
     return True  # others searched meanwhile, each time later than we read
 
