@@ -34,18 +34,33 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows under a title; None is shown as a dash."""
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, long: Sequence[str] = ()) -> None:
+    """Print rows under a title; None is shown as a dash.
+
+    `long` names the columns that give way on a narrow screen: the words of all others stay whole. Empty: any may.
+    """
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    heads = any(columns)
+    shown = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold", show_header=heads)
     for column in columns:
-        shown.add_column(column, overflow="fold")
+        number = bool(rows) and all(isinstance(row[columns.index(column)], int | float) for row in rows)
+        kept = bool(long) and column not in long
+        shown.add_column(column, overflow="fold", no_wrap=kept, justify="right" if number else "left")
     for row in rows:
         # As Text: what looks like markup is part of a file's name.
         shown.add_row(*(Text("-" if cell is None else f"{cell:.3f}" if isinstance(cell, float) else str(cell)) for cell in row))
     console().print(shown)
+
+
+def size(count: float) -> str:
+    """Return a number of bytes as people read it: 999 B, 1.2 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
 
 
 @contextmanager

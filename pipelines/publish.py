@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version as installed_version
 from typing import Any
@@ -24,7 +24,8 @@ from yuelu.datasets.commit import commit
 from yuelu.datasets.draft import Draft
 from yuelu.datasets.layout import checked_name
 from yuelu.datasets.release import Release, load, version_numbers
-from yuelu.datasets.split import SHARES
+from yuelu.datasets.split import SHARES, assign_split
+from yuelu.pipelines.near.homes import fix_homes, known_issues, leaks, pass_leaks, read_homes, record_issue
 from yuelu.pipelines.passport import governance_of, projects_of, quality_of, sources_of
 from yuelu.pipelines.released_gate import Waiver, held_back, pass_gate, record_waiver
 from yuelu.pipelines.released_items import ItemReader
@@ -69,11 +70,18 @@ def publish(
     """
     names = sorted(set(projects))
     with workspace.ledger.reading() as session:
-        chosen = chosen_tasks(session, checked_name(dataset), names, workspace.secret)
+        homes = read_homes(session)
+        tasks = chosen_tasks(session, checked_name(dataset), names, workspace.secret)
+        groups = {task.group: homes.of(task.group) for task in tasks}
+        chosen = [replace(task, group=groups[task.group]) for task in tasks]
         held = held_back(session, names)
         pass_gate(held, waiver)
+        leaking = leaks(homes, {group: assign_split(home, workspace.secret, SHARES) for group, home in groups.items()})
+        pass_leaks(leaking, waived=waiver is not None)
         reader = ItemReader(session, workspace.store, dataset, workspace.secret, SHARES)
         quality = quality_of(session, names, held, waiver)
+        if leaking and waiver:
+            quality["known_issues"] = known_issues(leaking, waiver.owner, waiver.reason)
         draft = _draft(session, reader, chosen, names, publisher=publisher, quality=quality)
         proof = _proof(session, workspace)
 
@@ -82,6 +90,11 @@ def publish(
 
     if waiver and held:
         record_waiver(workspace, held, waiver)
+    if waiver and leaking:
+        with workspace.ledger.transaction(waiver.owner, "curator") as transaction:
+            record_issue(transaction, leaking, waiver.reason)
+    with workspace.ledger.transaction(ACTOR) as transaction:
+        fix_homes(transaction, groups)  # first: what goes out must stand where the next version looks for it
     committed = commit(workspace.store, draft, workspace.signing_key, read_medium, proof, progress=progress)
     _record(workspace, dataset, chosen)
     manifest, changes = committed.release.manifest, committed.changes

@@ -39,6 +39,7 @@ SLOW = frozenset(
         "pipelines/test_ingest.py",
         "pipelines/test_isolation.py",
         "pipelines/test_jpeg.py",
+        "pipelines/test_near_homes.py",
         "pipelines/test_publish.py",
         "pipelines/test_publish_content.py",
         "pipelines/test_publish_kinds.py",

@@ -53,6 +53,7 @@ class ListingRow(Table):
     outcome: Mapped[str] = mapped_column(index=True)
     sha256: Mapped[str | None] = mapped_column(index=True)
     reason: Mapped[str | None]  # why it is in quarantine, or what it duplicates
+    hint: Mapped[str | None]  # of a reason of quarantine: what to do about it
     listed_at: Mapped[datetime]
 
 

@@ -1,12 +1,12 @@
-"""yuelu ingest, assets: raw media into the workspace, and what became of them."""
+"""yuelu ingest: raw media into the workspace."""
 
+import os
 from pathlib import Path
-from typing import Any
 
 import click
 
 from yuelu.base.settings import Settings
-from yuelu.console.show import bar, json_option, print_json, table
+from yuelu.console.show import bar, json_option
 
 
 @click.command()
@@ -27,6 +27,9 @@ from yuelu.console.show import bar, json_option, print_json, table
     "--workers", type=click.IntRange(min=1), default=2, show_default=True, help="How many workers to start without --scheduler."
 )
 @click.option("--retry", is_flag=True, help="Read the files in quarantine again: what stopped them may have passed.")
+@click.option(
+    "--html", "folder", metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path), help="Write the report as pages, too."
+)
 @json_option
 @click.pass_obj
 def ingest(
@@ -37,93 +40,26 @@ def ingest(
     scheduler: str | None,
     workers: int,
     retry: bool,
+    folder: Path | None,
     as_json: bool,
     **terms: str,
 ) -> None:
     """Ingest folders: each file ends as accepted, duplicate or quarantined. Run again, it takes only what is new."""
     from yuelu.base.workspace import open_workspace
+    from yuelu.console.ingested import show_run
     from yuelu.pipelines.ingest.flow import ingest as run
     from yuelu.pipelines.ingest.records import Collection
-    from yuelu.pipelines.sources.folder import folder
+    from yuelu.pipelines.sources.address import open_sources
 
+    workspace = open_workspace(settings)
     with bar("ingest", quiet=as_json) as progress:
         report = run(
-            open_workspace(settings),
-            [folder(source) for source in sources],
+            workspace,
+            open_sources(map(str, sources), os.environ),
             Collection(collection, **terms),
             scheduler=scheduler,
             workers=workers,
             progress=progress,
             retry=retry,
         )
-    if as_json:
-        print_json(report.to_json())
-        return
-    click.echo(
-        f"{report.listed} listed = {report.accepted} accepted + {report.duplicate} duplicate + {report.quarantined} quarantined"
-        f"  ({report.already} known before, {report.seconds:.1f} s)"
-    )
-    table("", ("quarantined because", "files"), list(report.reasons.items()))
-
-
-@click.group()
-def assets() -> None:
-    """Show the media: what was accepted, and what is in quarantine and why."""
-
-
-@assets.command("list")
-@click.option("--collection", metavar="NAME", help="Only this collection.")
-@json_option
-@click.pass_obj
-def list_(settings: Settings, collection: str | None, as_json: bool) -> None:
-    """List every file that was listed, with its outcome."""
-    _print_listings(settings, collection, None, as_json)
-
-
-@assets.command()
-@click.option("--collection", metavar="NAME", help="Only this collection.")
-@json_option
-@click.pass_obj
-def quarantine(settings: Settings, collection: str | None, as_json: bool) -> None:
-    """List the files in quarantine, with the reason."""
-    _print_listings(settings, collection, "quarantined", as_json)
-
-
-@assets.command()
-@click.argument("sha256")
-@json_option
-@click.pass_obj
-def show(settings: Settings, sha256: str, as_json: bool) -> None:
-    """Show what is known of one asset; the first digits of its hash are enough."""
-    from sqlalchemy import select
-
-    from yuelu.base.errors import NotFound
-    from yuelu.base.ledger.media import AssetRow
-    from yuelu.base.workspace import open_workspace
-
-    with open_workspace(settings).ledger.reading() as session:
-        rows = session.scalars(select(AssetRow).where(AssetRow.sha256.startswith(sha256, autoescape=True)).limit(2)).all()
-        if len(rows) != 1:
-            raise NotFound(f"{len(rows) or 'no'} assets begin with {sha256!r}", "see 'yuelu assets list'")
-        facts: dict[str, Any] = {column.key: getattr(rows[0], column.key) for column in AssetRow.__table__.columns}
-    print_json(facts) if as_json else table("", ("", ""), list(facts.items()))
-
-
-def _print_listings(settings: Settings, collection: str | None, outcome: str | None, as_json: bool) -> None:
-    from sqlalchemy import select
-
-    from yuelu.base.ledger.media import ListingRow
-    from yuelu.base.workspace import open_workspace
-
-    wanted = select(ListingRow).order_by(ListingRow.collection, ListingRow.path)
-    if collection:
-        wanted = wanted.where(ListingRow.collection == collection)
-    if outcome:
-        wanted = wanted.where(ListingRow.outcome == outcome)
-    names = ("collection", "path", "outcome", "bytes", "sha256", "reason")
-    with open_workspace(settings).ledger.reading() as session:
-        rows = [{name: getattr(row, name) for name in names} for row in session.scalars(wanted)]
-    if as_json:
-        print_json(rows)
-        return
-    table("", names, [[row[name][:12] if name == "sha256" and row[name] else row[name] for name in names] for row in rows])
+    show_run(workspace, report, settings.language, folder, as_json=as_json)

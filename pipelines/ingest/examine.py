@@ -38,7 +38,7 @@ def examine(listed: Listed, job: Job, decoders: Decoders) -> Found:
                 reading = held.enter_context(decoders.read(request, opened.descriptor))
             parts = tuple(_stored(part, job.store) for part in reading.derived)
     except Refused as refusal:
-        return Found(listed, digest, refusal.problem)
+        return Found(listed, digest, refusal.problem, hint=refusal.hint or None)
     except OSError as error:
         if error.errno in _OURS:
             raise ServiceUnavailable(f"the worker is out of resources: {error.strerror}", _AGAIN) from error

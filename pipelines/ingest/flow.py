@@ -2,22 +2,23 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from itertools import chain, islice
 
 from distributed import Future
 
 from yuelu.base.canonical import keyed
-from yuelu.base.errors import Interrupted
+from yuelu.base.errors import Conflict, Interrupted, NotFound
 from yuelu.base.progress import Progress, silent
 from yuelu.base.workspace import Workspace
 from yuelu.pipelines.ingest.batches import Batch, Pace, batches
 from yuelu.pipelines.ingest.cluster import Done, Task, connected
 from yuelu.pipelines.ingest.records import Collection, IngestReport, Job
-from yuelu.pipelines.ingest.rows import Run, begin, finish, record, recorded
+from yuelu.pipelines.ingest.rows import Run, begin, finish, record, recorded, registered
 from yuelu.pipelines.ingest.tally import Tally
 from yuelu.pipelines.media.limits import Limits
+from yuelu.pipelines.near.rows import find_near
 from yuelu.pipelines.sources.port import Counted, Listed, Source
 
 _IN_FLIGHT = 16  # tasks, at the least: enough to go on beside a slow one; more only holds more results in memory
@@ -35,18 +36,27 @@ def ingest(
     limits: Limits | None = None,
     actor: str = "ingest",
     retry: bool = False,
+    only: Container[tuple[str, str]] | None = None,
 ) -> IngestReport:
     """Bring all objects of the sources into the collection; return how each ended.
 
     Safe to repeat and to kill: what is recorded with the same size and time of change is not read again; with
-    `retry`, what is in quarantine is, since its cause may have passed. `scheduler` is
-    the address of a Dask cluster that sees the same folders and store; None starts `workers` threads here. Raises
-    NotFound: there is no such source. Raises Conflict: the collection exists on other terms. Raises Interrupted: Ctrl-C.
+    `retry`, what is in quarantine is, since its cause may have passed. `only` names (source, path) of the objects to look
+    at; None for all. `scheduler` is the address of a Dask cluster that sees the same sources and store; None starts
+    `workers` threads here. Raises NotFound: there is no such source, or nothing in it to make a new collection of. Raises
+    Conflict: the collection exists on other terms. Raises Misconfigured: the name of a new collection is none. Raises
+    Interrupted: Ctrl-C.
     """
     started = time.monotonic()
     by_address = {source.address: source for source in sources}
-    listing = chain.from_iterable([source.listed() for source in by_address.values()])
-    total = sum(source.count() for source in by_address.values() if isinstance(source, Counted))
+    listing: Iterator[Listed] = chain.from_iterable([source.listed() for source in by_address.values()])
+    if only is not None:
+        listing = (listed for listed in listing if listed.key in only)
+    first = tuple(islice(listing, 1))
+    if not first and not registered(workspace.ledger, collection.name):
+        places = ", ".join(by_address)
+        raise NotFound(f"nothing lies in {places}", f"give what holds the media; {collection.name!r} was not made")
+    total = sum(source.count() for source in by_address.values() if isinstance(source, Counted)) if only is None else 0
     run, tally = begin(workspace.ledger, collection, list(by_address), workspace.secret, actor), Tally()
 
     def tell() -> None:
@@ -55,7 +65,7 @@ def ingest(
     tell()
     key = bytes.fromhex(keyed(workspace.secret, "deidentification", "1"))  # workers never hold the secret itself
     job = Job(by_address, workspace.store, key)
-    todo = _unfinished(run, listing, tally, tell, retry=retry)
+    todo = _unfinished(run, chain(first, listing), tally, tell, retry=retry)
     try:
         with closing(_examined(todo, job, scheduler, workers, limits or Limits())) as results:
             for done in results:
@@ -65,6 +75,8 @@ def ingest(
         stopped = f"stopped: {tally.done} of {max(total, tally.listed)} objects are recorded"
         raise Interrupted(stopped, "run the same command again; it goes on from there") from None
     finish(run, tally, time.monotonic() - started)
+    with suppress(Conflict):  # more fingerprints than memory holds: the media are in, and 'yuelu assets near' says so
+        find_near(workspace)
     progress(tally.done, tally.listed)
     return tally.report(collection.name, time.monotonic() - started)
 

@@ -1,13 +1,25 @@
 """The records of ingest: what is asked, what was listed, what was found, what is reported."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from yuelu.base.errors import InvalidRecord
+from yuelu.base.errors import InvalidRecord, Misconfigured
 from yuelu.base.records import Medium, Role
 from yuelu.base.store.port import Store
 from yuelu.pipelines.sources.port import Listed, Source
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def checked_name(name: str) -> str:
+    """Return the name of a new collection; it becomes part of commands, pages and file names. Raises Misconfigured."""
+    if not _NAME.fullmatch(name):
+        raise Misconfigured(
+            f"{name!r} is no name for a collection", "use up to 64 of a-z, 0-9, '.', '_', '-', such as 'chest-ct'"
+        )
+    return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,7 @@ class Found:
     facts: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple[Part, ...] = ()
     subject: str | None = None
+    hint: str | None = None  # what to do about the reason
 
 
 @dataclass(frozen=True, slots=True)

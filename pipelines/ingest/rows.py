@@ -13,7 +13,7 @@ from yuelu.base.errors import Conflict
 from yuelu.base.ledger.engine import Ledger, Transaction
 from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow, RunRow
 from yuelu.base.records import Asset, Outcome, Role
-from yuelu.pipelines.ingest.records import Collection, Found, Known
+from yuelu.pipelines.ingest.records import Collection, Found, Known, checked_name
 from yuelu.pipelines.ingest.settle import Settled, settle
 from yuelu.pipelines.ingest.tally import Tally
 from yuelu.pipelines.sources.port import Listed
@@ -23,7 +23,9 @@ _TERMS = ("owner", "legal_basis", "grade", "terms")
 
 
 def register(ledger: Ledger, collection: Collection, actor: str) -> None:
-    """Write the collection, unless it is there. Raises Conflict: it is there on other terms."""
+    """Write the collection, unless it is there. Raises Conflict: it is there on other terms. Raises Misconfigured: a bad name."""
+    if not registered(ledger, collection.name):
+        checked_name(collection.name)
     values = {name: getattr(collection, name) for name in ("name", *_TERMS)}
     with ledger.transaction(actor) as t:
         if t.add_new(CollectionRow, [{**values, "created_at": ledger.now()}]):
@@ -36,6 +38,12 @@ def register(ledger: Ledger, collection: Collection, actor: str) -> None:
                 f"collection {collection.name!r} exists with another {', '.join(other)}",
                 "use the same terms, or another name for the collection",
             )
+
+
+def registered(ledger: Ledger, name: str) -> bool:
+    """Return whether there is a collection of that name."""
+    with ledger.reading() as session:
+        return session.get(CollectionRow, name) is not None
 
 
 def recorded(
@@ -151,7 +159,7 @@ def _listing_row(collection: str, settled: Settled, now: datetime) -> dict[str, 
     return {
         "collection": collection, "source": listed.source, "path": listed.path, "bytes": listed.bytes,
         "modified_ns": listed.modified_ns, "outcome": settled.outcome.value, "sha256": settled.sha256,
-        "reason": settled.reason, "listed_at": now,
+        "reason": settled.reason, "hint": settled.hint, "listed_at": now,
     }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ class Settled:
     sha256: str | None
     reason: str | None = None
     assets: tuple[Asset, ...] = ()
+    hint: str | None = None
 
 
 def settle(
@@ -41,7 +42,7 @@ def settle(
 def _settle_one(found: Found, first: Mapping[str, tuple[str, str]], known: Mapping[str, Role], secret: bytes) -> Settled:
     listed, digest = found.listed, found.sha256
     if found.reason is not None or digest is None:
-        return Settled(listed, Outcome.QUARANTINED, digest, found.reason or "its bytes could not be read")
+        return Settled(listed, Outcome.QUARANTINED, digest, found.reason or "its bytes could not be read", hint=found.hint)
     if first.get(digest, listed.key) != listed.key:
         source, path = first[digest]
         place = path if source == listed.source else f"{source}/{path}"

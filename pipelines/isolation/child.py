@@ -80,7 +80,7 @@ def answer(request: dict[str, Any], file: BinaryIO, limits: Limits) -> tuple[dic
     try:
         return to_wire(_reader(request["reader"])(file, context))
     except Refused as refusal:
-        return {"refused": refusal.problem}, []
+        return {"refused": refusal.problem, "hint": refusal.hint}, []
     except MemoryError:
         return {"refused": f"decoding needs more than {limits.memory_bytes} bytes of memory", "exhausted": True}, []
     except Exception as error:  # a decoder may raise anything; whatever it is, this object is at fault

@@ -156,7 +156,7 @@ class Decoders:
 def _reading(reply: Reply) -> Reading:
     """Return the reading that the reply tells of. Raises Refused."""
     if "refused" in reply.told:
-        raise Refused(clean_text(str(reply.told["refused"])))
+        raise Refused(clean_text(str(reply.told["refused"])), clean_text(str(reply.told.get("hint", ""))))
     try:
         return from_wire(reply.told, [_part(reply.descriptor, *part) for part in reply.parts])
     except InvalidRecord as error:

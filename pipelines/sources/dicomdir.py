@@ -85,7 +85,8 @@ def _referenced(file: bytes) -> dict[str, str | None]:
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            named: list[list[str]] = list(decoders.read(request, descriptor).facts["files"])
+            with decoders.read(request, descriptor) as reading:
+                named: list[list[str]] = list(reading.facts["files"])
         finally:
             os.close(descriptor)
     except OSError as error:

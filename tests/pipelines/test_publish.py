@@ -35,7 +35,7 @@ def test_publishing_what_was_accepted(filled: Filled, tmp_path: Path) -> None:
     assert states.pop("boards-2-1") == "rework"
     assert set(states.values()) == {"published"}
     actions = [event.action for event in filled.read(select(EventRow).order_by(EventRow.sequence))]
-    assert actions == ["release.publish", "tasks.publish"]
+    assert actions == ["groups.fixed", "release.publish", "tasks.publish"]
 
 
 def test_rework_publishes_the_later_round_and_every_answer(filled: Filled) -> None:

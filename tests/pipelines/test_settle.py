@@ -36,6 +36,11 @@ def test_nothing_is_a_duplicate_of_itself() -> None:
     assert outcomes([found("1")], accepted={A: ("/s", "1")}, roles={A: Role.SOURCE}) == [("accepted", None)]
 
 
+def test_a_reason_keeps_its_hint() -> None:
+    (one,) = settle([found("1", A, "too large", hint="tile it")], {}, {}, SECRET)
+    assert (one.reason, one.hint) == ("too large", "tile it")
+
+
 def test_equal_objects_in_quarantine_stay_there() -> None:
     assert outcomes([found("1", A, "broken"), found("2", A, "broken")]) == [("quarantined", "broken")] * 2
 

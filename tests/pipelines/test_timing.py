@@ -1,15 +1,13 @@
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from yuelu.base.errors import InvalidRecord
 from yuelu.pipelines.media import frame_table
 from yuelu.pipelines.media.timing import slots, stated_rate, timing
-
-from yuelu.base.errors import InvalidRecord
-
-import numpy as np
 
 MS = Fraction(1, 1000)
 

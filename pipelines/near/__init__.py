@@ -1,0 +1,1 @@
+"""Near-duplicates: fingerprints that differ in few bits, found without comparing all pairs, and what follows for splits."""
