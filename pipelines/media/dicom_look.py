@@ -60,7 +60,7 @@ def look_of(dataset: Dataset, frame: int = 0) -> Look:
     """
     values = functional_group(dataset, frame, "PixelValueTransformationSequence")
     shown = functional_group(dataset, frame, "FrameVOILUTSequence")
-    little = bool(dataset.file_meta.TransferSyntaxUID.is_little_endian) if hasattr(dataset, "file_meta") else True
+    little = little_endian(dataset)
     voi = _first_item(dataset, "VOILUTSequence") if shown is dataset else None
     modality = _first_item(values, "ModalityLUTSequence")
     slope, intercept = first_number(values.get("RescaleSlope")), first_number(values.get("RescaleIntercept"))
@@ -83,6 +83,12 @@ def functional_group(dataset: Dataset, frame: int, keyword: str) -> Dataset:
         if groups is not None and (item := _first_item(groups, keyword)) is not None:
             return item
     return dataset
+
+
+def little_endian(dataset: Dataset) -> bool:
+    """Return the byte order of words within the object; one that names no transfer syntax has the usual one."""
+    syntax = getattr(dataset, "file_meta", Dataset()).get("TransferSyntaxUID")
+    return syntax is None or bool(syntax.is_little_endian)
 
 
 def first_number(value: Any) -> float | None:

@@ -74,6 +74,18 @@ def to_pixels(facts: Mapping[str, Any], frame: int, point_mm: Point) -> Point | 
     return float((column + 0.5) * scale), float((row + 0.5) * scale), float(off)
 
 
+def to_voxel(facts: Mapping[str, Any], frame: int, x_px: float, y_px: float) -> Point | None:
+    """Return the voxel indices (centres are whole numbers) of the source volume at a point of picture `frame`.
+
+    None where the asset was made of no volume of voxels: of a NIfTI it was.
+    """
+    if (matrix := facts.get("voxel_of_picture")) is None:
+        return None
+    scale = float(facts.get("scale") or 1)
+    i, j, k, _ = np.asarray(matrix, float) @ (x_px / scale - 0.5, y_px / scale - 0.5, frame, 1)
+    return float(i), float(j), float(k)
+
+
 def source_frame(facts: Mapping[str, Any], frame: int) -> int:
     """Return the number (from 1) of the frame in the source object that picture `frame` (from 0) shows."""
     numbers = facts.get("source_frame")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from yuelu.pipelines.media.dicom_look import Lut, lut_of
+from yuelu.pipelines.media.dicom_look import Lut, little_endian, lut_of
 from yuelu.pipelines.media.pictures import Pixels, windowed
 from yuelu.pipelines.media.reading import Refused
 
@@ -20,7 +20,7 @@ def palette_of(dataset: Dataset) -> Palette:
 
     Raises Refused: the object has none, or they are broken. Source: PS3.3 sections C.7.6.3.1.5, C.7.6.3.1.6 and C.7.9.
     """
-    little = bool(dataset.file_meta.TransferSyntaxUID.is_little_endian) if hasattr(dataset, "file_meta") else True
+    little = little_endian(dataset)
     luts = [_channel(dataset, colour, little) for colour in ("Red", "Green", "Blue")]
     # Writers disagree with their own descriptors about 8 or 16 bits; what no channel exceeds decides.
     full = 255 if max(int(lut.entries.max()) for lut in luts) < 256 else 65535

@@ -1,6 +1,7 @@
 """Which reader takes which content. What an object is, its first bytes say; its name is never asked."""
 
 import codecs
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,6 +25,7 @@ _CONTAINER = "yuelu.pipelines.media.container:read"
 READERS: Mapping[str, Format] = MappingProxyType(
     {
         "DICOM": Format("yuelu.pipelines.media.dicom:read", "application/dicom"),
+        "NIfTI": Format("yuelu.pipelines.media.nifti:read", "application/x-nifti"),
         "JPEG": Format(_IMAGES, "image/jpeg"),
         "PNG": Format(_IMAGES, "image/png"),
         "TIFF": Format(_IMAGES, "image/tiff"),
@@ -41,6 +43,8 @@ READERS: Mapping[str, Format] = MappingProxyType(
         "ASF": Format(_CONTAINER, "video/x-ms-asf", "asf"),
     }
 )
+
+_GZIP = b"\x1f\x8b"
 
 # (offset, bytes, name). Names outside READERS only make the reason of a quarantine readable. First match wins.
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
@@ -67,8 +71,12 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\0\0\0\x0cjP  ", "JPEG 2000"),
     (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
     (0, b"%PDF", "PDF"),
+    (344, b"n+1\0", "NIfTI"),
+    (4, b"n+2\0\r\n\x1a\n", "NIfTI"),
+    (344, b"ni1\0", "NIfTI in two files (.hdr and .img)"),
+    (4, b"ni2\0\r\n\x1a\n", "NIfTI in two files (.hdr and .img)"),
     (0, b"PK\x03\x04", "ZIP archives"),
-    (0, b"\x1f\x8b", "gzip archives"),
+    (0, _GZIP, "gzip archives"),
     (0, b"8BPS", "Photoshop files"),
     (0, b"%!PS", "PostScript"),
     (0, b"\xc5\xd0\xd3\xc6", "PostScript"),
@@ -91,13 +99,22 @@ def recognise(head: bytes) -> str:
     """Return the name of the content that starts with `head`: a key of READERS, or a name for the quarantine's reason."""
     for offset, magic, name in _SIGNATURES:
         if head[offset : offset + len(magic)] == magic:
-            return name
+            return name if magic != _GZIP else _packed(head)
     if (form := _BY_FORM.get(head[:4] + head[8:12])) is not None:
         return form
     for looks_like, name in ((_bmp, "BMP"), (_bare_dicom, "DICOM"), (_aac, "AAC"), (_mp3, "MP3"), (_text, "text")):
         if looks_like(head):
             return name
     return "unknown content"
+
+
+def _packed(head: bytes) -> str:
+    """Return NIfTI for a volume packed by gzip, which is usual; anything else in gzip is an archive."""
+    try:
+        inner = zlib.decompressobj(31).decompress(head, 1024)
+    except zlib.error:
+        return "gzip archives"
+    return "NIfTI" if inner[344:348] == b"n+1\0" or inner[4:8] == b"n+2\0" else "gzip archives"
 
 
 def _bmp(head: bytes) -> bool:
