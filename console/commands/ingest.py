@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from yuelu.base.settings import Settings
+from yuelu.console.commands.series import series
 from yuelu.console.show import bar, json_option, print_json, table
 
 
@@ -68,6 +69,9 @@ def ingest(
 @click.group()
 def assets() -> None:
     """Show the media: what was accepted, and what is in quarantine and why."""
+
+
+assets.add_command(series)
 
 
 @assets.command("list")
