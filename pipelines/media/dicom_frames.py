@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.processing import convert_color_space
 from pydicom.uid import RLELossless
 
 from yuelu.pipelines.deid.engine import transfer_syntax
@@ -20,7 +22,8 @@ Values = NDArray[Any]
 _MANY = 1000  # frames, from which looking up each one's offset takes longer than decoding a few again
 
 PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-_COLOURS = frozenset({"RGB", "MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"})  # what pydicom leaves, or makes of the others
+_COLOURS = frozenset({"RGB", "MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"})
+_LUMINANCE = frozenset({"YBR_FULL", "YBR_FULL_422"})  # decoders make RGB of YBR_ICT and YBR_RCT themselves
 
 
 def pixel_keyword(dataset: Dataset) -> str | None:
@@ -87,15 +90,26 @@ class Frames:
         return self._kept[index]
 
     def _checked(self, raw: Values, told: dict[str, Any]) -> Values:
-        if (colour := str(told["photometric_interpretation"])) not in _COLOURS:
-            raise Refused(f"no reader for the photometric interpretation {colour}", "export the object as RGB or MONOCHROME2")
+        colour = str(told["photometric_interpretation"])
         if not raw.dtype.isnative:
             raw = raw.astype(raw.dtype.newbyteorder("="))
-        if self._unused is None:
-            return raw
-        values, hidden = self._unused.cut(raw)
-        self.hidden_px += hidden
+        values = raw
+        if self._unused is not None:
+            values, hidden = self._unused.cut(raw)
+            self.hidden_px += hidden
+        if colour in _LUMINANCE and values.ndim == 3:
+            return _rgb(values)
+        if colour not in _COLOURS:
+            raise Refused(f"no reader for the photometric interpretation {colour}", "export the object as RGB or MONOCHROME2")
         return values
+
+
+def _rgb(values: Values) -> Values:
+    """Return luminance and chrominance as RGB (PS3.3 section C.7.6.3.1.2). OpenCV does 8 bits thirty times faster."""
+    if values.dtype == np.uint8:
+        luminance, blue, red = cv2.split(np.ascontiguousarray(values))
+        return np.asarray(cv2.cvtColor(cv2.merge((luminance, red, blue)), cv2.COLOR_YCrCb2RGB))
+    return np.asarray(convert_color_space(values, "YBR_FULL", "RGB"))
 
 
 class _Unused:
@@ -125,7 +139,7 @@ class _Unused:
         spare = 8 * raw.dtype.itemsize - self.stored - self.low  # the cell as decoded may be smaller than BitsAllocated
         if spare < 0 or (not spare and not self.low):
             return raw, 0
-        if raw.dtype.kind == "u" and not self.low and int(raw.max(initial=0)) >> self.stored == 0:
+        if not self.low and self._fits(raw):
             return raw, 0
         values = (raw << spare) >> (spare + self.low)
         different = raw != (values << self.low)
@@ -134,6 +148,13 @@ class _Unused:
             different = different if not empty_above.all() else np.zeros_like(different)
         return values, int(np.count_nonzero(different))
 
+    def _fits(self, raw: Values) -> bool:
+        """Whether every cell holds its sample and nothing else; two quick looks spare most files the shifting."""
+        if raw.dtype.kind == "u":
+            return int(raw.max(initial=0)) >> self.stored == 0
+        limit = 1 << (self.stored - 1)
+        return -limit <= int(raw.min(initial=0)) and int(raw.max(initial=0)) < limit
+
 
 def _options(dataset: Dataset) -> dict[str, Any]:
     syntax = transfer_syntax(dataset)
@@ -141,4 +162,4 @@ def _options(dataset: Dataset) -> dict[str, Any]:
     plugin = wanted[0] if wanted else ""
     if plugin == "pillow" and whole(dataset, "BitsAllocated", 8) != 8:
         plugin = wanted[-1]
-    return {"decoding_plugin": plugin, "correct_unused_bits": False, "view_only": not syntax.is_encapsulated}
+    return {"raw": True, "decoding_plugin": plugin, "correct_unused_bits": False, "view_only": not syntax.is_encapsulated}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 
 from pydicom.pixels.decoders.base import Decoder, get_decoder
@@ -10,11 +11,12 @@ from pydicom.uid import UID
 from yuelu.pipelines.media.reading import Refused
 
 _PYDICOM: tuple[str, ...] = ()  # pydicom itself; it names no plug-in for pixels that are not compressed
-_PILLOW_FIRST, _PYLIBJPEG = ("pillow", "pylibjpeg"), ("pylibjpeg",)
+_PYLIBJPEG = ("pylibjpeg",)
+_LOSSY, _LOSSLESS, _JPEG_LS = ("pillow", "pylibjpeg"), ("gdcm", "pylibjpeg"), ("pyjpegls", "pylibjpeg")
 _LIBJPEG, _OPENJPEG, _RLE = "pylibjpeg pylibjpeg-libjpeg", "pylibjpeg pylibjpeg-openjpeg", "pylibjpeg pylibjpeg-rle"
 
-# Transfer syntax -> (plug-ins of pydicom in the order they are tried, packages that bring them). The order is fixed: a
-# package that happens to be installed beside ours must not change a pixel. Pillow decodes 8-bit JPEG some ten times faster.
+# Transfer syntax -> (plug-ins of pydicom, of which the first that is there decodes; packages that bring one). The order is
+# fixed: whatever else is installed must not change a pixel. The first is the quickest where there is a choice.
 _DECODERS: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
     {
         "1.2.840.10008.1.2": (_PYDICOM, "pydicom"),
@@ -22,12 +24,12 @@ _DECODERS: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
         "1.2.840.10008.1.2.1.99": (_PYDICOM, "pydicom"),
         "1.2.840.10008.1.2.2": (_PYDICOM, "pydicom"),
         "1.2.840.10008.1.2.5": (_PYLIBJPEG, _RLE),
-        "1.2.840.10008.1.2.4.50": (_PILLOW_FIRST, _LIBJPEG),
+        "1.2.840.10008.1.2.4.50": (_LOSSY, "pillow"),
         "1.2.840.10008.1.2.4.51": (_PYLIBJPEG, _LIBJPEG),
-        "1.2.840.10008.1.2.4.57": (_PYLIBJPEG, _LIBJPEG),
-        "1.2.840.10008.1.2.4.70": (_PYLIBJPEG, _LIBJPEG),
-        "1.2.840.10008.1.2.4.80": (_PYLIBJPEG, _LIBJPEG),
-        "1.2.840.10008.1.2.4.81": (_PYLIBJPEG, _LIBJPEG),
+        "1.2.840.10008.1.2.4.57": (_LOSSLESS, _LIBJPEG),
+        "1.2.840.10008.1.2.4.70": (_LOSSLESS, _LIBJPEG),
+        "1.2.840.10008.1.2.4.80": (_JPEG_LS, "pyjpegls"),
+        "1.2.840.10008.1.2.4.81": (_JPEG_LS, "pyjpegls"),
         "1.2.840.10008.1.2.4.90": (_PYLIBJPEG, _OPENJPEG),
         "1.2.840.10008.1.2.4.91": (_PYLIBJPEG, _OPENJPEG),
         "1.2.840.10008.1.2.4.201": (_PYLIBJPEG, _OPENJPEG),
@@ -52,6 +54,7 @@ def syntaxes() -> tuple[Syntax, ...]:
     return tuple(_state(uid) for uid in _DECODERS)
 
 
+@cache
 def plugins(syntax: UID) -> tuple[str, ...]:
     """Return the plug-ins of pydicom to try for `syntax`, in order; none where pydicom needs none.
 
