@@ -42,7 +42,7 @@ def whole(dataset: Dataset, keyword: str, default: int = 0) -> int:
 
 def check_frames(dataset: Dataset, limits: Limits) -> int:
     """Return how many frames the object says it has. Raises Refused: too many, too large, or of no size."""
-    count = whole(dataset, "NumberOfFrames", 1)
+    count = whole(dataset, "NumberOfFrames", 1) or 1  # 0 where a writer means none
     columns, rows = whole(dataset, "Columns"), whole(dataset, "Rows")
     check_size(columns, rows, limits)
     if count < 1:
@@ -60,7 +60,7 @@ class Frames:
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
-        self.count = whole(dataset, "NumberOfFrames", 1)
+        self.count = whole(dataset, "NumberOfFrames", 1) or 1  # 0 where a writer means none
         self.hidden_px = 0
         self._decoder = get_decoder(transfer_syntax(dataset))
         self._options = _options(dataset)
