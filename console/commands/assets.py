@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from yuelu.base.settings import Settings
+from yuelu.console.commands.series import series
 from yuelu.console.show import bar, json_option, print_json, size, table
 from yuelu.console.words import say, say_reason
 
@@ -23,6 +24,9 @@ _HASH = 12  # digits that people are shown
 @click.group()
 def assets() -> None:
     """Show the media: what was accepted, what looks alike, and what is in quarantine and why."""
+
+
+assets.add_command(series)
 
 
 @assets.command("list")

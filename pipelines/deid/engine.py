@@ -5,6 +5,7 @@ Source: DICOM PS3.15 Annex E: E.1.1 (the rules), Table E.1-1a (the codes), Table
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
@@ -20,6 +21,7 @@ from yuelu.pipelines.deid.values import new_uid, pseudonym, shift_days, shifter
 
 IMPLEMENTATION_UID = "2.25.329800735698586629295641978511506172918"  # of this engine, fixed (PS3.7 D.3.3.2)
 PIXEL_DATA = 0x7FE00010
+_PIXELS = frozenset({0x7FE00008, 0x7FE00009, PIXEL_DATA})  # as floats of 4 and 8 bytes, as whole numbers
 
 # Removed whatever a table says: icon image, original attributes, signatures and their macs, trailing padding.
 _ALWAYS_REMOVED = frozenset({0x00880200, 0x04000561, 0x04000550, 0x4FFE0001, 0xFFFAFFFA, 0xFFFCFFFC})
@@ -35,7 +37,7 @@ _KEPT_TAGS = frozenset(
     | {0x00281201, 0x00281202, 0x00281203, 0x00281204}  # palette colour LUT data: red, green, blue, alpha
     | {0x00281211, 0x00281212, 0x00281213}  # the same, large
     | {0x00281221, 0x00281222, 0x00281223, 0x00281224}  # the same, segmented
-    | {PIXEL_DATA}
+    | _PIXELS
 )
 
 _DUMMIES: dict[str, Any] = {
@@ -68,8 +70,8 @@ class _Cleaner:
             return "removed"
         if tag.group < 8 or tag.element == 0 or not dictionary_has_tag(tag):
             return "removed_unknown"
-        if tag.group == 0x7FE0 and (depth or tag != PIXEL_DATA):
-            return "removed"  # pixels of icons and the like, float pixels, which no reader shows, and offsets of frames
+        if tag.group == 0x7FE0 and (depth or tag not in _PIXELS):
+            return "removed"  # pixels of icons and the like, and offsets of frames
         try:
             vr = str(dataset[tag].VR)
         except Exception:  # pydicom raises whatever a converter met; what cannot be read cannot be cleaned
@@ -169,7 +171,8 @@ def _clean_frames(dataset: Dataset, syntax: UID) -> None:
     """Write each compressed frame anew, as one fragment, without the remarks of its encoder."""
     if not syntax.is_encapsulated or "PixelData" not in dataset:
         return
-    frames = generate_frames(dataset.PixelData, number_of_frames=int(dataset.get("NumberOfFrames") or 1))
+    count = int(dataset.get("NumberOfFrames") or 1)
+    frames = islice(generate_frames(dataset.PixelData, number_of_frames=count), count)  # no reader shows what follows
     dataset["PixelData"].value = encapsulate([without_remarks(frame, syntax) for frame in frames])
 
 

@@ -1,24 +1,29 @@
-"""DICOM images: de-identified copy, facts of the image, and a proxy shown as the object says it should be."""
+"""DICOM images: de-identified copy, facts of the image, and proxies shown as the object says they should be."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-from pydicom import config, dcmread, dcmwrite
+from pydicom import config, dcmread
 from pydicom.dataset import Dataset
-from pydicom.pixels.processing import apply_color_lut
-from pydicom.pixels.utils import get_expected_length, pixel_array
 
 from yuelu.base.canonical import keyed
 from yuelu.base.records import Medium, Role
 from yuelu.pipelines.deid.engine import deidentify, subject_of, transfer_syntax
 from yuelu.pipelines.deid.suspects import burned_in
-from yuelu.pipelines.media.greyscale import shown_grey
-from yuelu.pipelines.media.pictures import Pixels, check_size, picture, probes, windowed
+from yuelu.pipelines.media.cine import film
+from yuelu.pipelines.media.dicom_cine import frame_times, is_cine
+from yuelu.pipelines.media.dicom_copy import trim_pixels, with_pixels_only, written
+from yuelu.pipelines.media.dicom_facts import facts_of, window_facts
+from yuelu.pipelines.media.dicom_frames import check_frames, pixel_keyword
+from yuelu.pipelines.media.dicom_planes import planes_of, shown_order
+from yuelu.pipelines.media.dicom_render import Shown
+from yuelu.pipelines.media.dicom_syntaxes import plugins
+from yuelu.pipelines.media.geometry import Plane, plane_facts
+from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused
+from yuelu.pipelines.media.stack import stacked
 
 # Objects with pixel data that are not pictures to label, but what somebody found in pictures.
 _RESULTS: Mapping[str, str] = MappingProxyType(
@@ -27,110 +32,75 @@ _RESULTS: Mapping[str, str] = MappingProxyType(
 
 
 def read(file: BinaryIO, context: Context) -> Reading:
-    """Return the de-identified object, its proxy and its facts; the patient as subject.
+    """Return the de-identified object, its proxies and its facts; the patient as subject.
 
-    Raises Refused: no image, several frames, or writing suspected in the pixels.
+    One frame is a picture, frames over time are a video, frames over space are several pictures in order of their places.
+    Raises Refused: no image, no decoder, or writing suspected in the pixels.
     """
+    dataset = _opened(file, context)
+    count = _checked(dataset, context.limits)
+    suspicion = burned_in(dataset)  # asked of attributes that may not survive
+    subject, series = subject_of(dataset), str(dataset.get("SeriesInstanceUID") or "")
+    trim_pixels(dataset)
+    evidence = deidentify(dataset, context.key, context.sha256)
+    copy = dcmread(io.BytesIO(written(dataset)))  # what annotators see comes from the copy that we keep
+    shown = Shown(copy)
+    refuse_writing(suspicion, shown)
+    medium, parts, facts = _derived(copy, count, shown, context.limits)
+    facts |= {**facts_of(copy), "series": keyed(context.key, "series", series) if series else None}
+    if hidden := shown.frames.hidden_px:
+        evidence["unused_bits"] = {"cleaned_px": hidden}
+    data = with_pixels_only(copy) if hidden else written(dataset)
+    kept = Derived(Role.DEIDENTIFIED, medium, context.media_type, data)
+    return Reading(medium, context.media_type, {**facts, "deid": evidence}, (kept, *parts), subject)
+
+
+def refuse_writing(suspicion: str | None, shown: Shown) -> None:
+    """Raise Refused: the pixels are suspected to hold text. `shown` gives each frame as it would be shown.
+
+    This is the one place where pixels are judged for what they say; it comes before any proxy is made.
+    """
+    if suspicion is not None:
+        raise Refused(suspicion, "have it checked, and set BurnedInAnnotation to NO at its origin")
+
+
+def _opened(file: BinaryIO, context: Context) -> Dataset:
     config.settings.reading_validation_mode = config.IGNORE  # a value outside its VR's form is cleaned like any other
     config.settings.writing_validation_mode = config.IGNORE
-    dataset = dcmread(io.BytesIO(file.read(context.limits.picture_bytes)), force=True)
-    _refuse_unshowable(dataset, context)
-    subject = subject_of(dataset)
-    series = str(dataset.get("SeriesInstanceUID") or "")
-    _trim_pixels(dataset)
-    evidence = deidentify(dataset, context.key, context.sha256)
-    written = _written(dataset)
-    pixels = render(dcmread(io.BytesIO(written)))  # what annotators see comes from the copy that we keep
-    facts = {**_facts(dataset), "series": keyed(context.key, "series", series) if series else None, "deid": evidence}
-    copy = Derived(Role.DEIDENTIFIED, Medium.IMAGE, context.media_type, written)
-    facts |= {"width_px": pixels.shape[1], "height_px": pixels.shape[0], "probes": probes(pixels)}
-    return Reading(Medium.IMAGE, context.media_type, facts, (copy, *picture(pixels)), subject)
+    data = file.read(context.limits.picture_bytes + 1)
+    if len(data) > context.limits.picture_bytes:
+        raise Refused(f"more than {context.limits.picture_bytes} bytes in one object", "split the object first")
+    return dcmread(io.BytesIO(data), force=True)
 
 
-def _refuse_unshowable(dataset: Dataset, context: Context) -> None:
+def _checked(dataset: Dataset, limits: Limits) -> int:
+    """Return how many frames there are. Raises Refused: nothing that can be shown, or too much; nothing is decoded yet."""
     modality = str(dataset.get("Modality") or "")
-    if "PixelData" in dataset and modality in _RESULTS:
-        raise Refused(f"no reader for DICOM {modality}: {_RESULTS[modality]}", "ingest the images it was made from")
-    if "PixelData" not in dataset:
+    if pixel_keyword(dataset) is None:
         what = modality or dataset.file_meta.get("MediaStorageSOPClassUID") or "an object of unknown class"
         raise Refused(f"no reader for DICOM without pixel data ({what})", "ingest the images it belongs to")
+    if modality in _RESULTS:
+        raise Refused(f"no reader for DICOM {modality}: {_RESULTS[modality]}", "ingest the images it was made from")
     if not dataset.get("SOPClassUID"):
         raise Refused("the object names no SOP class", "export it again from its origin")
-    frames = int(dataset.get("NumberOfFrames") or 1)
-    check_size(int(dataset.get("Columns") or 0), int(dataset.get("Rows") or 0), context.limits)
-    if frames != 1:
-        raise Refused(f"{frames} frames in one object; a task shows one", "multi-frame objects come later: split it")
-    if any(_in_pixels(dataset, group) for group in range(0x6000, 0x6100, 2)):
-        raise Refused("an overlay is hidden in unused bits of the pixels", "cleaning such pixels comes later")
-    if cause := burned_in(dataset):
-        raise Refused(cause, "have it checked, and set BurnedInAnnotation to NO at its origin")
+    count = check_frames(dataset, limits)
+    plugins(transfer_syntax(dataset))
+    return count
 
 
-def _in_pixels(dataset: Dataset, group: int) -> bool:
-    """Whether an overlay lives in the high bits of the pixels (retired; PS3.5-2004 section 8.1.2)."""
-    return (group << 16 | 0x0100) in dataset and (group << 16 | 0x3000) not in dataset
+def _derived(dataset: Dataset, count: int, shown: Shown, limits: Limits) -> tuple[Medium, tuple[Derived, ...], dict[str, Any]]:
+    planes = planes_of(dataset, count)
+    if is_cine(dataset, planes):
+        times = frame_times(dataset, count)
+        made = film(shown.in_order(range(count)), times)
+        return Medium.VIDEO, made.parts, {**made.facts, **window_facts(shown, range(count)), **_first_plane(planes)}
+    order = shown_order(planes)
+    stack = stacked(shown.in_order(order), count, limits)
+    numbers = {"source_frame": [index + 1 for index in order]} if count > 1 else {}
+    facts = {**stack.facts, **plane_facts([planes[index] for index in order]), **window_facts(shown, order), **numbers}
+    return Medium.IMAGE, stack.parts, facts
 
 
-def _trim_pixels(dataset: Dataset) -> None:
-    """Cut what follows the last pixel: a place to hide things, and no part of the image."""
-    if transfer_syntax(dataset).is_encapsulated:
-        return
-    expected = get_expected_length(dataset)
-    expected += expected % 2
-    if len(dataset.PixelData) > expected:
-        dataset["PixelData"].value = dataset.PixelData[:expected]
-
-
-def _written(dataset: Dataset) -> bytes:
-    file = io.BytesIO()
-    dcmwrite(file, dataset, enforce_file_format=True)
-    return file.getvalue()
-
-
-def render(dataset: Dataset) -> Pixels:
-    """Return the image as a viewer shows it: grey by modality and VOI transformation, colour as RGB, all 8 bit."""
-    values: NDArray[Any] = pixel_array(dataset)  # YBR is converted to RGB, and so is what JPEG 2000 made of it
-    photometric = str(dataset.PhotometricInterpretation)
-    if photometric == "PALETTE COLOR":
-        values = apply_color_lut(values, dataset)
-        return _eight_bit(values, 8 * values.dtype.itemsize)
-    if photometric.startswith("MONOCHROME"):
-        return shown_grey(values, dataset)
-    return _eight_bit(values, int(dataset.BitsStored))
-
-
-def _eight_bit(values: NDArray[Any], bits: int) -> Pixels:
-    return values.astype(np.uint8) if bits == 8 else windowed(values, 0, 2**bits - 1)
-
-
-def _facts(dataset: Dataset) -> dict[str, Any]:
-    """Return what is asked of the de-identified object; None for what it does not say."""
-    number = dataset.get("InstanceNumber")
-    return {
-        "modality": str(dataset.get("Modality") or "") or None,
-        "instance_number": None if number in (None, "") else int(number),
-        "slice_position_mm": slice_position_mm(dataset),
-        "pixel_spacing_mm": _numbers(dataset.get("PixelSpacing"), 2),
-        "sop_uid": str(dataset.SOPInstanceUID),
-    }
-
-
-def slice_position_mm(dataset: Dataset) -> float | None:
-    """Return where the image lies along the normal of its plane: what slices are sorted by. None where it is not said.
-
-    Source: DICOM PS3.3 section C.7.6.2.1.1, the image plane.
-    """
-    position = _numbers(dataset.get("ImagePositionPatient"), 3)
-    orientation = _numbers(dataset.get("ImageOrientationPatient"), 6)
-    if position is None or orientation is None:
-        return None
-    with np.errstate(all="ignore"):
-        along = round(float(np.dot(np.cross(orientation[:3], orientation[3:]), position)), 6)
-    return along if np.isfinite(along) else None
-
-
-def _numbers(value: Any, count: int) -> list[float] | None:
-    if value is None or isinstance(value, str) or not hasattr(value, "__len__") or len(value) != count:
-        return None
-    numbers = [float(one) for one in value]
-    return numbers if np.isfinite(numbers).all() else None
+def _first_plane(planes: Sequence[Plane]) -> dict[str, Any]:
+    """A film shows one place."""
+    return plane_facts(planes[:1])

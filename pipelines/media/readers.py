@@ -1,6 +1,7 @@
 """Which reader takes which content. What an object is, its first bytes say; its name is never asked."""
 
 import codecs
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -27,6 +28,7 @@ _CONTAINER = "yuelu.pipelines.media.container:read"
 READERS: Mapping[str, Format] = MappingProxyType(
     {
         "DICOM": Format("yuelu.pipelines.media.dicom:read", "application/dicom"),
+        "NIfTI": Format("yuelu.pipelines.media.nifti:read", "application/x-nifti"),
         "JPEG": Format(_JPEG, "image/jpeg"),
         "PNG": Format(_IMAGES, "image/png"),
         "TIFF": Format(_TIFF, "image/tiff"),
@@ -59,6 +61,8 @@ READERS: Mapping[str, Format] = MappingProxyType(
         "MDF": Format("yuelu.pipelines.media.timeseries_mdf:read", "application/x-asam-mdf"),
     }
 )
+
+_GZIP = b"\x1f\x8b"
 
 # (offset, bytes, name). Names outside READERS only make the reason of a quarantine readable. First match wins.
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
@@ -96,8 +100,12 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\0\0\0\x0cjP  ", "JPEG 2000"),
     (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
     (0, b"%PDF", "PDF"),
+    (344, b"n+1\0", "NIfTI"),
+    (4, b"n+2\0\r\n\x1a\n", "NIfTI"),
+    (344, b"ni1\0", "NIfTI in two files (.hdr and .img)"),
+    (4, b"ni2\0\r\n\x1a\n", "NIfTI in two files (.hdr and .img)"),
     (0, b"PK\x03\x04", "ZIP archives"),
-    (0, b"\x1f\x8b", "gzip archives"),
+    (0, _GZIP, "gzip archives"),
     (0, b"8BPS", "Photoshop files"),
     (0, b"%!PS", "PostScript"),
     (0, b"\xc5\xd0\xd3\xc6", "PostScript"),
@@ -147,6 +155,8 @@ def _closer(name: str, head: bytes) -> str:
         return "DICOM directories: the files they list are objects themselves"
     if name == "Ogg" and _THEORA in head:
         return "Ogg video"
+    if name == "gzip archives":
+        return _packed(head)
     return _picture_in_mp4(head) or name if name == "MP4" else name
 
 
@@ -168,6 +178,15 @@ def _mpeg_ts(head: bytes) -> bool:
         len(at := head[first::step]) > 1 and not at.strip(b"G") and (len(at) > 3 or head[first + 1] & 0x80 == 0)
         for first, step in starts
     )
+
+
+def _packed(head: bytes) -> str:
+    """Return NIfTI for a volume packed by gzip, which is usual; anything else in gzip is an archive."""
+    try:
+        inner = zlib.decompressobj(31).decompress(head, 1024)
+    except zlib.error:
+        return "gzip archives"
+    return "NIfTI" if inner[344:348] == b"n+1\0" or inner[4:8] == b"n+2\0" else "gzip archives"
 
 
 def _bmp(head: bytes) -> bool:

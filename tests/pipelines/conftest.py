@@ -1,4 +1,5 @@
 import hashlib
+import importlib.metadata
 import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -46,6 +47,12 @@ def fixtures() -> Path:
 @pytest.fixture(scope="session")
 def dicom_files() -> Path:
     return Path(pydicom.__file__).parent / "data/test_files"
+
+
+@pytest.fixture(scope="session")
+def pydicom_data() -> Path:
+    """pydicom's larger test files, which come as a package of their own."""
+    return Path(str(importlib.metadata.distribution("pydicom-data").locate_file("data_store"))) / "data"
 
 
 @pytest.fixture

@@ -7,11 +7,13 @@ import pytest
 from PIL import Image
 from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset
-from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut, apply_windowing
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_windowing
 from pydicom.pixels.utils import pixel_array
 
 from yuelu.base.records import Role
-from yuelu.pipelines.media.dicom import read, render, slice_position_mm
+from yuelu.pipelines.media.dicom import read
+from yuelu.pipelines.media.dicom_planes import planes_of
+from yuelu.pipelines.media.dicom_render import render
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused
 
@@ -68,12 +70,12 @@ def test_facts_of_a_ct(dicom_files: Path, context_for: Contexts) -> None:
 
 def test_slice_position_is_along_the_normal() -> None:
     dataset = Dataset()
-    assert slice_position_mm(dataset) is None
+    assert planes_of(dataset, 1)[0].along_mm is None
     dataset.ImageOrientationPatient = [0, 1, 0, 0, 0, -1]  # sagittal: the normal is -x
     dataset.ImagePositionPatient = [12.5, 100, -30]
-    assert slice_position_mm(dataset) == -12.5
+    assert planes_of(dataset, 1)[0].along_mm == -12.5
     dataset.ImageOrientationPatient, dataset.ImagePositionPatient = [10, 0, 0, 0, 10, 0], [0, 0, 1e308]
-    assert slice_position_mm(dataset) is None
+    assert planes_of(dataset, 1)[0].along_mm is None
 
 
 @pytest.mark.parametrize("name", ["MR_small.dcm", "examples_overlay.dcm", "693_J2KI.dcm", "J2K_pixelrep_mismatch.dcm"])
@@ -98,7 +100,8 @@ def test_voi_lut_sequence_is_applied(dicom_files: Path) -> None:
     lut.LUTDescriptor, lut.LUTData = [4096, 0, 8], [(4095 - i) // 16 for i in range(4096)]
     lut["LUTDescriptor"].VR, lut["LUTData"].VR = "US", "US"
     dataset.VOILUTSequence = [lut]
-    assert (render(dataset) == apply_voi_lut(dataset.pixel_array, dataset)).all()
+    # Not compared with pydicom 3.0.2: its apply_voi counts entries of an 8-bit table in 8 bits, and 905 becomes 137.
+    assert (render(dataset) == (4095 - dataset.pixel_array) // 16).all()
 
 
 def test_monochrome1_is_turned_round(dicom_files: Path) -> None:
@@ -145,7 +148,7 @@ def test_palette_and_deep_colour(dicom_files: Path) -> None:
         ("liver_1frame.dcm", "no reader for DICOM SEG"),
         ("rtdose.dcm", "no reader for DICOM RTDOSE"),
         ("dicomdirtests/DICOMDIR", "without pixel data"),
-        ("SC_rgb_rle_2frame.dcm", "2 frames"),
+        ("SC_rgb_rle_2frame.dcm", "burned-in text suspected: secondary capture"),
         ("SC_rgb_rle.dcm", "burned-in text suspected: secondary capture"),
         ("examples_rgb_color.dcm", "burned-in text suspected: ultrasound"),
     ],
@@ -159,17 +162,6 @@ def test_claimed_size_is_checked_before_decoding(dicom_files: Path, context_for:
     dataset = dcmread(dicom_files / "CT_small.dcm")
     dataset.Rows = dataset.Columns = 65535
     with pytest.raises(Refused, match="65535 x 65535 pixels are more than the limit"):
-        reading(saved(dataset), context_for)
-
-
-def test_overlay_in_the_pixels_is_refused_and_one_beside_them_removed(dicom_files: Path, context_for: Contexts) -> None:
-    data = (dicom_files / "examples_overlay.dcm").read_bytes()
-    made = reading(data, context_for)
-    assert 0x60003000 in dcmread(BytesIO(data))
-    assert 0x60003000 not in dcmread(BytesIO(part(made, Role.DEIDENTIFIED).data))
-    dataset = dcmread(BytesIO(data))
-    del dataset[0x60003000]
-    with pytest.raises(Refused, match="hidden in unused bits"):
         reading(saved(dataset), context_for)
 
 
