@@ -92,7 +92,7 @@ def _derived(dataset: Dataset, count: int, shown: Shown, limits: Limits) -> tupl
     planes = planes_of(dataset, count)
     if is_cine(dataset, planes):
         times = frame_times(dataset, count)
-        made = film(shown.in_order(range(count)), times)
+        made = film(shown.in_order(range(count)), times, limits)
         return Medium.VIDEO, made.parts, {**made.facts, **window_facts(shown, range(count)), **_first_plane(planes)}
     order = shown_order(planes)
     stack = stacked(shown.in_order(order), count, limits)
