@@ -30,6 +30,7 @@ SLOW = frozenset(
         "datasets/test_commit.py",
         "datasets/test_loading.py",
         "datasets/test_pull_verify.py",
+        "pipelines/test_burned.py",
         "pipelines/test_correct.py",
         "pipelines/test_deid.py",
         "pipelines/test_ingest.py",

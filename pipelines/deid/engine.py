@@ -4,6 +4,7 @@ Source: DICOM PS3.15 Annex E: E.1.1 (the rules), Table E.1-1a (the codes), Table
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,10 +141,11 @@ def subject_of(dataset: Dataset) -> str | None:
     return f"\0{study}" if study else None
 
 
-def deidentify(dataset: Dataset, key: bytes, fallback: str) -> dict[str, Any]:
+def deidentify(dataset: Dataset, key: bytes, fallback: str, pixels: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Clean `dataset` in place, its file header included; return the evidence as JSON values.
 
-    `fallback` stands in where the object names no patient, study or instance.
+    `fallback` stands in where the object names no patient, study or instance. `pixels` tells what was done about text in
+    the pixels; with it, Clean Pixel Data is claimed.
     """
     subject = subject_of(dataset) or fallback
     syntax = transfer_syntax(dataset)

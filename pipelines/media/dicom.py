@@ -14,6 +14,7 @@ from pydicom.pixels.utils import get_expected_length, pixel_array
 
 from yuelu.base.canonical import keyed
 from yuelu.base.records import Medium, Role
+from yuelu.pipelines.deid.burned import clean as clean_pixels
 from yuelu.pipelines.deid.engine import deidentify, subject_of, transfer_syntax
 from yuelu.pipelines.deid.suspects import burned_in
 from yuelu.pipelines.media.greyscale import shown_grey
@@ -38,7 +39,9 @@ def read(file: BinaryIO, context: Context) -> Reading:
     subject = subject_of(dataset)
     series = str(dataset.get("SeriesInstanceUID") or "")
     _trim_pixels(dataset)
-    evidence = deidentify(dataset, context.key, context.sha256)
+    cause = burned_in(dataset)
+    pixels_checked = clean_pixels(dataset, cause) if cause else None
+    evidence = deidentify(dataset, context.key, context.sha256, pixels_checked)
     written = _written(dataset)
     pixels = render(dcmread(io.BytesIO(written)))  # what annotators see comes from the copy that we keep
     facts = {**_facts(dataset), "series": keyed(context.key, "series", series) if series else None, "deid": evidence}
@@ -62,8 +65,6 @@ def _refuse_unshowable(dataset: Dataset, context: Context) -> None:
         raise Refused(f"{frames} frames in one object; a task shows one", "multi-frame objects come later: split it")
     if any(_in_pixels(dataset, group) for group in range(0x6000, 0x6100, 2)):
         raise Refused("an overlay is hidden in unused bits of the pixels", "cleaning such pixels comes later")
-    if cause := burned_in(dataset):
-        raise Refused(cause, "have it checked, and set BurnedInAnnotation to NO at its origin")
 
 
 def _in_pixels(dataset: Dataset, group: int) -> bool:
