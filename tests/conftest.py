@@ -35,6 +35,7 @@ SLOW = frozenset(
         "pipelines/test_deid.py",
         "pipelines/test_ingest.py",
         "pipelines/test_isolation.py",
+        "pipelines/test_planted.py",
         "pipelines/test_publish.py",
         "pipelines/test_publish_content.py",
         "pipelines/test_score.py",

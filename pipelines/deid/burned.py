@@ -172,6 +172,7 @@ def _rle(frame: Frame, dataset: Dataset) -> bytes:
             bits_stored=int(dataset.BitsStored),
             pixel_representation=int(dataset.PixelRepresentation),
             number_of_frames=1,
+            validate=False,  # some files hold what the standard does not allow
             photometric_interpretation="RGB" if colour else str(dataset.PhotometricInterpretation),
             **({"planar_configuration": 0} if colour else {}),
         )
