@@ -7,7 +7,11 @@ Source: ITU-T T.81 annex B (JPEG), ITU-T T.87 annex C (JPEG-LS), ITU-T T.800 ann
 import re
 from collections.abc import Iterator
 
-from pydicom.uid import UID, JPEG2000TransferSyntaxes, JPEGLSTransferSyntaxes, JPEGTransferSyntaxes
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.pixels import get_decoder
+from pydicom.pixels.encoders import RLELosslessEncoder
+from pydicom.uid import UID, JPEG2000TransferSyntaxes, JPEGLSTransferSyntaxes, JPEGTransferSyntaxes, RLELossless
 
 _HTJ2K = "1.2.840.10008.1.2.4.20"  # and one more digit: high-throughput JPEG 2000, with the same markers
 
@@ -29,6 +33,37 @@ def without_remarks(frame: bytes, syntax: UID) -> bytes:
     if syntax in JPEG2000TransferSyntaxes or syntax.startswith(_HTJ2K):
         return b"".join(_jp2(frame)) if frame.startswith(_JP2_START) else _jpeg2000(frame)
     return frame
+
+
+def rle_again(frame: bytes, dataset: Dataset) -> bytes:
+    """Return an RLE frame encoded anew from its pixels: between and behind its segments anything may hide.
+
+    Source: DICOM PS3.5 annex G.
+    """
+    names = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "BitsStored", "PixelRepresentation")
+    told = {name: int(dataset.get(name) or 0) for name in names}
+    one = Dataset()
+    one.file_meta = FileMetaDataset()
+    one.file_meta.TransferSyntaxUID = RLELossless
+    for name, value in told.items():
+        setattr(one, name, value)
+    one.PhotometricInterpretation, one.PlanarConfiguration = dataset.PhotometricInterpretation, 0
+    one.PixelData = encapsulate([frame])
+    pixels, _ = get_decoder(RLELossless).as_array(one, raw=True)
+    again = RLELosslessEncoder.encode(
+        pixels,
+        rows=told["Rows"],
+        columns=told["Columns"],
+        samples_per_pixel=told["SamplesPerPixel"],
+        bits_allocated=told["BitsAllocated"],
+        bits_stored=told["BitsStored"],
+        pixel_representation=told["PixelRepresentation"],
+        number_of_frames=1,
+        validate=False,  # some files hold what the standard does not allow
+        photometric_interpretation=str(dataset.PhotometricInterpretation),
+        planar_configuration=0,
+    )
+    return bytes(again)
 
 
 def _jpeg(data: bytes) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Which DICOM images may carry writing in their pixels. Attributes can be cleaned; pixels need eyes or OCR."""
+"""Which DICOM images may carry writing in their pixels. Attributes can be cleaned; pixels need eyes or a detector."""
 
 from pydicom.dataset import Dataset
 
@@ -8,18 +8,18 @@ _SUSPECT_MODALITIES = {
 }  # fmt: skip
 _SECTIONAL = frozenset({"CT", "MR", "PT", "NM", "CR", "DX", "MG"})
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7."  # the class, and those of its multi-frame kin
-_LATER = "checking pixels for text (OCR) comes later"
+STATED = "burned-in text: the object says so"
 
 
 def burned_in(dataset: Dataset) -> str | None:
     """Return why the pixels are suspected to hold text; None when they are not."""
     stated = str(dataset.get("BurnedInAnnotation") or "").strip().upper()
     if stated == "YES":
-        return f"burned-in text: the object says so; {_LATER}"
+        return STATED
     if stated == "NO":
         return None
     cause = _suspicion(dataset)
-    return f"burned-in text suspected: {cause}; {_LATER}" if cause else None
+    return f"burned-in text suspected: {cause}" if cause else None
 
 
 def _suspicion(dataset: Dataset) -> str | None:

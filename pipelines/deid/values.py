@@ -11,6 +11,8 @@ from yuelu.base.canonical import keyed
 _LONGEST_SHIFT_DAYS = 3650
 _TIME = re.compile(r"([0-9]{2,6}(\.[0-9]{1,6})?)?([+-][0-9]{4})?")  # of TM and DT (PS3.5 section 6.2), whole or cut short
 
+_AGE = re.compile(r"[0-9]{3}[DWMY]")
+
 
 def new_uid(key: bytes, old: str) -> str:
     """Return the UID that stands for `old` everywhere: `2.25.` and 128 bits of a keyed hash (PS3.5 section B.2)."""
@@ -47,6 +49,15 @@ def kept_time(value: str) -> str:
     """Return the DICOM time as it is, or empty when it is none: nothing else may hide there."""
     stripped = value.strip()
     return stripped if _TIME.fullmatch(stripped.replace(":", "")) else ""
+
+
+def capped_age(value: str) -> str:
+    """Return the age as it is, 090Y when older than 89 years (45 CFR 164.514(b)(2)(i)(C)); empty when it is none."""
+    text = value.strip()
+    if not _AGE.fullmatch(text):
+        return ""
+    days = int(text[:3]) * {"D": 1, "W": 7, "M": 30.4375, "Y": 365.25}[text[3]]
+    return "090Y" if days >= 90 * 365.25 else text
 
 
 def shifter(vr: str, days: int) -> "partial[str] | None":

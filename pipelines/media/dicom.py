@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 
 from yuelu.base.canonical import keyed
 from yuelu.base.records import Medium, Role
+from yuelu.pipelines.deid.burned import clean as clean_pixels
 from yuelu.pipelines.deid.engine import deidentify, subject_of, transfer_syntax
 from yuelu.pipelines.deid.suspects import burned_in
 from yuelu.pipelines.media.cine import film
@@ -35,17 +36,17 @@ def read(file: BinaryIO, context: Context) -> Reading:
     """Return the de-identified object, its proxies and its facts; the patient as subject.
 
     One frame is a picture, frames over time are a video, frames over space are several pictures in order of their places.
-    Raises Refused: no image, no decoder, or writing suspected in the pixels.
+    Raises Refused: no image, no decoder, or writing in the pixels that cannot be blanked.
     """
     dataset = _opened(file, context)
     count = _checked(dataset, context.limits)
     suspicion = burned_in(dataset)  # asked of attributes that may not survive
     subject, series = subject_of(dataset), str(dataset.get("SeriesInstanceUID") or "")
     trim_pixels(dataset)
-    evidence = deidentify(dataset, context.key, context.sha256)
+    checked = clean_pixels(dataset, suspicion) if suspicion else None  # before any proxy is made
+    evidence = deidentify(dataset, context.key, context.sha256, checked)
     copy = dcmread(io.BytesIO(written(dataset)))  # what annotators see comes from the copy that we keep
     shown = Shown(copy)
-    refuse_writing(suspicion, shown)
     medium, parts, facts = _derived(copy, count, shown, context.limits)
     facts |= {**facts_of(copy), "series": keyed(context.key, "series", series) if series else None}
     if hidden := shown.frames.hidden_px:
@@ -53,15 +54,6 @@ def read(file: BinaryIO, context: Context) -> Reading:
     data = with_pixels_only(copy) if hidden else written(dataset)
     kept = Derived(Role.DEIDENTIFIED, medium, context.media_type, data)
     return Reading(medium, context.media_type, {**facts, "deid": evidence}, (kept, *parts), subject)
-
-
-def refuse_writing(suspicion: str | None, shown: Shown) -> None:
-    """Raise Refused: the pixels are suspected to hold text. `shown` gives each frame as it would be shown.
-
-    This is the one place where pixels are judged for what they say; it comes before any proxy is made.
-    """
-    if suspicion is not None:
-        raise Refused(suspicion, "have it checked, and set BurnedInAnnotation to NO at its origin")
 
 
 def _opened(file: BinaryIO, context: Context) -> Dataset:

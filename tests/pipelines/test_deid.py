@@ -13,7 +13,9 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
 
-from yuelu.pipelines.deid.engine import action_for, deidentify
+from yuelu.pipelines.deid.engine import deidentify
+from yuelu.pipelines.deid.options import Options
+from yuelu.pipelines.deid.rules import action_for
 from yuelu.pipelines.deid.table import basic_profile
 from yuelu.pipelines.deid.values import kept_time, new_uid, shift_days, shifted_date, shifted_datetime
 
@@ -49,8 +51,8 @@ def test_every_row_of_the_table_is_obeyed(fixtures: Path) -> None:
     for tag, code in basic_profile().actions.items():
         if not dictionary_has_tag(tag):
             continue
-        action = action_for(tag, vr := dictionary_VR(tag))
-        if tag in basic_profile().modified_dates and vr in ("DA", "DT", "TM"):
+        action = action_for(tag, vr := dictionary_VR(tag), Options())
+        if tag in basic_profile().options["113107"] and vr in ("DA", "DT", "TM"):
             assert action == "shifted"
         elif code == "X":
             assert action == "removed", hex(tag)
@@ -138,7 +140,7 @@ _LISTED = ("Manufacturer", "ManufacturerModelName", "ConvolutionKernel", "Coding
 def test_text_and_bytes_outside_the_table_go(keyword: str) -> None:
     dataset = Dataset()
     setattr(dataset, keyword, b"Zhang San" if dictionary_VR(keyword).startswith("O") else "Zhang San")
-    assert action_for(dataset[keyword].tag, dictionary_VR(keyword).split(" or ")[0]) == "removed_unknown"
+    assert action_for(dataset[keyword].tag, dictionary_VR(keyword).split(" or ")[0], Options()) == "removed_unknown"
 
 
 COMMENT = b"\xff\xfe\0\x0fZhang^Planted"

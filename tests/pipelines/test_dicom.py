@@ -148,9 +148,6 @@ def test_palette_and_deep_colour(dicom_files: Path) -> None:
         ("liver_1frame.dcm", "no reader for DICOM SEG"),
         ("rtdose.dcm", "no reader for DICOM RTDOSE"),
         ("dicomdirtests/DICOMDIR", "without pixel data"),
-        ("SC_rgb_rle_2frame.dcm", "burned-in text suspected: secondary capture"),
-        ("SC_rgb_rle.dcm", "burned-in text suspected: secondary capture"),
-        ("examples_rgb_color.dcm", "burned-in text suspected: ultrasound"),
     ],
 )
 def test_what_is_no_single_clean_image_is_refused(dicom_files: Path, context_for: Contexts, name: str, reason: str) -> None:
