@@ -37,7 +37,7 @@ NOT_AS_GDCM = ("SC_rgb_rle_16bit", "SC_rgb_rle_32bit", "mlut_18", "liver", "rtdo
 
 @pytest.fixture(autouse=True)
 def _pixels_without_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dicom, "refuse_writing", lambda *_: None)
+    monkeypatch.setattr(dicom, "clean_pixels", lambda *_: None)
 
 
 @pytest.fixture
