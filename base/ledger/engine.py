@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
 from yuelu.base.errors import Misconfigured, ServiceUnavailable
@@ -65,7 +65,7 @@ class Ledger:
     @contextmanager
     def transaction(self, actor: str, role: str = "operator") -> Iterator[Transaction]:
         """Yield a transaction that commits with its events when the block ends well, and leaves no trace otherwise."""
-        with Session(self.engine) as session, session.begin():
+        with _explained(), Session(self.engine) as session, session.begin():
             if self.engine.dialect.name == "sqlite":
                 # Take the write lock first: a read that later wants to write would fail instead of waiting.
                 session.connection().exec_driver_sql("BEGIN IMMEDIATE")
@@ -77,7 +77,7 @@ class Ledger:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Yield a session that reads one consistent state and writes nothing."""
-        with Session(self.engine) as session:
+        with _explained(), Session(self.engine) as session:
             if self.engine.dialect.name == "sqlite":
                 session.connection().exec_driver_sql("BEGIN")
             else:
@@ -88,6 +88,16 @@ class Ledger:
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn trouble of the database itself (a full disk, a lost connection) into ServiceUnavailable."""
+    try:
+        yield
+    except OperationalError as error:
+        hint = "make room, or see to the server; what was committed stays, and the same command goes on from there"
+        raise ServiceUnavailable(f"the ledger fails: {error.orig}", hint) from error
 
 
 def _newest_version() -> str:

@@ -172,10 +172,12 @@ def _client(scheduler: str | None, workers: int) -> Iterator[Client]:
         return
     # Scheduler and worker talk within the process. Each still opens an HTTP port, whatever it is told: on loopback then,
     # and with no pages behind it. Memory is watched where it is used, in the decoders.
+    quiet: dict[str, Any] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+    quiet |= {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "1s"}  # nobody looks at them
     threads: dict[str, Any] = {"n_workers": 1, "threads_per_worker": workers, "processes": False, "memory_limit": 0}
     global_manager._ip = _HOST  # it only names the process, and would be asked of a host on the internet
     with (
-        dask.config.set({"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}),
+        dask.config.set(quiet),
         LocalCluster(  # type: ignore[no-untyped-call]
             dashboard_address=_LOOPBACK, worker_dashboard_address=_LOOPBACK, scheduler_kwargs={"dashboard": False}, **threads
         ) as cluster,
