@@ -180,19 +180,16 @@ def _sheet_row(sheet: Sheet, row: Row, groups: Mapping[int, str]) -> dict[str, A
 
 
 def _write_links(t: Transaction, collection: str, sheet: Sheet, links: Sequence[Link]) -> None:
-    places = {(link.source, link.path): link for link in links}
+    lines = {(link.source, link.path): link.line for link in links}
     among = DeliveryRow.source.in_({link.source for link in links}) & DeliveryRow.path.in_([link.path for link in links])
     asked = select(DeliveryRow).where(DeliveryRow.collection == collection, among)
-    old = {(row.source, row.path): row for row in t.session.scalars(asked)}
+    old = {(row.source, row.path): row for row in t.session.scalars(asked) if (row.source, row.path) in lines}
     _check_groups(t.session, collection, sheet, links, old)
-    new = [
-        {"collection": collection, "sheet": sheet.sha256, **link._asdict()} for place, link in places.items() if place not in old
-    ]
-    changed = [
-        row for place, row in old.items() if place in places and (row.sheet, row.line) != (sheet.sha256, places[place].line)
-    ]
+    told = {"collection": collection, "sheet": sheet.sha256}
+    new = [{**told, **link._asdict()} for link in links if (link.source, link.path) not in old]
+    changed = [row for place, row in old.items() if (row.sheet, row.line) != (sheet.sha256, lines[place])]
     for row in changed:
-        row.sheet, row.line = sheet.sha256, places[row.source, row.path].line
+        row.sheet, row.line = sheet.sha256, lines[row.source, row.path]
     if t.add_new(DeliveryRow, new) or changed:
         t.event("deliver", collection, after=sheet.sha256)
 
