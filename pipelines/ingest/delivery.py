@@ -92,7 +92,7 @@ def collection_of(sheet: Sheet, name: str, said: Mapping[str, str | None]) -> Co
         grades.setdefault(str(said["grade"]), rows[0])
     for grade, row in grades.items():
         try:
-            grade_of([*grades, grade])
+            grade_of({grade, "general"} if len(grades) > 1 else {grade})  # one of an owner's own may stand alone
         except Misconfigured as error:
             raise Misconfigured(f"{sheet.place(row)}: grade {grade!r}: {error.problem}", error.hint) from None
     category = said.get("category") or _agreed(rows, "category")

@@ -164,10 +164,10 @@ def _row(place: str, line: int, values: Mapping[str, Any], required: Collection[
     if path is None:
         raise Misconfigured(f"{place}: no path", "name a file or a folder; '.' is the whole source")
     if missing := [name for name in ("path", *VALUES) if name in required and name != "path" and said.get(name) is None]:
-        raise Misconfigured(
-            f"{place}: {path!r} has no {missing[0]}",
-            f"fill it in, or give --{missing[0].replace('_', '-')} for all that say nothing",
-        )
+        option = missing[0].replace("_", "-")
+        raise Misconfigured(f"{place}: {path!r} has no {missing[0]}", f"fill it in, or give --{option} for all that say nothing")
+    if path.startswith(("/", "\\")) or path[1:2] == ":" or ".." in path.replace("\\", "/").split("/"):
+        raise Misconfigured(f"{place}: {path!r} does not lie below the source", "write paths as they are below the source")
     return Row(line, _plain(path), **said)
 
 

@@ -215,7 +215,7 @@ def test_what_arrives_after_the_check_is_told(delivery: Path, make_workspace: Ca
 def test_the_sheet_in_the_documents_can_be_used() -> None:
     (text,) = re.findall(r"^```csv delivery.csv\n(.*?)^```", DOC.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     found = sheet(text, "delivery.csv", ["owner", "grade"])
-    assert found.row_of("ct/2026/001.dcm") == found.rows["ct"]
+    assert found.row_of("ct/2026/002.dcm") == found.rows["ct"]
     assert collection_of(found, "c", SAID).grade == "general-3"
 
 
