@@ -18,6 +18,7 @@ class CollectionRow(Table):
     owner: Mapped[str]
     legal_basis: Mapped[str]
     grade: Mapped[str]
+    category: Mapped[str | None]  # GB/T 43697; None: nobody said
     terms: Mapped[str]
     created_at: Mapped[datetime]
 

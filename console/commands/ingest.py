@@ -10,14 +10,25 @@ from yuelu.console.show import bar, json_option
 
 
 @click.command()
-@click.argument(
-    "sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path(exists=True, file_okay=False, path_type=Path)
-)
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("--collection", required=True, metavar="NAME", help="The collection that the media become part of.")
-@click.option("--owner", required=True, help="Who owns the media.")
-@click.option("--legal-basis", required=True, help="On what basis they may be processed: a contract, a consent, a licence.")
-@click.option("--grade", default="general", show_default=True, help="Their grade (GB/T 43697), or the owner's own.")
-@click.option("--terms", required=True, help="On what terms they may be used.")
+@click.option("--owner", help="Who owns the media.")
+@click.option("--legal-basis", help="On what basis they may be processed: a contract, a consent, a licence.")
+@click.option("--grade", help="Their grade (GB/T 43697), or the owner's own. [default: general, or the sheet's highest]")
+@click.option("--category", help="Their category (GB/T 43697), such as industry/health.")
+@click.option("--terms", help="On what terms they may be used.")
+@click.option(
+    "--sheet",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A delivery sheet (CSV or JSON): a path in each row, and its owner, legal_basis, grade, category, terms or group.",
+)
+@click.option(
+    "--require",
+    multiple=True,
+    type=click.Choice(["owner", "legal_basis", "grade", "category", "terms", "group"]),
+    help="What every row of the sheet must say; may be repeated.",
+)
 @click.option(
     "--scheduler",
     metavar="ADDRESS",
@@ -35,28 +46,43 @@ from yuelu.console.show import bar, json_option
 def ingest(
     settings: Settings,
     /,
-    sources: tuple[Path, ...],
+    sources: tuple[str, ...],
     collection: str,
+    sheet: Path | None,
+    require: tuple[str, ...],
     scheduler: str | None,
     workers: int,
     retry: bool,
     folder: Path | None,
     as_json: bool,
-    **terms: str,
+    **terms: str | None,
 ) -> None:
-    """Ingest folders: each file ends as accepted, duplicate or quarantined. Run again, it takes only what is new."""
+    """Ingest media: each object ends as accepted, duplicate or quarantined. Run again, it takes only what is new.
+
+    A SOURCE is one of
+
+    \b
+      /data/ct                           a folder; archives in it are folders, too
+      /data/ct.zip                       an archive: .zip .tar .tar.gz .tar.xz .tar.bz2
+      /media/cdrom/DICOMDIR              what a DICOM medium lists
+      s3://bucket/prefix                 an S3 prefix; credentials as for all S3 tools
+      s3://bucket/prefix?endpoint=URL    ... elsewhere than at Amazon (or AWS_ENDPOINT_URL)
+      dicomweb+https://host/dicom-web?StudyDate=20260101-20260131&Modality=CT
+                                         a PACS, by YUELU_DICOMWEB_USER and ..._PASSWORD,
+                                         or YUELU_DICOMWEB_TOKEN
+    """
     from yuelu.base.workspace import open_workspace
+    from yuelu.console.asked import asked_for
     from yuelu.console.ingested import show_run
     from yuelu.pipelines.ingest.flow import ingest as run
-    from yuelu.pipelines.ingest.records import Collection
-    from yuelu.pipelines.sources.address import open_sources
 
     workspace = open_workspace(settings)
+    given, described = asked_for(workspace, sources, collection, terms, sheet, require)
     with bar("ingest", quiet=as_json) as progress:
         report = run(
             workspace,
-            open_sources(map(str, sources), os.environ),
-            Collection(collection, **terms),
+            given,
+            described,
             scheduler=scheduler,
             workers=workers,
             progress=progress,

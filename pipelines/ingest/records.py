@@ -31,10 +31,11 @@ class Collection:
     legal_basis: str
     grade: str
     terms: str
+    category: str | None = None  # GB/T 43697; None: nobody said, or as recorded
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if not value.strip():
+            if value is not None and not value.strip():
                 raise InvalidRecord(f"the collection's {name} is empty", "say who owns the media, and on what basis and terms")
 
 

@@ -19,7 +19,7 @@ from yuelu.pipelines.ingest.tally import Tally
 from yuelu.pipelines.sources.port import Listed
 
 _VALUES = 10_000  # in one statement: SQLite takes 32,766
-_TERMS = ("owner", "legal_basis", "grade", "terms")
+_TERMS = ("owner", "legal_basis", "grade", "category", "terms")
 
 
 def register(ledger: Ledger, collection: Collection, actor: str) -> None:
@@ -32,7 +32,7 @@ def register(ledger: Ledger, collection: Collection, actor: str) -> None:
             t.event("create collection", collection.name, after=digest(values))
             return
         row = t.session.get_one(CollectionRow, collection.name)
-        other = [name for name in _TERMS if getattr(row, name) != values[name]]
+        other = [name for name in _TERMS if values[name] is not None and getattr(row, name) != values[name]]
         if other:
             raise Conflict(
                 f"collection {collection.name!r} exists with another {', '.join(other)}",

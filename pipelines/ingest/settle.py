@@ -59,7 +59,8 @@ def assets_of(found: Found, digest: str, secret: bytes) -> tuple[Asset, ...]:
     middle one as its `proxy`. Two objects may share a proxy, byte for byte, and one asset has one origin; so it is the
     labelled asset that says which proxy is its own.
     """
-    group = keyed(secret, "group", found.subject if found.subject is not None else digest)
+    said = found.listed.group  # by who delivered it, who knows better than the bytes
+    group = said or keyed(secret, "group", found.subject if found.subject is not None else digest)
     links = _links(found.parts)
     copy = next((part for part in found.parts if part.role is Role.DEIDENTIFIED), None)
     known = {**found.facts, **links}

@@ -16,6 +16,7 @@ class Listed:
     bytes: int  # 0 where the source does not say; how many there are is known when it was opened
     modified_ns: int  # what the source says; with `bytes` it tells whether the object must be read again
     problem: str | None = None
+    group: str | None = None  # a keyed hash of what a delivery sheet says; None: what the object itself says
 
     @property
     def key(self) -> tuple[str, str]:
