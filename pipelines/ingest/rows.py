@@ -1,7 +1,7 @@
 """The rows of ingest in the ledger: what an earlier run recorded, and one transaction for each batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from yuelu.base.canonical import digest, keyed
 from yuelu.base.errors import Conflict
+from yuelu.base.ledger.deliveries import DeliveryRow, SheetRow
 from yuelu.base.ledger.engine import Ledger, Transaction
 from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow, RunRow
 from yuelu.base.records import Asset, Outcome, Role
@@ -117,6 +118,7 @@ def _counts(tally: Tally, seconds: float) -> dict[str, Any]:
 
 
 def _record_batch(t: Transaction, run: Run, findings: Sequence[Found]) -> list[Settled]:
+    findings = _grouped(t.session, run.collection, findings)
     hashes = {found.sha256 for found in findings if found.sha256 is not None}
     settled = settle(findings, _accepted(t.session, run.collection, hashes), _roles(t.session, findings, hashes), run.secret)
     known = _known_sources(t.session, hashes)
@@ -128,6 +130,24 @@ def _record_batch(t: Transaction, run: Run, findings: Sequence[Found]) -> list[S
     told = [[one.listed.source, one.listed.path, one.outcome.value, one.sha256, one.reason] for one in settled]
     t.event("ingest batch", run.collection, after=digest(told))
     return settled
+
+
+def _grouped(session: Session, collection: str, findings: Sequence[Found]) -> list[Found]:
+    """Return the findings with the groups that a delivery sheet gave their objects, in this run or an earlier one."""
+    asked = (
+        select(DeliveryRow.source, DeliveryRow.path, SheetRow.group)
+        .join(SheetRow, (DeliveryRow.sheet == SheetRow.sheet) & (DeliveryRow.line == SheetRow.line))
+        .where(
+            DeliveryRow.collection == collection,
+            DeliveryRow.path.in_([found.listed.path for found in findings]),
+            SheetRow.group.is_not(None),
+        )
+    )
+    groups = {(source, path): group for source, path, group in session.execute(asked)}
+    return [
+        replace(found, listed=replace(found.listed, group=groups[found.listed.key])) if found.listed.key in groups else found
+        for found in findings
+    ]
 
 
 def _accepted(session: Session, collection: str, hashes: set[str]) -> dict[str, tuple[str, str]]:
