@@ -78,8 +78,6 @@ def unlike(part: Derived, source: bytes) -> Derived:
     """
     if part.data != source:
         return part
-    if source.startswith(b"\xff\xd8"):
-        data = source[:2] + _FILL + source[2:]
-    else:
-        data = source[:_AFTER_IHDR] + _EMPTY_IDAT + source[_AFTER_IHDR:]
+    at, added = (2, _FILL) if source.startswith(b"\xff\xd8") else (_AFTER_IHDR, _EMPTY_IDAT)
+    data = b"".join((source[:at], added, memoryview(source)[at:]))
     return Derived(part.role, part.medium, part.media_type, data, part.facts)
