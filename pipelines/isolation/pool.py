@@ -22,7 +22,8 @@ from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.reading import Reading, Refused, clean_text, from_wire
 
 # All that a decoder inherits. Threads of numeric libraries would only reserve memory against its limit.
-_ENVIRONMENT = {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+_ENVIRONMENT = {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1",
+                "MALLOC_ARENA_MAX": "2"}  # fmt: skip
 
 
 class _Process:

@@ -3,9 +3,8 @@
 Source: ISO/IEC 10918-1 (ITU-T T.81) annex B; JFIF (T.871); Adobe's APP14 (Adobe Technical Note 5116); ICC.1 annex B.4.
 """
 
+import re
 from dataclasses import dataclass
-
-import numpy as np
 
 from yuelu.pipelines.media.reading import Refused
 
@@ -18,7 +17,7 @@ _SOI, _EOI, _SOS, _APP0, _APP1, _APP2, _APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0x
 _EXIF, _ICC = b"Exif\0\0", b"ICC_PROFILE\0"
 _JFIF = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"  # says "YCbCr", no density, no thumbnail
 _ADOBE = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"  # one byte follows: the colour transformation
-_CHUNK = 1 << 16
+_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # a marker, but for stuffing, restarts and fill bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +40,8 @@ class Coded:
 
 def take_apart(data: bytes) -> Coded:
     """Return what the segments say. Raises Refused: no picture, or it stops before its end."""
-    parts, told = [b"\xff\xd8"], _Told()
-    at = 2
+    parts: list[bytes | memoryview] = [b"\xff\xd8"]
+    told, view, at = _Told(), memoryview(data), 2  # slices of the view are no copies
     while (marker := _marker(data, at)) is not None:
         code, start = marker
         if code == _EOI:
@@ -55,7 +54,7 @@ def take_apart(data: bytes) -> Coded:
             break
         if code == _SOS:
             at = _end_of_scan(data, end)
-            parts.append(b"\xff\xda" + data[start:at])
+            parts += (b"\xff\xda", view[start:at])
             continue
         parts.append(told.kept(code, data[start:end]))
         at = end
@@ -72,16 +71,9 @@ def _marker(data: bytes, at: int) -> tuple[int, int] | None:
 
 
 def _end_of_scan(data: bytes, at: int) -> int:
-    """Return where the entropy-coded data from `at` on end: at the next marker that is neither stuffing nor a restart."""
-    coded = np.frombuffer(data, np.uint8)
-    while at < len(coded) - 1:
-        head, after = coded[at : at + _CHUNK], coded[at + 1 : at + _CHUNK + 1]
-        head = head[: len(after)]
-        marked = (head == 0xFF) & (after != 0) & (after & 0xF8 != 0xD0)
-        if marked.any():
-            return at + int(marked.argmax())
-        at += len(head)
-    return len(data)
+    """Return where the entropy-coded data from `at` on end."""
+    found = _AFTER_SCAN.search(data, at)
+    return found.start() if found else len(data)
 
 
 class _Told:

@@ -92,7 +92,8 @@ def thumbnail(pixels: Pixels) -> Derived:
     height, width = pixels.shape[:2]
     shrink = min(1.0, THUMBNAIL_PX / max(width, height))
     size = max(1, round(width * shrink)), max(1, round(height * shrink))
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if shrink < 1 else pixels
+    # From no more than twice the size, linear interpolation sees nearly every pixel, in an eighth of the time.
+    small = cv2.resize(reduced(pixels), size, interpolation=cv2.INTER_LINEAR) if shrink < 1 else pixels
     facts = {"width_px": size[0], "height_px": size[1]}
     return Derived(Role.THUMBNAIL, Medium.IMAGE, "image/jpeg", jpeg(np.asarray(small, np.uint8), 85), facts)
 
@@ -135,16 +136,17 @@ def probes(pixels: Pixels, already: int = 1) -> dict[str, float]:
     small = reduced(pixels)
     luma = small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     _, spread = cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))
+    shares = cv2.calcHist([luma], [0], None, [256], [0, 256]).ravel().astype(np.float64) / luma.size
     return {
         "scale": 1 / (already * reduction(pixels.shape[1], pixels.shape[0])),
         "laplacian_variance": round(float(spread[0, 0]) ** 2, 3),
         "noise_sigma": round(_noise(np.asarray(luma, np.uint8)), 3),
-        "mean_share": round(float(luma.mean()) / 255, 6),
-        "dark_share": round(float((luma <= _DARK).mean()), 6),
-        "bright_share": round(float((luma >= _BRIGHT).mean()), 6),
+        "mean_share": round(float(shares @ np.arange(256)) / 255, 6),
+        "dark_share": round(float(shares[: _DARK + 1].sum()), 6),
+        "bright_share": round(float(shares[_BRIGHT:].sum()), 6),
     }
 
 
 def _noise(luma: Pixels) -> float:
     inner = cv2.filter2D(luma, cv2.CV_16S, _NOISE)[1:-1, 1:-1]
-    return float(np.sqrt(np.pi / 2) * np.abs(inner).mean() / 6) if inner.size else 0.0
+    return float(np.sqrt(np.pi / 2) * cv2.norm(inner, cv2.NORM_L1) / inner.size / 6) if inner.size else 0.0

@@ -31,7 +31,7 @@ def one(
 def tiled(raster: tiles.Raster, context: Context, told: Mapping[str, Any] | None = None) -> Reading:
     """Return the reading of a very large picture: an overview, then its tiles; `tiles` tells what each of them shows."""
     layout = tiles.layout(raster.width, raster.height)
-    proxies, overview = tiles.proxies(raster, layout)
+    proxies, overview = tiles.proxies(raster, layout, context.limits.reply_bytes)
     facts = {"width_px": raster.width, "height_px": raster.height, **(told or {}), "tiles": tiles.to_facts(layout)}
     facts |= looks(overview, -(-raster.width // overview.shape[1]))
     return Reading(Medium.IMAGE, context.media_type, facts, (*proxies, thumbnail(overview)))
@@ -78,8 +78,6 @@ def unlike(part: Derived, source: bytes) -> Derived:
     """
     if part.data != source:
         return part
-    if source.startswith(b"\xff\xd8"):
-        data = source[:2] + _FILL + source[2:]
-    else:
-        data = source[:_AFTER_IHDR] + _EMPTY_IDAT + source[_AFTER_IHDR:]
+    at, added = (2, _FILL) if source.startswith(b"\xff\xd8") else (_AFTER_IHDR, _EMPTY_IDAT)
+    data = b"".join((source[:at], added, memoryview(source)[at:]))
     return Derived(part.role, part.medium, part.media_type, data, part.facts)

@@ -24,7 +24,7 @@ _UNCOMPRESSED, _JPEG = 1, (7, 34892)
 _ALPHA = (1, 2)
 _MOST_SAMPLES = 16  # of a picture in colours: what follows them is left out; of one in grey none is the one to show
 _ICC_PROFILE, _NODATA = 34675, 42113
-_HELD_BYTES = 1 << 30  # of decoded segments
+_HELD_BYTES = 1 << 29  # of decoded segments
 
 
 def needs_libtiff(page: Any) -> bool:

@@ -22,8 +22,9 @@ from yuelu.pipelines.isolation.pool import Decoders
 from yuelu.pipelines.media.limits import Limits
 
 SIZES = {"JPEG of 12 MP": (4000, 3000), "JPEG of 2 MP": (1920, 1080)}
+_OURS_WAY = "yuelu: examine (hash, isolated decode, probes, fingerprint, proxy, thumbnail, stored)"
 _FILES, _SIDE = 3, 256
-_FEW, _MANY = 16, 96  # of img2dataset, whose start-up is taken out by their difference
+_FEW, _MANY = 8, 56  # of img2dataset, whose start-up is taken out by their difference
 _SLOPE = 1.45  # of the spectrum: with it a file has the size of a photograph, about 1 bit per pixel at quality 90
 
 
@@ -67,8 +68,7 @@ def _job(job: str, paths: list[Path], settings: Settings) -> list[Row]:
         ours(paths)  # the decoder is up, everything is imported
         found = ours.found
         _check(found, paths)
-        made = [_row(job, "yuelu: examine (hash, isolated decode, probes, fingerprint, proxy, thumbnail, stored)", OURS, ours, paths,
-                     rounds)]  # fmt: skip
+        made = [_row((job, _OURS_WAY, OURS), ours, paths, rounds)]
     finally:
         ours.close()
     ways: tuple[tuple[str, str, Callable[[list[Path]], object]], ...] = (
@@ -78,21 +78,21 @@ def _job(job: str, paths: list[Path], settings: Settings) -> list[Row]:
     )
     for way, kind, do in ways:
         do(paths)
-        made.append(_row(job, way, kind, do, paths, rounds))
+        made.append(_row((job, way, kind), do, paths, rounds))
     if settings.peers is not None:
         made.append(_img2dataset(job, paths, settings))
     return made
 
 
-def _row(job: str, way: str, kind: str, do: Callable[[list[Path]], object], paths: list[Path], rounds: int) -> Row:
+def _row(named: tuple[str, str, str], do: Callable[[list[Path]], object], paths: list[Path], rounds: int) -> Row:
     def repeat() -> None:
         for _ in range(rounds):
             do(paths)
 
     cpu, wall = timed(repeat)
     size = rounds * sum(path.stat().st_size for path in paths)
-    memory = memory_mb() if kind == OURS else None
-    return Row(job, way, kind, rounds * len(paths), cpu, wall, size, memory)
+    memory = memory_mb() if named[2] == OURS else None
+    return Row(*named, rounds * len(paths), cpu, wall, size, memory)
 
 
 class _Ours:
@@ -172,8 +172,7 @@ import sys
 from img2dataset import download
 urls, out = sys.argv[1:3]
 download(url_list=urls, output_folder=out, processes_count=1, thread_count=8, image_size=256, resize_mode="keep_ratio",
-         resize_only_if_bigger=True, encode_quality=85, output_format="files", compute_hash="sha256", enable_wandb=False,
-         incremental_mode="overwrite")
+         resize_only_if_bigger=True, encode_quality=85, output_format="files", compute_hash="sha256", enable_wandb=False)
 """
 
 

@@ -254,7 +254,9 @@ def test_hostile_media_are_all_accounted_for(make_workspace: Make, fixtures: Pat
     refused_by_pillow = [
         entry["file"]
         for entry in json.loads((folder / "MANIFEST.json").read_text())
-        if entry["kind"] == "image" and entry["behaviour"].startswith(("OSError", "UnidentifiedImageError"))
+        if entry["kind"] == "image"
+        and entry["behaviour"].startswith(("OSError", "UnidentifiedImageError"))
+        and not entry["file"].endswith(".tiff")  # whole ones of kinds that tifffile knows: float, CMYK with predictor
     ]
     assert {by_path[name] for name in refused_by_pillow} == {"quarantined"}
 
