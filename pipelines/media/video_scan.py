@@ -33,6 +33,8 @@ def scan(file: BinaryIO, demuxer: str, limits: Limits) -> Scan:
     """Return the first look at the video. Raises Refused: too large, or longer than the limits allow."""
     with opened(file, demuxer) as container:
         streams = video_streams(container)
+        if not streams:
+            raise Refused("no video in the container", "check the file at its origin")
         video = streams[0]
         check_size(video.width or 0, video.height or 0, limits)
         sound = _Sound(container)
