@@ -34,6 +34,12 @@ def test_rate_that_shows_every_frame(
     assert (found.rate_hz, found.variable, found.timestamps) == (rate, variable, True)
 
 
+def test_rate_keeps_the_proxy_within_its_limit() -> None:
+    pts = [n * 40 + (n % 10 == 0) * 25 for n in range(1000)]
+    assert timing(pts, MS, None).rate_hz == 30
+    assert timing(pts, MS, None, most_frames=1100).rate_hz <= Fraction(1100, 40)
+
+
 @pytest.mark.parametrize("pts", [[], [7, 7, 7, 7]])
 def test_without_timestamps_the_header_speaks(pts: list[int]) -> None:
     assert timing(pts, MS, Fraction(24)).rate_hz == 24
