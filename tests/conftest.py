@@ -33,6 +33,8 @@ SLOW = frozenset(
         "datasets/test_loading.py",
         "datasets/test_pull_verify.py",
         "pipelines/test_burned.py",
+        "pipelines/test_audio.py",
+        "pipelines/test_broken_media.py",
         "pipelines/test_correct.py",
         "pipelines/test_deid.py",
         "pipelines/test_fingerprints.py",

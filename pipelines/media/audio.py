@@ -77,6 +77,8 @@ def _from_libav(container: Any, stream: Any) -> _Sound:
         facts["source_start_s"] = float(start * Fraction(stream.time_base))
     rate_hz, channels = int(codec.sample_rate or 0), int(codec.channels or 0)
     layout = codec.layout.name if channels else ""
+    if layout.endswith("channels"):  # the container does not say which
+        layout = _USUAL_LAYOUTS.get(channels, layout)
     return _Sound(rate_hz, channels, layout, facts, _libav_blocks(container, stream, layout, rate_hz, facts))
 
 
@@ -113,9 +115,10 @@ def _reading(sound: _Sound, context: Context) -> Reading:
         for raw in sound.blocks:
             block = raw if np.isfinite(raw).all() else np.nan_to_num(raw, posinf=1.0, neginf=-1.0)
             _check_length(levels.samples + len(block), rate_hz, context.limits)
-            levels.add(block)
+            by_channel = np.ascontiguousarray(block.T)
+            levels.add(by_channel)
             loudness.add(block)
-            printed.add(block.mean(axis=1))
+            printed.add(by_channel.mean(axis=0))
             proxy.write(np.repeat(block[:, :kept], repeat, axis=0) if repeat > 1 else block[:, :kept])
     if not levels.samples:
         raise Refused("a sound without samples", "check the file at its origin")

@@ -37,7 +37,7 @@ def video_streams(container: Any) -> list[Any]:
 
 def packets(container: Any, streams: list[Any]) -> Iterator[Any]:
     """Yield the packets of the streams, in file order. A file that breaks off ends there."""
-    with contextlib.suppress(av.FFmpegError):
+    with contextlib.suppress(av.FFmpegError, IndexError):  # the latter for streams that a broken index does not name
         yield from container.demux(streams)
 
 

@@ -94,8 +94,6 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (4, b"moov", "MP4"),
     (4, b"mdat", "MP4"),
     (4, b"wide", "MP4"),
-    (4, b"skip", "MP4"),
-    (4, b"free", "MP4"),
     (0, b"GIF8", "GIF"),
     (0, b"\0\0\0\x0cjP  ", "JPEG 2000"),
     (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
@@ -136,6 +134,7 @@ def recognise(head: bytes) -> str:
         return form
     for looks_like, name in (
         (_mpeg_ts, "MPEG-TS"),
+        (_mp4_room, "MP4"),
         (_bmp, "BMP"),
         (_bare_dicom, "DICOM"),
         (_aac, "AAC"),
@@ -174,10 +173,12 @@ def _picture_in_mp4(head: bytes) -> str | None:
 def _mpeg_ts(head: bytes) -> bool:
     """Packets of 188 bytes that start with 0x47 (ISO/IEC 13818-1); of 204 with parity, of 192 with a clock before each."""
     starts = ((0, 188), (4, 192), (0, 204))
-    return len(head) >= 188 and any(
-        len(at := head[first::step]) > 1 and not at.strip(b"G") and (len(at) > 3 or head[first + 1] & 0x80 == 0)
-        for first, step in starts
-    )
+    packets = any(len(head) > first + step and not head[first::step].strip(b"G") for first, step in starts)
+    return packets and not _text(head)
+
+
+def _mp4_room(head: bytes) -> bool:
+    return head[:2] == b"\0\0" and head[4:8] in (b"free", b"skip")  # left empty for an index that grew
 
 
 def _packed(head: bytes) -> str:

@@ -39,7 +39,10 @@ class SoundPrint:
         self._energies: list[Energies] = []
         edges = np.geomspace(_LOWEST_HZ, _HIGHEST_HZ, _BANDS + 1) * _FRAME / RATE_HZ
         bins = np.arange(_FRAME // 2 + 1)
-        self._bands = np.stack([(bins >= low) & (bins < high) for low, high in itertools.pairwise(edges)], 1)
+        bands = np.stack([(bins >= low) & (bins < high) for low, high in itertools.pairwise(edges)], 1)
+        used = np.flatnonzero(bands.any(axis=1))
+        self._used = slice(int(used[0]), int(used[-1]) + 1)
+        self._bands = bands[self._used].astype(np.float32) / _FRAME**2
         self._window = np.hanning(_FRAME).astype(np.float32)
 
     def add(self, mono: NDArray[np.float32]) -> None:
@@ -54,8 +57,9 @@ class SoundPrint:
         count = (samples.size - _FRAME) // _HOP + 1
         if count > 0:
             views = np.lib.stride_tricks.sliding_window_view(samples, _FRAME)[: count * _HOP : _HOP]
-            power = np.abs(np.fft.rfft(views * self._window, axis=1)) ** 2
-            self._energies.append((power @ self._bands).astype(np.float32) / _FRAME**2)
+            spectrum = np.fft.rfft(views * self._window, axis=1)[:, self._used]
+            power = np.asarray(spectrum.real**2 + spectrum.imag**2, np.float32)
+            self._energies.append(np.asarray(power @ self._bands, np.float32))
         self._rest = samples[max(0, count) * _HOP :]
 
     def codes(self) -> list[str]:

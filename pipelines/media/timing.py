@@ -32,15 +32,19 @@ class Timing:
     timestamps: bool
 
 
-def timing(pts: Sequence[int], time_base: Fraction, stated: Fraction | None) -> Timing:
-    """Return the timing of a stream whose packets have these timestamps, in any order; `stated` is the header's rate."""
+def timing(pts: Sequence[int], time_base: Fraction, stated: Fraction | None, most_frames: int = 10**9) -> Timing:
+    """Return the timing of a stream whose packets have these timestamps, in any order; `stated` is the header's rate.
+
+    `most_frames` bounds the proxy: no rate is chosen at which it would have more.
+    """
     times = np.sort(np.asarray(pts, np.int64)).astype(np.float64) * float(time_base)
     times -= times[0] if times.size else 0
     if times.size < 2 or np.unique(times).size * 2 < times.size:
         return Timing(stated_rate(stated), None, False, times.size == 1)
     beat = float(np.median(np.diff(times)[np.diff(times) > 0]))
     measured = (times.size - 1) / float(times[-1])
-    rate = _rate(times, beat, measured, stated, float(time_base))
+    highest = min(HIGHEST_RATE_HZ, Fraction(most_frames - 1) / Fraction(float(times[-1])))
+    rate = _rate(times, _Beat(beat, measured, float(time_base)), stated, highest)
     at = slots(times, float(rate))
     off = np.abs(at - times * float(rate))
     # A clock that ticks in milliseconds puts frames off their beat by up to a tick; that is no variable rate.
@@ -61,25 +65,37 @@ def slots(times: NDArray[np.float64], rate_hz: float) -> NDArray[np.float64]:
     return np.asarray(count + np.maximum.accumulate(np.floor(times * rate_hz + 0.5) - count))
 
 
-def _rate(times: NDArray[np.float64], beat: float, measured: float, stated: Fraction | None, tick: float) -> Fraction:
+@dataclass(frozen=True, slots=True)
+class _Beat:
+    """The usual distance of two frames, the mean rate, and the tick of the clock that measured both."""
+
+    usual_s: float
+    measured_hz: float
+    tick_s: float
+
+
+def _rate(times: NDArray[np.float64], beat: _Beat, stated: Fraction | None, highest: Fraction) -> Fraction:
     """Return the lowest rate at which every frame shows within half a frame of its time.
 
     "Half a frame" is half the usual distance of two frames. Where no rate can do that, the one that comes closest.
     """
     usual = [*([stated] if stated and stated > 0 else []), *USUAL_RATES]
     # The clock's tick blurs the distance of two frames, but hardly that of the first and the last.
-    seen = ((measured, _NEARLY + tick / float(times[-1])), (1 / beat, _NEARLY + tick / beat))
+    seen = (
+        (beat.measured_hz, _NEARLY + beat.tick_s / float(times[-1])),
+        (1 / beat.usual_s, _NEARLY + beat.tick_s / beat.usual_s),
+    )
     known = [(min(usual, key=lambda rate: abs(float(rate) - hz)), hz, blur) for hz, blur in seen]
     near = [rate for rate, hz, blur in known if abs(float(rate) - hz) < blur * hz]
     exact = [Fraction(hz).limit_denominator(1001) for hz, _ in seen]
-    lowest = measured * (1 - _NEARLY)
+    lowest = beat.measured_hz * (1 - _NEARLY)
     tried = [*near, *sorted({*exact, *usual})]
-    best, closest = HIGHEST_RATE_HZ, np.inf
+    best, closest = min(highest, exact[0]) or highest, np.inf
     for rate in tried:
-        if not max(lowest, 0) < rate <= HIGHEST_RATE_HZ:
+        if not max(lowest, 0) < rate <= highest:
             continue
         off = float(np.abs(slots(times, float(rate)) / float(rate) - times).max())
-        if off <= beat / 2:
+        if off <= beat.usual_s / 2:
             return rate
         if off < closest * 0.99:
             best, closest = rate, off

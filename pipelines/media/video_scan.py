@@ -33,6 +33,8 @@ def scan(file: BinaryIO, demuxer: str, limits: Limits) -> Scan:
     """Return the first look at the video. Raises Refused: too large, or longer than the limits allow."""
     with opened(file, demuxer) as container:
         streams = video_streams(container)
+        if not streams:
+            raise Refused("no video in the container", "check the file at its origin")
         video = streams[0]
         check_size(video.width or 0, video.height or 0, limits)
         sound = _Sound(container)
@@ -49,7 +51,7 @@ def scan(file: BinaryIO, demuxer: str, limits: Limits) -> Scan:
                 if count > limits.frames:
                     raise Refused(f"more than {limits.frames} frames", "cut the video first")
         stated = video.average_rate or video.guessed_rate
-        found = timing(pts if len(pts) > count // 2 else [], video.time_base, stated)
+        found = timing(pts if len(pts) > count // 2 else [], video.time_base, stated, limits.frames)
         return Scan(
             video.index, sound.stream.index if sound.heard else None, count, found, last * Fraction(video.time_base),
             len(streams), len(container.streams.audio),

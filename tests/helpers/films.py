@@ -38,7 +38,7 @@ def numbers_of(data: bytes) -> list[int]:
 
 
 def film(
-    pts: Sequence[int | None], time_base: Fraction, *, container: str = "matroska", codec: str = "libx264",
+    pts: Sequence[int], time_base: Fraction, *, container: str = "matroska", codec: str = "libx264",
     pixels: str = "yuv420p", rate: Fraction = Fraction(30), options: dict[str, str] | None = None, sound: bool = False,
     **stream_settings: Any,
 ) -> bytes:  # fmt: skip
@@ -56,7 +56,7 @@ def film(
             frame.pts, frame.time_base = at, time_base
             out.mux(stream.encode(frame))
         if beeps is not None:
-            for frame in beeping(pts[0] * time_base, pts[-1] * time_base):  # type: ignore[operator]
+            for frame in beeping(pts[0] * time_base, pts[-1] * time_base):
                 out.mux(beeps.encode(frame))
             out.mux(beeps.encode(None))
         out.mux(stream.encode(None))

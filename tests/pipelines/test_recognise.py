@@ -18,6 +18,17 @@ from yuelu.pipelines.media.readers import HEAD_BYTES, recognise
         (b"\xff\xf1\x50\x80", "AAC"),
         (b"\xff\xfeH\0e\0", "unknown content"),  # UTF-16 text starts like a sync word, but in layer I
         (b"\0\0\0\x18ftypisom", "MP4"),
+        (b"\0\0\0\x08free\0\0\0\0mdat", "MP4"),
+        (b"Say free and mean it", "text"),
+        ((b"\x47\x40\x11\x10" + bytes(184)) * 3, "MPEG-TS"),
+        ((b"\0\0\0\0\x47\x40\x11\x10" + bytes(184)) * 3, "MPEG-TS"),  # as cameras and discs write it
+        ((b"\x47\x40\x11\x10" + bytes(200)) * 3, "MPEG-TS"),  # as broadcasters do
+        (b"G" * 1000, "text"),
+        (b"\0\0\x01\xba\x44", "MPEG-PS"),
+        (b"FLV\x01\x05", "FLV"),
+        (b"#!AMR\n<", "AMR"),
+        (b"OggS" + bytes(24) + b"\x01\x1e\x80theora", "Ogg video"),
+        (b"OggS" + bytes(24) + b"\x01\x1e\x01vorbis", "Ogg"),
         (b"%PDF-1.7", "PDF"),
         (b"name,label\n1,2\n", "text"),
         ("姓名,标签\n".encode(), "text"),
