@@ -25,7 +25,7 @@ READERS = {"Parquet": timeseries_parquet.read, "MATLAB": timeseries_matlab.read,
 
 
 def reading(data: bytes, context_for: Contexts, **limits: int) -> Reading:
-    return READERS[recognise(data[:4096])](io.BytesIO(data), context_for(data, Limits(**limits)))  # type: ignore[arg-type]
+    return READERS[recognise(data[:4096])](io.BytesIO(data), context_for(data, Limits(**limits)))
 
 
 def parquet(columns: dict[str, Any]) -> bytes:
