@@ -38,6 +38,7 @@ SLOW = frozenset(
         "pipelines/test_publish_content.py",
         "pipelines/test_publish_kinds.py",
         "pipelines/test_score.py",
+        "pipelines/test_timeseries_hostile.py",
         "pipelines/test_video.py",
         "test_docs.py",
     }
