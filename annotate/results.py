@@ -161,12 +161,7 @@ def _check_inside(box: Box, width: int, height: int) -> None:
 
 
 def _segment(part: _Part) -> Region:
-    start, end = _number(part.value, "start"), _number(part.value, "end")
-    duration = part.items[0].duration_s if part.items else None
-    if duration is not None:
-        if end > duration + _SLACK_S:
-            raise InvalidRecord(f"{part.id}: ends at {end} s, the recording at {duration} s")
-        end = min(end, duration)
+    start, end = _number(part.value, "start"), _within(part, _number(part.value, "end"))
     channel = None if part.value.get("channel") is None else _whole_number(part.value, "channel", 0)
     return Segment(part.id, part.control.name, _label(part.control, part.value), start, end, channel)
 
@@ -176,14 +171,20 @@ def _series_segment(part: _Part) -> Region:
     if part.value.get("channel") is not None:
         raise InvalidRecord(f"{part.id}: is of channel {part.value['channel']!r}, need a stretch of all channels")
     start, end = _number(part.value, "start"), _number(part.value, "end")
-    item = part.items[0] if part.items else Item()
-    if start == end and item.sampling_rate_hz:
-        end = start + 1 / item.sampling_rate_hz
-    if item.duration_s is not None:
-        if end > item.duration_s + _SLACK_S:
-            raise InvalidRecord(f"{part.id}: ends at {end} s, the series at {item.duration_s} s")
-        end = min(end, item.duration_s)
-    return Segment(part.id, part.control.name, _label(part.control, part.value), start, end)
+    rate = part.items[0].sampling_rate_hz if part.items else None
+    if start == end and rate:
+        end = start + 1 / rate
+    return Segment(part.id, part.control.name, _label(part.control, part.value), start, _within(part, end))
+
+
+def _within(part: _Part, end_s: float) -> float:
+    """Return the end of a stretch, no later than the recording's. Raises InvalidRecord: much later."""
+    duration = part.items[0].duration_s if part.items else None
+    if duration is None:
+        return end_s
+    if end_s > duration + _SLACK_S:
+        raise InvalidRecord(f"{part.id}: ends at {end_s} s, the recording at {duration} s")
+    return min(end_s, duration)
 
 
 def _frame_range(part: _Part) -> Region:

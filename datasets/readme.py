@@ -62,6 +62,6 @@ items = load_dataset("parquet", data_files="items.parquet", split="train")
 train = items.filter(lambda row: row["split"] == "train")
 ```
 
-`media[0].path` of a row is the path of its file from this folder. Boxes are in pixels, times in seconds, frames count
-from 1; the units stand in the metadata of each Parquet column.
+`media[0].path` of a row is the path of its first file from this folder; a box stands on the file at its `item`, from 0. Boxes
+are in pixels, times in seconds, frames count from 1; the units stand in the metadata of each Parquet column.
 """

@@ -53,6 +53,7 @@ SLOW = frozenset(
         "pipelines/test_score.py",
         "pipelines/test_tiff.py",
         "pipelines/test_tiles.py",
+        "pipelines/test_timeseries_hostile.py",
         "pipelines/test_video.py",
         "test_docs.py",
     }

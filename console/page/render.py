@@ -24,7 +24,7 @@ from yuelu.console.page.plot import intervals
 from yuelu.console.words import say, say_reason
 
 _PICTURES = 24  # per collection; the page stays small
-_OF_EACH: Mapping[str, int] = MappingProxyType({"image": 18, "video": 4, "audio": 2})  # a picture of a sound says little
+_OF_EACH: Mapping[str, int] = MappingProxyType({"image": 18, "video": 4, "timeseries": 4, "audio": 2})  # a sound's says little
 _FILES = {"en": "index.html", "zh": "index.zh.html"}
 
 

@@ -88,9 +88,9 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"PAR1", "Parquet"),
     (0, b"MATLAB 5.0 MAT-file", "MATLAB"),
     (0, b"MDF     ", "MDF"),
-    (0, b"\x89HDF\r\n\x1a\n", "HDF5 (also MATLAB 7.3)"),
-    (0, b"\x93NUMPY", "NumPy arrays, which tell no time"),
-    (0, b"TDSm", "LabVIEW TDMS files"),
+    (0, b"\x89HDF\r\n\x1a\n", "HDF5 or MATLAB 7.3: save it as Parquet or MATLAB 5"),
+    (0, b"\x93NUMPY", "NumPy arrays, which tell no time: save them as Parquet"),
+    (0, b"TDSm", "LabVIEW TDMS files: export them as CSV"),
     (4, b"moov", "MP4"),
     (4, b"mdat", "MP4"),
     (4, b"wide", "MP4"),
@@ -140,7 +140,7 @@ def recognise(head: bytes) -> str:
         (_aac, "AAC"),
         (_mp3, "MP3"),
         (_table, "CSV"),
-        (_wfdb, "WFDB headers, whose signals lie in other files"),
+        (_wfdb, "WFDB headers, whose signals lie in other files: convert the record to CSV"),
         (_text, "text"),
     ):
         if looks_like(head):

@@ -45,5 +45,11 @@ def calendar_ns(text: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.bo
         times = pc.cast(pc.if_else(known, text, pa.scalar(None, pa.string())), kind)
     except pa.ArrowInvalid:  # the 31st of February, or a year out of range
         return None
-    whole = pc.fill_null(pc.cast(times, pa.int64()), 0).combine_chunks()
-    return np.asarray(whole.to_numpy(), np.int64), np.asarray(known.combine_chunks().to_numpy(zero_copy_only=False), np.bool_)
+    return whole_ns(times)
+
+
+def whole_ns(times: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return timestamps in nanoseconds, and which rows have one."""
+    whole = pc.cast(pc.cast(times, pa.timestamp("ns", tz=times.type.tz)), pa.int64())
+    known = pc.is_valid(times).combine_chunks().to_numpy(zero_copy_only=False)
+    return np.asarray(pc.fill_null(whole, 0).combine_chunks().to_numpy(), np.int64), np.asarray(known, np.bool_)

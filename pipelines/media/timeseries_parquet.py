@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from yuelu.pipelines.media.reading import Context, Reading, Refused
 from yuelu.pipelines.media.timeseries import Column, check_cells, reading_of
-from yuelu.pipelines.media.timeseries_calendar import calendar_ns
+from yuelu.pipelines.media.timeseries_calendar import calendar_ns, whole_ns
 from yuelu.pipelines.media.timeseries_channels import Channel, parted
 from yuelu.pipelines.media.timeseries_clock import Clock, from_calendar, from_numbers
 from yuelu.pipelines.media.timeseries_names import names_time
@@ -69,10 +69,7 @@ def _clock(column: pa.ChunkedArray, channel: Channel) -> Clock:
         return from_calendar(*found)
     if pa.types.is_time(column.type):
         column = pc.cast(pc.cast(column, pa.time64("ns")), pa.int64())
-    else:
-        column = pc.cast(pc.cast(column, pa.timestamp("ns", tz=getattr(column.type, "tz", None))), pa.int64())
-    known = np.asarray(pc.is_valid(column).combine_chunks().to_numpy(zero_copy_only=False), np.bool_)
-    return from_calendar(np.asarray(pc.fill_null(column, 0).combine_chunks().to_numpy(), np.int64), known)
+    return from_calendar(*whole_ns(pc.cast(column, pa.timestamp("ns", tz=getattr(column.type, "tz", None)))))
 
 
 def _values(parquet: pq.ParquetFile, name: str) -> NDArray[np.float64]:

@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 
 from yuelu.pipelines.media.reading import Context, Reading, Refused
 from yuelu.pipelines.media.timeseries import Column, check_cells, reading_of
-from yuelu.pipelines.media.timeseries_calendar import calendar_ns
+from yuelu.pipelines.media.timeseries_calendar import calendar_ns, whole_ns
 from yuelu.pipelines.media.timeseries_channels import Channel
 from yuelu.pipelines.media.timeseries_clock import Clock, from_calendar, from_numbers
 from yuelu.pipelines.media.timeseries_names import names_time
 from yuelu.pipelines.media.timeseries_sniff import Layout, layout_of, text_encoding
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-_MISSING = pa.array(["", "nan", "na", "n/a", "#n/a", "null", "none", "-", "--", "inf", "-inf", "无", "缺失"])
+_MISSING = ("", "nan", "na", "n/a", "#n/a", "null", "none", "-", "--", "inf", "-inf", "无", "缺失")
+_SPELT = [spelt for word in _MISSING for spelt in sorted({word, word.upper(), word.capitalize()})]
 _NUMERIC = 0.95  # of the cells that are not empty; below, a column is text
 _HEAD_BYTES = 1 << 18
 _MOST_BROKEN = 0.01  # of the rows
@@ -31,10 +32,15 @@ _MOST_BROKEN = 0.01  # of the rows
 
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """One column as text, without blanks around it."""
+    """One column: numbers, truth values or times where all its cells are, else text without blanks around it."""
 
     channel: Channel
-    text: pa.ChunkedArray
+    cells: pa.ChunkedArray
+
+    @property
+    def text(self) -> pa.ChunkedArray:
+        """The column as text; empty where nothing is said."""
+        return pc.fill_null(pc.utf8_trim_whitespace(pc.cast(self.cells, pa.string())), "")
 
 
 def read(file: BinaryIO, context: Context) -> Reading:
@@ -47,15 +53,15 @@ def read(file: BinaryIO, context: Context) -> Reading:
     layout = layout_of(head)
     if layout is None:
         raise Refused("text that is no table of numbers", "give a table of numbers with a time in each row")
-    check_cells(data.count(b"\n"), len(layout.headers), context)
-    columns = _parsed(data.decode(encoding, errors="replace"), layout)
+    check_cells(max(data.count(b"\n"), data.count(b"\r")), len(layout.headers), context)
+    above = sum(map(len, head.splitlines(keepends=True)[: layout.first_line]))
+    columns = _parsed(data.decode(encoding, errors="replace")[above:], layout)
     clock, rest = _clock(columns, layout)
     return reading_of(clock, [_column(each, values) for each, values in rest], context)
 
 
-def _parsed(text: str, layout: Layout) -> list[_Cells]:
-    """Return the columns of the table as text; rows with another number of cells are left out, unless they are many."""
-    body = "".join(text.splitlines(keepends=True)[layout.first_line :])
+def _parsed(body: str, layout: Layout) -> list[_Cells]:
+    """Return the columns of the table; rows with another number of cells are left out, unless they are many."""
     width, broken = len(layout.headers), 0
 
     def skip(_: Any) -> str:
@@ -68,23 +74,34 @@ def _parsed(text: str, layout: Layout) -> list[_Cells]:
         pa.py_buffer(body.encode()),
         read_options=pyarrow.csv.ReadOptions(column_names=names, use_threads=False, block_size=1 << 24),
         parse_options=pyarrow.csv.ParseOptions(delimiter=layout.delimiter, invalid_row_handler=skip),
-        convert_options=pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
+        convert_options=pyarrow.csv.ConvertOptions(
+            null_values=_SPELT, strings_can_be_null=True, decimal_point="," if layout.decimal_comma else "."
+        ),
     )
     if broken > max(1, _MOST_BROKEN * table.num_rows):
         raise Refused(f"{broken} of {table.num_rows + broken} rows have not {width} cells", "export the table again")
     headers = layout.headers
-    return [_Cells(headers[number], pc.utf8_trim_whitespace(table.column(number))) for number in range(width)]
+    return [_Cells(headers[number], table.column(number)) for number in range(width)]
 
 
 def _numbers(cells: _Cells, layout: Layout) -> tuple[NDArray[np.float64], float]:
     """Return the column's numbers (NaN elsewhere), and which share of the cells that say something are numbers."""
+    kind = cells.cells.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+        return _array(pc.cast(cells.cells, pa.float64(), safe=False)), 1.0
+    if not pa.types.is_string(kind):
+        return np.full(len(cells.cells), np.nan), 0.0
     text = pc.replace_substring(cells.text, ",", ".") if layout.decimal_comma else cells.text
     numeric = pc.match_substring_regex(text, _NUMBER)
     bare = pc.replace_substring_regex(text, r"^\+", "")
     values = pc.cast(pc.if_else(numeric, bare, pa.scalar(None, pa.string())), pa.float64())
-    said = len(text) - int(pc.sum(pc.is_in(pc.utf8_lower(text), _MISSING)).as_py() or 0)
+    said = len(text) - int(pc.sum(pc.is_in(pc.utf8_lower(text), pa.array(_MISSING))).as_py() or 0)
     found = int(pc.sum(numeric).as_py() or 0)
-    return np.asarray(values.combine_chunks().to_numpy(zero_copy_only=False), np.float64), found / said if said else 0.0
+    return _array(values), found / said if said else 0.0
+
+
+def _array(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    return np.asarray(column.combine_chunks().to_numpy(zero_copy_only=False), np.float64)
 
 
 def _column(cells: _Cells, values: NDArray[np.float64]) -> Column:
@@ -122,6 +139,8 @@ def _first_clock(cells: _Cells, values: NDArray[np.float64], share: float) -> Cl
 def _clock_of(cells: _Cells, values: NDArray[np.float64], share: float) -> Clock | None:
     if share >= _NUMERIC:
         return from_numbers(values, cells.channel.name, cells.channel.unit)
+    if pa.types.is_timestamp(cells.cells.type):
+        return from_calendar(*whole_ns(cells.cells))
     found = calendar_ns(cells.text)
     return None if found is None else from_calendar(*found)
 

@@ -124,7 +124,7 @@ def test_a_double_click_on_a_series_is_one_sample() -> None:
 @pytest.mark.parametrize(
     ("part", "reason"),
     [
-        (series_part(5, 1012), "the series at 12.0 s"),  # the editor's keys move an edge by 1000
+        (series_part(5, 1012), "the recording at 12.0 s"),  # the editor's keys move an edge by 1000
         (series_part(-995, 5), "negative"),
         (series_part("2024-01-01", "2024-01-02"), "finite number"),
         (series_part(1, 2, channel=0), "all channels"),

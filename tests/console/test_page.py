@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow
+from yuelu.base.records import Medium
 from yuelu.base.settings import Settings
 from yuelu.base.workspace import Workspace, init
 from yuelu.console.overview import Overview, ProjectView, ScoreView, overview
 from yuelu.console.page.plot import intervals
-from yuelu.console.page.render import latest, page, write_pages
+from yuelu.console.page.render import _OF_EACH, latest, page, write_pages
 from yuelu.console.words import chinese
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -118,3 +119,8 @@ def test_the_plot_draws_values_and_writes_what_is_undefined() -> None:
 def test_the_last_round_is_shown() -> None:
     project = ProjectView("p", "image", "t@1", 3, 1, {}, 0, 0, {}, (score(0.1), score(0.9, number=2)))
     assert [entry.value for entry in latest(project)] == [0.9]
+
+
+def test_every_kind_of_medium_has_its_word_and_its_place() -> None:
+    assert set(Medium) == set(_OF_EACH)
+    assert set(Medium) <= set(chinese())

@@ -1,5 +1,6 @@
 """A curator's answer: it settles a review, stands beside what the annotators said, and must fit the label configuration."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from yuelu.annotate.tasks import move
 from yuelu.base.errors import Conflict, InvalidRecord, NotFound
 from yuelu.base.ledger.judgement import ConsensusRow, CorrectionRow
 from yuelu.base.ledger.log import EventRow
+from yuelu.base.ledger.media import AssetRow
 from yuelu.base.ledger.work import AnnotationRow
 from yuelu.base.records import Box, Choice, Region
 from yuelu.pipelines.correct import correct
@@ -98,3 +100,21 @@ def test_what_no_annotator_could_answer_is_refused(make_lab: Any, regions: tuple
     with pytest.raises(InvalidRecord, match=problem):
         correct(lab.workspace, lab.key("chair", 2), regions, **WORD)
     assert lab.judged() == before
+
+
+def test_a_curator_draws_on_any_picture_of_a_stack(lab: Any) -> None:
+    """The third of three slices, which are 64 x 48 and shown four times as large."""
+    with lab.ledger.transaction("test") as t:
+        source = t.session.get_one(AssetRow, lab.hashes["chair"])
+        proxy = t.session.get_one(AssetRow, source.facts["proxy"])
+        source.facts = {**source.facts, "frames": [proxy.sha256] * 3}
+        proxy.facts = {"width_px": 256, "height_px": 192, "scale": 4}
+    dispute(lab)
+    corner = Box("b", "object", "part", 2, 60.0, 44.0, 4.0, 4.0)
+    for refused, match in (
+        (replace(corner, item=3), "item 3 of 3"),
+        (replace(corner, width_px=5.0), "outside the picture of 64 x 48"),
+    ):
+        with pytest.raises(InvalidRecord, match=match):
+            correct(lab.workspace, lab.key("chair", 2), (SCENE, refused), **WORD)
+    assert correct(lab.workspace, lab.key("chair", 2), (SCENE, corner), **WORD)

@@ -13,7 +13,7 @@ from yuelu.base.errors import Conflict, NotFound
 from yuelu.base.ledger import log
 from yuelu.base.ledger.judgement import ConsensusRow, DecisionRow, ScoreRow
 from yuelu.base.ledger.log import EventRow
-from yuelu.base.records import Box, Choice, FrameRange, Region
+from yuelu.base.records import Box, Choice, FrameRange, Region, Segment
 from yuelu.pipelines import score as flow
 from yuelu.pipelines.score import score
 from yuelu.quality.policy import default_policy, load_policy
@@ -228,6 +228,20 @@ def test_a_video_is_scored_by_the_frame_rate_of_its_proxy(make_lab: Any) -> None
         "kind": "frame_range", "id": "event-0", "control": "event", "label": "person", "first_frame": 2, "last_frame": 51,
         "support": 1.0,
     }  # fmt: skip
+
+
+def test_a_time_series_is_scored_in_seconds(make_lab: Any) -> None:
+    names = {"channel_names": ["speed"], "channel_units": [None]}
+    lab = make_lab("pump", template="series-ranges", duration_s=60.0, sampling_rate_hz=10.0, **names)
+    abnormal = Choice("condition", ("abnormal",))
+    first, *others = [(abnormal, Segment("r0", "event", "anomaly", start, start + 20)) for start in (10.0, 10.4, 10.8)]
+    lab.answer("pump", first, *others)
+    report = score(lab.workspace, "p", POLICY)
+    assert report.outcomes == {"accept": 1}
+    boundary = next(found for found in report.scores["event"] if found.metric == "boundary_s")
+    assert boundary.value == pytest.approx(0.4)  # the median of 0.4, 0.4 and 0.8 s
+    (consensus,) = lab.all(ConsensusRow)
+    assert (consensus["regions"][1]["kind"], consensus["regions"][1]["start_s"]) == ("segment", pytest.approx(10.4))
 
 
 def test_the_report_is_json(make_lab: Any) -> None:

@@ -25,7 +25,7 @@ READERS = {"Parquet": timeseries_parquet.read, "MATLAB": timeseries_matlab.read,
 
 
 def reading(data: bytes, context_for: Contexts, **limits: int) -> Reading:
-    return READERS[recognise(data[:4096])](io.BytesIO(data), context_for(data, Limits(**limits)))  # type: ignore[arg-type]
+    return READERS[recognise(data[:4096])](io.BytesIO(data), context_for(data, Limits(**limits)))
 
 
 def parquet(columns: dict[str, Any]) -> bytes:
@@ -135,10 +135,14 @@ def test_a_missing_library_is_named_with_how_to_get_it(monkeypatch: pytest.Monke
 
 def test_what_is_not_read_has_a_name(fixtures: Path) -> None:
     expected = {
-        (fixtures / "wfdb_signals/100.hea").read_bytes(): "WFDB headers, whose signals lie in other files",
-        (fixtures / "wfdb_signals/100_3chan.hea").read_bytes(): "WFDB headers, whose signals lie in other files",
-        b"\x89HDF\r\n\x1a\n": "HDF5 (also MATLAB 7.3)",
-        b"\x93NUMPY\x01\0": "NumPy arrays, which tell no time",
-        b"TDSm\x0e": "LabVIEW TDMS files",
+        (
+            fixtures / "wfdb_signals/100.hea"
+        ).read_bytes(): "WFDB headers, whose signals lie in other files: convert the record to CSV",
+        (
+            fixtures / "wfdb_signals/100_3chan.hea"
+        ).read_bytes(): "WFDB headers, whose signals lie in other files: convert the record to CSV",
+        b"\x89HDF\r\n\x1a\n": "HDF5 or MATLAB 7.3: save it as Parquet or MATLAB 5",
+        b"\x93NUMPY\x01\0": "NumPy arrays, which tell no time: save them as Parquet",
+        b"TDSm\x0e": "LabVIEW TDMS files: export them as CSV",
     }
     assert {head: recognise(head[:4096]) for head in expected} == expected

@@ -32,7 +32,7 @@ def lines(first: list[str], row: Callable[[float], str]) -> str:
 def reading(text: str | bytes, context_for: Contexts, **limits: int) -> Reading:
     data = text if isinstance(text, bytes) else text.encode()
     assert recognise(data[:4096]) == "CSV"
-    return timeseries_text.read(io.BytesIO(data), context_for(data, Limits(**limits)))  # type: ignore[arg-type]
+    return timeseries_text.read(io.BytesIO(data), context_for(data, Limits(**limits)))
 
 
 def comma(number: float) -> str:

@@ -86,23 +86,27 @@ def test_an_export_becomes_tables_by_control(tmp_path: Any) -> None:
     frames = {
         "from_name": "tl", "type": "timelinelabels", "value": {"ranges": [{"start": 1, "end": 25}], "timelinelabels": ["on"]}
     }  # fmt: skip
+    series = {"from_name": "ts", "type": "timeserieslabels", "value": {"start": 2, "end": 2.5, "timeserieslabels": ["stop"]}}
     export = read_export(
         export_file(
             tmp_path,
             {"id": 7, "data": {"item_key": "k1", "group": "p"}, "annotations": [
                 answer(1, BOX, choice("front")), answer({"id": 2, "email": "b@x"}, choice("side", "back")), answer(3),
             ]},
-            {"id": 8, "data": {"fps": 25}, "annotations": [answer(1, sound, frames)]},
+            {"id": 8, "data": {"fps": 25}, "annotations": [answer(1, sound, frames, series)]},
         )
     )  # fmt: skip
     assert {name: control.kind for name, control in export.controls.items()} == {
-        "box": "box", "seg": "segment", "tl": "segment", "view": "choice"
+        "box": "box", "seg": "segment", "tl": "segment", "ts": "segment", "view": "choice"
     }  # fmt: skip
     assert export.controls["box"].table.to_pylist() == [
         {"task": "k1", "annotator": "1", "label": "lesion", "item": 0, "x": 64.0, "y": 96.0, "width": 192.0, "height": 192.0,
          "rotation": 15.0}
     ]  # fmt: skip
     assert export.controls["view"].table["label"].to_pylist() == ["front", "back + side"]
+    assert export.controls["ts"].table.select(["label", "start", "end"]).to_pylist() == [
+        {"label": "stop", "start": 2, "end": 2.5}
+    ]
     assert export.controls["tl"].table.select(["start", "end"]).to_pylist() == [{"start": 0.0, "end": 1.0}]
     assert [tuple(row.values()) for row in export.seen.to_pylist()] == [
         ("k1", "1", "p"), ("k1", "2", "p"), ("k1", "3", "p"), ("8", "1", "8"),
@@ -123,7 +127,9 @@ def test_what_does_not_count_is_left_out_and_reported(tmp_path: Any) -> None:
                        {**BOX, "value": {**BOX["value"], "x": "10"}}, {**BOX, "value": {**BOX["value"], "x": 10**400}},
                        {"type": "labels", "value": {"start": 0, "end": 5, "text": "Alice", "labels": ["PER"]}},
                        {"type": "labels", "value": {"start": 5, "end": 5, "labels": ["a"]}},
-                       {"type": "timelinelabels", "value": {"timelinelabels": ["a"]}}),
+                       {"type": "timelinelabels", "value": {"timelinelabels": ["a"]}},
+                       {"type": "timeserieslabels", "value": {"start": "2024-01-01", "end": "2024-01-02",
+                                                              "timeserieslabels": ["a"]}}),
             ]},
         )
     )  # fmt: skip
@@ -135,7 +141,7 @@ def test_what_does_not_count_is_left_out_and_reported(tmp_path: Any) -> None:
         "1 x earlier annotation of the same annotator", "1 x empty rectanglelabels", "1 x empty stretch of time",
         "1 x labels that are not of a sound", "1 x rectanglelabels without the size of the image",
         "2 x region without its numbers", "1 x result of type brushlabels", "1 x result of type unknown",
-        "1 x timelinelabels without ranges",
+        "1 x timelinelabels without ranges", "1 x timeserieslabels under a clock of dates",
     )  # fmt: skip
 
 
