@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,6 @@ ATTACK = "<img src=x onerror=alert(1)>.txt"
 @pytest.fixture(scope="module")
 def alike(tmp_path_factory: pytest.TempPathFactory, ingested: Any) -> Any:
     """A workspace with a photo, a slice that looks the same to its fingerprint, and two files in quarantine."""
-    from dataclasses import replace
-
     door = replace(ingested, workspace=Path(shutil.copytree(ingested.workspace, tmp_path_factory.mktemp("alike") / "w")))
     ledger = door.ledger()
     with ledger.transaction("test") as t:
@@ -108,11 +107,8 @@ def test_quarantine_is_listed_by_reason_shown_and_read_again(
     shutil.copy(Path(skimage.__file__).parent / "data/camera.png", folder / "late.png")
     (report,) = door.json("assets", "quarantine", "retry", "late.png")
     assert (report["listed"], report["accepted"]) == (1, 1)
-    assert (
-        "2 still in quarantine"
-        in door("assets", "quarantine", "retry", "--reason", "no reader").stdout.replace("1 still in quarantine\n", "")
-        or "no reader" in door("assets", "quarantine").stdout
-    )
+    shown = door("assets", "quarantine", "retry", "--reason", "no reader").stdout
+    assert shown == "trial: 2 read again = 0 accepted + 0 duplicate + 2 still in quarantine\n"
     assert "no such file in quarantine" in door("assets", "quarantine", "retry", "late.png", code=1).stderr
 
 
@@ -147,8 +143,6 @@ def test_a_run_is_reported_as_text_json_and_pages(
 def test_the_pages_hold_everything_and_let_nothing_run(alike: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alike("assets", "near")
     workspace, found = open_workspace(Settings(alike.workspace)), report_of(alike)
-    from dataclasses import replace
-
     attacked = replace(
         found, quarantine=(replace(found.quarantine[0], examples=(ATTACK,)),), terms={**found.terms, "owner": ATTACK}
     )
@@ -194,14 +188,14 @@ def test_words_stay_whole_at_80_columns(
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= 80
     if language == "en":
-        for word in ("quarantined", "duplicate", "near-duplicates", "mean_share", "labelling", "format"):
-            assert re.search(rf"(?<!\w){re.escape(word)}(?!\w)", shown) or word == "duplicate"
+        for word in ("quarantined", "near-duplicates", "mean_share", "labelling", "convert", "format"):
+            assert word in shown
 
 
 def test_a_run_is_one_line() -> None:
     run = {"listed": 9, "accepted": 4, "duplicate": 3, "quarantined": 2, "already": 1, "seconds": 4.0, "files_per_s": 2.0}
     assert run_line("en", run) == "9 listed = 4 accepted + 3 duplicate + 2 quarantined  (1 known before, 4.0 s, 2.0 files/s)"
-    assert "登记 9 个" in run_line("zh", run)
+    assert "登记 9 =" in run_line("zh", run)
     assert json.dumps(run)
 
 

@@ -19,6 +19,7 @@ from yuelu.pipelines.ingest.alarms import LIMITS, alarms
 from yuelu.pipelines.ingest.steps import UNKNOWN, next_step
 from yuelu.pipelines.ingest.summary import summary
 from yuelu.pipelines.near import rows as near_rows
+from yuelu.pipelines.near.clusters import search
 from yuelu.pipelines.near.rows import find_near, last_search
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -98,7 +99,7 @@ def test_the_same_fingerprints_are_not_searched_again(workspace: Workspace) -> N
 
 def test_a_search_that_was_overtaken_starts_again(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     add(workspace, "one", ONE)
-    search, late = near_rows.search, []
+    late: list[str] = []
 
     def slow(*given: Any) -> Any:
         found = search(*given)
