@@ -3,6 +3,8 @@
 import hashlib
 import os
 import stat
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,4 +99,10 @@ def _stored(reading: Reading, store: Store) -> tuple[Part, ...]:
 
 def examine_all(batch: tuple[Listed, ...], decoders: Decoders, store: Store, key: bytes) -> tuple[Found, ...]:
     """Return what each object of the batch is, in order."""
-    return tuple(examine(listed, decoders, store, key) for listed in batch)
+    return tuple(_timed(listed, decoders, store, key) for listed in batch)
+
+
+def _timed(listed: Listed, decoders: Decoders, store: Store, key: bytes) -> Found:
+    started = time.monotonic()
+    found = examine(listed, decoders, store, key)
+    return replace(found, seconds=time.monotonic() - started)

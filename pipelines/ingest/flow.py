@@ -4,6 +4,8 @@ import time
 from collections import deque
 from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from heapq import nlargest
 from pathlib import Path
 
 from distributed import Client, Future
@@ -20,6 +22,7 @@ from yuelu.pipelines.ingest.rows import record, recorded, register, registered, 
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.near.rows import find_near
 
+_SLOWEST = 5
 _IN_FLIGHT = 8  # batches, at the least: more only holds more results in memory
 
 
@@ -56,6 +59,7 @@ def ingest(
         done = recorded(session, collection.name, {listed.source for listed in objects}, retry=retry)
     todo = _unfinished(objects, done)
     already = settled = len(objects) - sum(map(len, todo))
+    slowest: list[tuple[float, str]] = []
     progress(settled, len(objects))
     if todo:
         with connected(scheduler, workers, limits or Limits()) as client:
@@ -63,11 +67,14 @@ def ingest(
             for findings in _in_order(client, todo, workspace.store, key, max(_IN_FLIGHT, 2 * workers)):
                 record(workspace.ledger, collection.name, findings, workspace.secret, actor)
                 settled += len(findings)
+                slowest = nlargest(_SLOWEST, [*slowest, *((found.seconds, found.listed.path) for found in findings)])
                 progress(settled, len(objects))
     with suppress(Conflict):  # more fingerprints than memory holds: the media are in, and 'yuelu assets near' says so
         find_near(workspace)
     with workspace.ledger.reading() as session:
-        return report(session, collection.name, objects, already, time.monotonic() - started)
+        ended = report(session, collection.name, objects, already, time.monotonic() - started)
+    read_bytes = sum(listed.bytes for batch in todo for listed in batch)
+    return replace(ended, read_bytes=read_bytes, slowest=tuple((path, seconds) for seconds, path in slowest))
 
 
 def _unfinished(objects: Sequence[Listed], done: dict[tuple[str, str], tuple[int, int]]) -> list[tuple[Listed, ...]]:

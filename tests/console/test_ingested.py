@@ -132,6 +132,7 @@ def test_a_run_is_reported_as_text_json_and_pages(
     told = door.json("ingest", media, *terms, "--html", tmp_path / "pages")
     assert (told["read"], told["files_per_s"]) == (0, None)
     assert told["summary"]["outcomes"] == {"accepted": 2, "duplicate": 0, "quarantined": 1}
+    assert (told["read_bytes"], told["slowest"]) == (0, [])
     assert told["page"] == str(tmp_path / "pages/index.html")
     assert told["summary"] == door.json("report", "ingest", "--collection", "trial")
     shown = door("report", "ingest", "--collection", "trial").stdout
@@ -192,9 +193,13 @@ def test_words_stay_whole_at_80_columns(
             assert word in shown
 
 
-def test_a_run_is_one_line() -> None:
-    run = {"listed": 9, "accepted": 4, "duplicate": 3, "quarantined": 2, "already": 1, "seconds": 4.0, "files_per_s": 2.0}
-    assert run_line("en", run) == "9 listed = 4 accepted + 3 duplicate + 2 quarantined  (1 known before, 4.0 s, 2.0 files/s)"
+def test_a_run_ends_with_its_counts_and_speed() -> None:
+    run = {"listed": 9, "accepted": 4, "duplicate": 3, "quarantined": 2, "already": 1, "seconds": 4.0}
+    run |= {"files_per_s": 2.0, "mb_per_s": 0.5}
+    assert (
+        run_line("en", run)
+        == "9 listed = 4 accepted + 3 duplicate + 2 quarantined  (1 known before, 4.0 s)\n2.0 files/s, 0.5 MB/s"
+    )
     assert "登记 9 =" in run_line("zh", run)
     assert json.dumps(run)
 
