@@ -29,6 +29,7 @@ def show_run(workspace: "Workspace", report: "IngestReport", language: str, fold
         return
     click.echo(run_line(language, run))
     say_summary(found, language)
+    _say_slowest(run, language)
     if page:
         click.echo("\n" + say(language, "The report as a page: {page}", page=page))
 
@@ -57,17 +58,35 @@ def _pages(workspace: "Workspace", found: "Summary", folder: Path, run: Mapping[
 def run_of(report: "IngestReport") -> dict[str, Any]:
     """Return the numbers of a run, with its throughput over what was read; None where nothing was read."""
     read = report.listed - report.already
-    rate = None if not read or report.seconds <= 0 else round(read / report.seconds, 3)
-    return {**report.to_json(), "read": read, "files_per_s": rate}
+    some = read > 0 and report.seconds > 0
+    files = round(read / report.seconds, 3) if some else None
+    return {
+        **report.to_json(),
+        "read": read,
+        "files_per_s": files,
+        "mb_per_s": round(report.read_bytes / 1e6 / report.seconds, 3) if some else None,
+    }
 
 
 def run_line(language: str, run: Mapping[str, Any]) -> str:
-    """Return one line about a run."""
+    """Return how a run ended, and on a line of its own how fast it was where it read something."""
     counts = "{listed} listed = {accepted} accepted + {duplicate} duplicate + {quarantined} quarantined"
     told = say(language, counts, **{name: run[name] for name in ("listed", "accepted", "duplicate", "quarantined")})
     known = say(language, "{already} known before, {seconds} s", already=run["already"], seconds=f"{run['seconds']:.1f}")
-    rate = "" if run["files_per_s"] is None else ", " + say(language, "{rate} files/s", rate=f"{run['files_per_s']:.1f}")
-    return f"{told}  ({known}{rate})"
+    return f"{told}  ({known}){_rate(language, run)}"
+
+
+def _rate(language: str, run: Mapping[str, Any]) -> str:
+    if run["files_per_s"] is None:
+        return ""
+    return "\n" + say(language, "{files} files/s, {mb} MB/s", files=f"{run['files_per_s']:.1f}", mb=f"{run['mb_per_s']:.1f}")
+
+
+def _say_slowest(run: Mapping[str, Any], language: str) -> None:
+    if run["slowest"]:
+        columns = [say(language, "seconds"), say(language, "file")]
+        rows = [(f"{one['seconds']:.2f}", one["path"]) for one in run["slowest"]]
+        table("\n" + say(language, "Slowest files of this run"), columns, rows, long=columns[1:])
 
 
 def say_summary(found: "Summary", language: str) -> None:

@@ -26,6 +26,7 @@ SLOW = frozenset(
     {
         "console/test_annotators.py",
         "console/test_commands.py",
+        "console/test_ingested.py",
         "console/test_judging_commands.py",
         "console/test_main.py",
         "console/test_release_commands.py",

@@ -4,7 +4,9 @@ import errno
 import hashlib
 import io
 import os
+import time
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, cast
 
 from yuelu.base.errors import ServiceUnavailable
@@ -85,4 +87,10 @@ def _stored(made: Derived, store: Store) -> Part:
 
 def examine_all(batch: tuple[Listed, ...], job: Job, decoders: Decoders) -> tuple[Found, ...]:
     """Return what each object of the batch is, in order."""
-    return tuple(examine(listed, job, decoders) for listed in batch)
+    return tuple(_timed(listed, job, decoders) for listed in batch)
+
+
+def _timed(listed: Listed, job: Job, decoders: Decoders) -> Found:
+    started = time.monotonic()
+    found = examine(listed, job, decoders)
+    return replace(found, seconds=time.monotonic() - started)

@@ -78,6 +78,7 @@ class Found:
     parts: tuple[Part, ...] = ()
     subject: str | None = None
     hint: str | None = None  # what to do about the reason
+    seconds: float = 0.0  # on the worker, from opening to the last derived byte stored; never recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,8 @@ class IngestReport:
     """How many objects were listed and how each ended; the three outcomes add up to `listed`.
 
     `already` of them were recorded by an earlier run and not read again. `media` and `modalities` count accepted
-    objects, `reasons` those in quarantine.
+    objects, `reasons` those in quarantine. `read_bytes` are those of the objects that this run read, `slowest` some of them as
+    (path, seconds).
     """
 
     collection: str
@@ -115,6 +117,8 @@ class IngestReport:
     modalities: Mapping[str, int]
     reasons: Mapping[str, int]
     seconds: float
+    read_bytes: int = 0
+    slowest: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         if self.accepted + self.duplicate + self.quarantined != self.listed:
@@ -126,4 +130,5 @@ class IngestReport:
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON values."""
-        return {**asdict(self), "seconds": round(self.seconds, 3)}
+        slowest = [{"path": path, "seconds": round(seconds, 3)} for path, seconds in self.slowest]
+        return {**asdict(self), "seconds": round(self.seconds, 3), "slowest": slowest}

@@ -1,6 +1,7 @@
 """Running counts of one ingest: what its report is made of, in little memory however many objects there are."""
 
 from collections import Counter
+from heapq import nlargest
 
 from yuelu.base.records import Outcome
 from yuelu.pipelines.ingest.records import Found, IngestReport, Known
@@ -8,6 +9,7 @@ from yuelu.pipelines.ingest.settle import Settled
 
 _KINDS = 1000  # reasons and modalities that are told apart: a listing can make up as many as it has objects
 _OTHERS = "other"
+_SLOWEST = 5
 
 
 class Tally:
@@ -17,6 +19,7 @@ class Tally:
         self.listed = self.already = self.bytes = self.bytes_read = 0
         self.outcomes, self.media = Counter[str](), Counter[str]()
         self.modalities, self.reasons = Counter[str](), Counter[str]()
+        self.slowest = list[tuple[float, str]]()
 
     @property
     def done(self) -> int:
@@ -32,7 +35,8 @@ class Tally:
     def settled(self, found: Found, settled: Settled) -> None:
         """Count an object that this run settled."""
         self.bytes += found.listed.bytes or found.bytes
-        self.bytes_read += found.bytes
+        self.bytes_read += found.bytes or found.listed.bytes
+        self.slowest = nlargest(_SLOWEST, [*self.slowest, (found.seconds, found.listed.path)])
         self._ended(settled.outcome, settled.reason, found.medium.value, found.facts.get("modality"))
 
     def _ended(self, outcome: str, reason: str | None, medium: str | None, modality: object) -> None:
@@ -58,6 +62,8 @@ class Tally:
             modalities=dict(sorted(self.modalities.items())),
             reasons=dict(sorted(self.reasons.items())),
             seconds=seconds,
+            read_bytes=self.bytes_read,
+            slowest=tuple((path, each) for each, path in self.slowest),
         )
 
 
