@@ -13,7 +13,8 @@ from yuelu.base.store.address import single_winner
 from yuelu.base.workspace import Workspace, open_workspace
 from yuelu.datasets.release import history, names
 
-_PACKAGES = {"pydicom": "platform", "cv2": "platform", "av": "platform", "dask": "platform", "soundfile": "platform"}
+_PACKAGES = {"pydicom": "platform", "cv2": "platform", "av": "platform", "dask": "platform", "soundfile": "platform",
+             "nibabel": "platform"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Return the findings, the workspace first; nothing is changed but one small object under `probe/` in the store."""
-    findings = [*_packages(), _label_studio(settings)]
+    findings = [*_packages(), _syntaxes(), _label_studio(settings)]
     try:
         workspace = open_workspace(settings)
     except YueluError as error:
@@ -90,6 +91,21 @@ def _label_studio(settings: Settings) -> Finding:
     python = settings.label_studio / "bin" / "python"
     hint = "" if python.exists() else "run ./scripts/setup demo, or set YUELU_LABEL_STUDIO"
     return Finding("Label Studio", python.exists(), str(settings.label_studio), hint)
+
+
+def _syntaxes() -> Finding:
+    """Which DICOM can be decoded; the rest would go to quarantine."""
+    try:
+        from yuelu.pipelines.media.dicom_syntaxes import syntaxes
+    except ImportError as error:
+        return Finding("DICOM transfer syntaxes", False, str(error), "pip install 'yuelu[platform]'")
+    known = syntaxes()
+    missing = [one for one in known if not one.decodable]
+    found = f"{len(known) - len(missing)} of {len(known)} can be decoded"
+    if not missing:
+        return Finding("DICOM transfer syntaxes", True, found)
+    hints = "; ".join(dict.fromkeys(one.hint for one in missing))
+    return Finding("DICOM transfer syntaxes", False, f"{found}, not {', '.join(one.name for one in missing)}", hints)
 
 
 def _packages() -> Iterator[Finding]:
