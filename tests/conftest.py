@@ -27,6 +27,7 @@ SLOW = frozenset(
         "console/test_judging_commands.py",
         "console/test_main.py",
         "console/test_release_commands.py",
+        "console/test_series.py",
         "datasets/test_commit.py",
         "datasets/test_loading.py",
         "datasets/test_pull_verify.py",

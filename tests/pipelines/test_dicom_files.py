@@ -31,8 +31,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 TABLE = [line.split("\t") for line in Path(__file__).with_name("pydicom_files.txt").read_text().splitlines()]
 ROOTS = {"pydicom": Path(pydicom.__file__).parent / "data"}
 
-# ITK thinks for six seconds about one file. GDCM gets run-length encoded colour of more than 8 bits wrong (pydicom knows the values of that test card), and ITK leaves
-# modality tables out; the tests below look at those.
+# ITK thinks for six seconds about the first of these and leaves modality tables out; GDCM gets run-length encoded colour of
+# more than 8 bits wrong (pydicom knows the values of that test card). The tests below look at the others.
 NOT_AS_GDCM = ("SC_rgb_jpeg.dcm", "SC_rgb_rle_16bit", "SC_rgb_rle_32bit", "mlut_18")
 
 
