@@ -14,7 +14,8 @@ from yuelu.base.workspace import Workspace, open_workspace
 from yuelu.datasets.release import history, names
 from yuelu.pipelines.isolation import sandbox
 
-_PACKAGES = {"pydicom": "platform", "cv2": "platform", "av": "platform", "dask": "platform", "soundfile": "platform"}
+_PACKAGES = {"pydicom": "platform", "cv2": "platform", "av": "platform", "dask": "platform", "soundfile": "platform",
+             "nibabel": "platform"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Return the findings, the workspace first; nothing is changed but one small object under `probe/` in the store."""
-    findings = [*_packages(), _isolation(), _label_studio(settings)]
+    findings = [*_packages(), _isolation(), _syntaxes(), _label_studio(settings)]
     try:
         workspace = open_workspace(settings)
     except YueluError as error:
@@ -104,6 +105,21 @@ def _isolation() -> Finding:
     return Finding(
         "isolation", safe, found, "" if safe else "run workers in containers, or on a kernel with Landlock and seccomp"
     )
+
+
+def _syntaxes() -> Finding:
+    """Which DICOM can be decoded; the rest would go to quarantine."""
+    try:
+        from yuelu.pipelines.media.dicom_syntaxes import syntaxes
+    except ImportError as error:
+        return Finding("DICOM transfer syntaxes", False, str(error), "pip install 'yuelu[platform]'")
+    known = syntaxes()
+    missing = [one for one in known if not one.decodable]
+    found = f"{len(known) - len(missing)} of {len(known)} can be decoded"
+    if not missing:
+        return Finding("DICOM transfer syntaxes", True, found)
+    hints = "; ".join(dict.fromkeys(one.hint for one in missing))
+    return Finding("DICOM transfer syntaxes", False, f"{found}, not {', '.join(one.name for one in missing)}", hints)
 
 
 def _packages() -> Iterator[Finding]:

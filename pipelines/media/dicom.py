@@ -45,13 +45,14 @@ def read(file: BinaryIO, context: Context) -> Reading:
     trim_pixels(dataset)
     checked = clean_pixels(dataset, suspicion) if suspicion else None  # before any proxy is made
     evidence = deidentify(dataset, context.key, context.sha256, checked)
-    copy = dcmread(io.BytesIO(written(dataset)))  # what annotators see comes from the copy that we keep
+    data = written(dataset)
+    copy = dcmread(io.BytesIO(data))  # what annotators see comes from the copy that we keep
     shown = Shown(copy)
     medium, parts, facts = _derived(copy, count, shown, context.limits)
     facts |= {**facts_of(copy), "series": keyed(context.key, "series", series) if series else None}
     if hidden := shown.frames.hidden_px:
         evidence["unused_bits"] = {"cleaned_px": hidden}
-    data = with_pixels_only(copy) if hidden else written(dataset)
+        data = with_pixels_only(copy)
     kept = Derived(Role.DEIDENTIFIED, medium, context.media_type, data)
     return Reading(medium, context.media_type, {**facts, "deid": evidence}, (kept, *parts), subject)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset
 
@@ -31,6 +32,11 @@ def reading(dataset: Dataset, limits: Limits | None = None) -> Reading:
     dcmwrite(file, dataset)
     data = file.getvalue()
     return read(BytesIO(data), Context(limits or Limits(), b"k" * 32, hashlib.sha256(data).hexdigest(), "application/dicom"))
+
+
+def decoded(data: bytes, form: str) -> list[NDArray[np.uint8]]:
+    with av.open(BytesIO(data), "r") as container:
+        return [np.asarray(frame.to_ndarray(format=form), np.uint8) for frame in container.decode(video=0)]
 
 
 def dataset_of(**attributes: object) -> Dataset:
@@ -113,8 +119,7 @@ def test_the_proxy_shows_every_frame_once(film: Dataset) -> None:
         "frames": 6, "frame_rate_hz": 25.0, "width_px": 90, "height_px": 64, "frame_times_from": "FrameTimeVector",
     }  # fmt: skip
     parts = {part.role: part for part in made.derived}
-    with av.open(BytesIO(parts[Role.PROXY].data)) as container:
-        shown = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+    shown = decoded(parts[Role.PROXY].data, "gray")
     assert [one.shape for one in shown] == [(256, 360)] * 6  # enlarged four times
     assert made.facts["scale"] == 4
     assert [round(float(one.mean())) for one in shown] == pytest.approx([20, 60, 100, 140, 180, 220], abs=3)
@@ -133,8 +138,7 @@ def test_a_film_in_colour(dicom_files: Path) -> None:
     dataset.BurnedInAnnotation = "NO"
     made = reading(dataset)
     proxy = next(part for part in made.derived if part.role is Role.PROXY)
-    with av.open(BytesIO(proxy.data)) as container:
-        shown = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    shown = decoded(proxy.data, "rgb24")
     assert len(shown) == made.facts["frames"] == 30
     assert np.abs(shown[0][::2, ::2].astype(float) - render(dataset)[: shown[0].shape[0] // 2]).mean() < 6
 

@@ -27,7 +27,9 @@ HTJ2K = b64decode(
 
 def test_all_of_them_decode_here() -> None:
     assert [one for one in syntaxes() if not one.decodable] == []
-    assert {one.uid for one in syntaxes()} >= {f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70, 80, 81, 90, 91, 201)}
+    assert {one.uid for one in syntaxes()} >= {
+        f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70, 80, 81, 90, 91, 201)
+    }
 
 
 def test_high_throughput_jpeg_2000(dicom_files: Path) -> None:

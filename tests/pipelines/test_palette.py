@@ -41,7 +41,9 @@ def test_a_segment_cannot_grow_without_end() -> None:
         expanded(endless, 65536, 16)
 
 
-@pytest.mark.parametrize(("data", "entries"), [(b"\1\2\3\4", [1, 2, 3]), (b"\1\0\2\0\3\0", [1, 2, 3]), ([1, -1, 3], [1, 65535, 3])])
+@pytest.mark.parametrize(
+    ("data", "entries"), [(b"\1\2\3\4", [1, 2, 3]), (b"\1\0\2\0\3\0", [1, 2, 3]), ([1, -1, 3], [1, 65535, 3])]
+)
 def test_entries_are_read_however_they_are_written(data: object, entries: list[int]) -> None:
     item = Dataset()
     item.add_new("LUTDescriptor", "US", [3, 0, 16])
