@@ -40,6 +40,8 @@ SLOW = frozenset(
         "pipelines/test_publish_content.py",
         "pipelines/test_score.py",
         "pipelines/test_video.py",
+        "pipelines/test_deid_peers.py",
+        "pipelines/test_walker.py",
         "test_docs.py",
     }
 )

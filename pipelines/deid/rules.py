@@ -13,7 +13,7 @@ from yuelu.pipelines.deid.options import Options
 from yuelu.pipelines.deid.table import basic_profile
 from yuelu.pipelines.deid.words import ANONYMOUS, CLEANERS
 
-PIXEL_DATA, PATIENT_ID, CHARACTER_SET, CODE_MEANING = 0x7FE00010, 0x00100020, 0x00080005, 0x00080104
+PIXEL_DATA, PATIENT_ID, CODE_MEANING = 0x7FE00010, 0x00100020, 0x00080104
 
 # Removed whatever a table says: icon image, original attributes, signatures and their macs, trailing padding.
 _ALWAYS_REMOVED = frozenset({0x00880200, 0x04000561, 0x04000550, 0x4FFE0001, 0xFFFAFFFA, 0xFFFCFFFC})
@@ -40,7 +40,8 @@ _OF_DATES = frozenset({"113106", "113107"})  # they clean dates and times, and n
 _SPOKEN_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", "AE"})
 
 
-def whole_verdict(tag: int, vr: str, depth: int, options: Options) -> str:
+@lru_cache(16384)
+def whole_verdict(tag: int, vr: str, nested: bool, options: Options) -> str:
     """Return what becomes of the attribute as some file writes it; `vr` is the file's. Nothing unknown is kept.
 
     One of kept, cleaned (its text, word by word), removed, removed_private, removed_unknown, emptied, replaced, uid, shifted.
@@ -52,7 +53,7 @@ def whole_verdict(tag: int, vr: str, depth: int, options: Options) -> str:
         return "removed"
     if group < 8 or not tag & 0xFFFF or not dictionary_has_tag(tag):
         return "removed_unknown"
-    if group == 0x7FE0 and (depth or tag != PIXEL_DATA):
+    if group == 0x7FE0 and (nested or tag != PIXEL_DATA):
         return "removed"  # pixels of icons and the like, float pixels, which no reader shows, and offsets of frames
     # The table and the lists speak of the standard's VRs; a file that writes another may hide anything behind it.
     allowed = dictionary_VR(tag).split(" or ")
@@ -60,7 +61,9 @@ def whole_verdict(tag: int, vr: str, depth: int, options: Options) -> str:
 
 
 @lru_cache(8192)
-def action_for(tag: int, vr: str, options: Options) -> str:
+def action_for(  # noqa: PLR0911  one way out per rule
+    tag: int, vr: str, options: Options
+) -> str:
     """Return what becomes of a public attribute whose VR is one the standard gives it.
 
     Conditional codes (X/Z, X/D, X/Z/D, Z/D, X/Z/U*) take their last form, which keeps every IOD conformant. A sequence
@@ -86,7 +89,7 @@ def action_for(tag: int, vr: str, options: Options) -> str:
 
 
 def _unjudged(tag: int, vr: str) -> str:
-    if tag in CLEANERS or (vr == "CS" and tag != CHARACTER_SET):
+    if tag in CLEANERS or vr == "CS":
         return "cleaned"
     if tag not in _KEPT_TAGS and not all(part in _KEPT_VRS for part in vr.split(" or ")):
         return "removed_unknown"

@@ -7,16 +7,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import config, dcmread, dcmwrite
+from pydicom import config, dcmread
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut
-from pydicom.pixels.utils import get_expected_length, pixel_array
+from pydicom.pixels.utils import pixel_array
 
 from yuelu.base.canonical import keyed
 from yuelu.base.records import Medium, Role
-from yuelu.pipelines.deid.burned import clean as clean_pixels
-from yuelu.pipelines.deid.engine import deidentify, subject_of, transfer_syntax
-from yuelu.pipelines.deid.suspects import burned_in
+from yuelu.pipelines.deid.copies import deidentified
+from yuelu.pipelines.deid.engine import subject_of
 from yuelu.pipelines.media.greyscale import shown_grey
 from yuelu.pipelines.media.pictures import Pixels, check_size, picture, probes, windowed
 from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused
@@ -30,21 +29,19 @@ _RESULTS: Mapping[str, str] = MappingProxyType(
 def read(file: BinaryIO, context: Context) -> Reading:
     """Return the de-identified object, its proxy and its facts; the patient as subject.
 
-    Raises Refused: no image, several frames, or writing suspected in the pixels.
+    Raises Refused: no image, several frames, or text in the pixels that cannot be blanked.
     """
     config.settings.reading_validation_mode = config.IGNORE  # a value outside its VR's form is cleaned like any other
     config.settings.writing_validation_mode = config.IGNORE
-    dataset = dcmread(io.BytesIO(file.read(context.limits.picture_bytes)), force=True)
+    data = file.read(context.limits.picture_bytes)
+    dataset = dcmread(io.BytesIO(data), force=True)
     _refuse_unshowable(dataset, context)
     subject = subject_of(dataset)
     series = str(dataset.get("SeriesInstanceUID") or "")
-    _trim_pixels(dataset)
-    cause = burned_in(dataset)
-    pixels_checked = clean_pixels(dataset, cause) if cause else None
-    evidence = deidentify(dataset, context.key, context.sha256, pixels_checked)
-    written = _written(dataset)
-    pixels = render(dcmread(io.BytesIO(written)))  # what annotators see comes from the copy that we keep
-    facts = {**_facts(dataset), "series": keyed(context.key, "series", series) if series else None, "deid": evidence}
+    written, evidence = deidentified(data, dataset, context.key, context.sha256)
+    kept = dcmread(io.BytesIO(written))
+    pixels = render(kept)  # what annotators see comes from the copy that we keep
+    facts = {**_facts(kept), "series": keyed(context.key, "series", series) if series else None, "deid": evidence}
     copy = Derived(Role.DEIDENTIFIED, Medium.IMAGE, context.media_type, written)
     facts |= {"width_px": pixels.shape[1], "height_px": pixels.shape[0], "probes": probes(pixels)}
     return Reading(Medium.IMAGE, context.media_type, facts, (copy, *picture(pixels)), subject)
@@ -70,22 +67,6 @@ def _refuse_unshowable(dataset: Dataset, context: Context) -> None:
 def _in_pixels(dataset: Dataset, group: int) -> bool:
     """Whether an overlay lives in the high bits of the pixels (retired; PS3.5-2004 section 8.1.2)."""
     return (group << 16 | 0x0100) in dataset and (group << 16 | 0x3000) not in dataset
-
-
-def _trim_pixels(dataset: Dataset) -> None:
-    """Cut what follows the last pixel: a place to hide things, and no part of the image."""
-    if transfer_syntax(dataset).is_encapsulated:
-        return
-    expected = get_expected_length(dataset)
-    expected += expected % 2
-    if len(dataset.PixelData) > expected:
-        dataset["PixelData"].value = dataset.PixelData[:expected]
-
-
-def _written(dataset: Dataset) -> bytes:
-    file = io.BytesIO()
-    dcmwrite(file, dataset, enforce_file_format=True)
-    return file.getvalue()
 
 
 def render(dataset: Dataset) -> Pixels:
