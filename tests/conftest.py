@@ -61,6 +61,8 @@ SLOW = frozenset(
         "pipelines/test_tiles.py",
         "pipelines/test_timeseries_hostile.py",
         "pipelines/test_video.py",
+        "pipelines/test_deid_peers.py",
+        "pipelines/test_walker.py",
         "test_docs.py",
     }
 )

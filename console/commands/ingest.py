@@ -1,6 +1,5 @@
 """yuelu ingest: raw media into the workspace."""
 
-import os
 from pathlib import Path
 
 import click

@@ -12,6 +12,7 @@ from typing import Any
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate, generate_frames
+from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, RLELossless
 
@@ -36,6 +37,7 @@ class Cleaner:
     days: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     tags: Counter[tuple[int, int, str]] = field(default_factory=Counter)  # (depth, tag, action)
+    uids: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.days = shift_days(self.key, self.subject)
@@ -65,7 +67,7 @@ class Cleaner:
             vr = "" if tag.is_private else str(dataset[tag].VR)
         except Exception:  # pydicom raises whatever a converter met; what cannot be read cannot be cleaned
             return "removed_unknown"
-        return whole_verdict(int(tag), vr, depth, self.options)
+        return whole_verdict(int(tag), vr, depth > 0, self.options)
 
     def apply(self, action: str, element: DataElement, depth: int) -> None:
         """Give the element its new value."""
@@ -95,13 +97,15 @@ class Cleaner:
 
     def uid(self, old: str) -> str:
         """Return the UID that stands for `old`."""
-        return old if not old or UID(old).name != old else new_uid(self.key, old)  # registered UIDs have names
+        if old not in self.uids:  # registered UIDs have names, and stay
+            self.uids[old] = old if not old or UID(old).name != old else new_uid(self.key, old)
+        return self.uids[old]
 
 
 def _each(value: Any, change: Any) -> Any:
     if value is None or value == "":
         return None
-    return [change(one) for one in value] if not isinstance(value, str) and hasattr(value, "__iter__") else change(value)
+    return [change(one) for one in value] if isinstance(value, list | MultiValue) else change(value)
 
 
 def subject_of(dataset: Dataset) -> str | None:
@@ -129,7 +133,8 @@ def deidentify(
     syntax = transfer_syntax(dataset)
     cleaner = Cleaner(key, subject_of(dataset) or fallback, options)
     cleaner.clean(dataset)
-    _clean_frames(dataset, syntax)
+    if syntax.is_encapsulated and "PixelData" in dataset:
+        dataset["PixelData"].value = clean_frames(dataset.PixelData, dataset, syntax)
     if not dataset.get("SOPInstanceUID"):
         dataset.SOPInstanceUID = new_uid(key, fallback)
     dataset.update(claims(options, checked=pixels is not None))
@@ -168,14 +173,12 @@ def evidence(cleaner: Cleaner, pixels: Mapping[str, Any] | None) -> dict[str, An
     }
 
 
-def _clean_frames(dataset: Dataset, syntax: UID) -> None:
-    """Write each compressed frame anew, as one fragment, without the remarks of its encoder."""
-    if not syntax.is_encapsulated or "PixelData" not in dataset:
-        return
+def clean_frames(fragments: bytes, dataset: Dataset, syntax: UID) -> bytes:
+    """Return compressed frames anew, each as one fragment, without the remarks of their encoder; the offset table first."""
     count = int(dataset.get("NumberOfFrames") or 1)
-    frames = islice(generate_frames(dataset.PixelData, number_of_frames=count), count)  # no reader shows what follows
-    anew = (lambda frame: rle_again(frame, dataset)) if syntax == RLELossless else (lambda frame: without_remarks(frame, syntax))
-    dataset["PixelData"].value = encapsulate([anew(frame) for frame in frames])
+    frames = islice(generate_frames(fragments, number_of_frames=count), count)  # no reader shows what follows
+    anew = (rle_again(frame, dataset) if syntax == RLELossless else without_remarks(frame, syntax) for frame in frames)
+    return bytes(encapsulate(list(anew)))
 
 
 def transfer_syntax(dataset: Dataset) -> UID:

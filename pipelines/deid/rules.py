@@ -13,8 +13,8 @@ from yuelu.pipelines.deid.options import Options
 from yuelu.pipelines.deid.table import basic_profile
 from yuelu.pipelines.deid.words import ANONYMOUS, CLEANERS
 
-PIXEL_DATA, PATIENT_ID, CHARACTER_SET, CODE_MEANING = 0x7FE00010, 0x00100020, 0x00080005, 0x00080104
-_PIXELS = frozenset({0x7FE00008, 0x7FE00009, PIXEL_DATA})  # as floats of 4 and 8 bytes, as whole numbers
+PATIENT_ID, CODE_MEANING = 0x00100020, 0x00080104
+PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})  # as floats of 4 and 8 bytes, as whole numbers
 
 # Removed whatever a table says: icon image, original attributes, signatures and their macs, trailing padding.
 _ALWAYS_REMOVED = frozenset({0x00880200, 0x04000561, 0x04000550, 0x4FFE0001, 0xFFFAFFFA, 0xFFFCFFFC})
@@ -28,7 +28,7 @@ _KEPT_TAGS = frozenset(
     | {0x00281201, 0x00281202, 0x00281203, 0x00281204}  # palette colour LUT data: red, green, blue, alpha
     | {0x00281211, 0x00281212, 0x00281213}  # the same, large
     | {0x00281221, 0x00281222, 0x00281223, 0x00281224}  # the same, segmented
-    | _PIXELS
+    | PIXELS
 )
 
 DUMMIES: Mapping[str, str] = MappingProxyType({
@@ -41,7 +41,8 @@ _OF_DATES = frozenset({"113106", "113107"})  # they clean dates and times, and n
 _SPOKEN_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", "AE"})
 
 
-def whole_verdict(tag: int, vr: str, depth: int, options: Options) -> str:
+@lru_cache(16384)
+def whole_verdict(tag: int, vr: str, nested: bool, options: Options) -> str:
     """Return what becomes of the attribute as some file writes it; `vr` is the file's. Nothing unknown is kept.
 
     One of kept, cleaned (its text, word by word), removed, removed_private, removed_unknown, emptied, replaced, uid, shifted.
@@ -53,7 +54,7 @@ def whole_verdict(tag: int, vr: str, depth: int, options: Options) -> str:
         return "removed"
     if group < 8 or not tag & 0xFFFF or not dictionary_has_tag(tag):
         return "removed_unknown"
-    if group == 0x7FE0 and (depth or tag not in _PIXELS):
+    if group == 0x7FE0 and (nested or tag not in PIXELS):
         return "removed"  # pixels of icons and the like, and offsets of frames
     # The table and the lists speak of the standard's VRs; a file that writes another may hide anything behind it.
     allowed = dictionary_VR(tag).split(" or ")
@@ -61,7 +62,9 @@ def whole_verdict(tag: int, vr: str, depth: int, options: Options) -> str:
 
 
 @lru_cache(8192)
-def action_for(tag: int, vr: str, options: Options) -> str:
+def action_for(  # noqa: PLR0911  one way out per rule
+    tag: int, vr: str, options: Options
+) -> str:
     """Return what becomes of a public attribute whose VR is one the standard gives it.
 
     Conditional codes (X/Z, X/D, X/Z/D, Z/D, X/Z/U*) take their last form, which keeps every IOD conformant. A sequence
@@ -87,7 +90,7 @@ def action_for(tag: int, vr: str, options: Options) -> str:
 
 
 def _unjudged(tag: int, vr: str) -> str:
-    if tag in CLEANERS or (vr == "CS" and tag != CHARACTER_SET):
+    if tag in CLEANERS or vr == "CS":
         return "cleaned"
     if tag not in _KEPT_TAGS and not all(part in _KEPT_VRS for part in vr.split(" or ")):
         return "removed_unknown"

@@ -17,6 +17,7 @@ _CODE_STRING = re.compile(r"[A-Z0-9_ ]{1,16}")
 
 _KERNEL = re.compile(r"[A-Za-z]{1,2}[0-9]{1,3}[a-z]{0,2}|[0-9]{1,3}")
 _RESCALED = frozenset({"OD", "HU", "US", "MGML", "Z_EFF", "ED", "EDW", "HU_MOD", "PCT", "OD REL"})
+_CHARACTER_SET = re.compile(r"ISO_IR [0-9]{1,3}|ISO 2022 IR [0-9]{1,3}|GB18030|GBK")
 _VERSION = re.compile(r"[0-9]{1,8}(\.[0-9]{1,4}){0,2}")
 _CODE_VALUE = re.compile(
     r"(?=.*[0-9])[A-Z]{0,2}[-.]?[0-9A-F]{1,6}([-.][0-9A-F]{1,4})?|[0-9]{6,18}|\{?[a-zA-Z/0-9*.%^\[\]]{1,4}\}?"
@@ -71,7 +72,7 @@ def _only(name: str, *, numbers: bool) -> Callable[[str], str]:
         known = _listed(name)
         pieces = re.findall(r"[A-Za-z]+|[0-9][0-9.]{0,4}[A-Z]?\b|[\u4e00-\u9fff]+", value)
         words = [piece for piece in pieces if piece.lower() in known or (numbers and piece[0].isdigit())]
-        return " ".join(words)
+        return " ".join(words) or (ANONYMOUS if value.strip() else "")
 
     return clean
 
@@ -97,12 +98,17 @@ def _rescale_type(value: str) -> str:
 # Texts outside the table that may stay in part: what an image cannot be read without, or is known by.
 CLEANERS: Mapping[int, Callable[[str], str]] = MappingProxyType(
     {
+        0x00080005: _matching(_CHARACTER_SET, ""),
         0x00080070: _only("makers", numbers=False),
         0x00081090: _only("models", numbers=True),
         0x00181210: _kernel,
         0x00080100: _matching(_CODE_VALUE, "0"),
         0x00080102: _scheme,
         0x00080103: _matching(_VERSION, ""),
+        0x00201040: descriptor,  # position reference indicator
+        0x00620005: lambda value: descriptor(value) or ANONYMOUS,  # segment label
+        0x00620009: lambda value: descriptor(value) or ANONYMOUS,  # segment algorithm name
+        0x00700081: lambda value: descriptor(value) or ANONYMOUS,  # content description
         0x00281054: _rescale_type,
         0x00283004: _rescale_type,
     }

@@ -10,12 +10,11 @@ from pydicom.dataset import Dataset
 
 from yuelu.base.canonical import keyed
 from yuelu.base.records import Medium, Role
-from yuelu.pipelines.deid.burned import clean as clean_pixels
-from yuelu.pipelines.deid.engine import deidentify, subject_of, transfer_syntax
-from yuelu.pipelines.deid.suspects import burned_in
+from yuelu.pipelines.deid.copies import deidentified
+from yuelu.pipelines.deid.engine import subject_of, transfer_syntax
 from yuelu.pipelines.media.cine import film
 from yuelu.pipelines.media.dicom_cine import frame_times, is_cine
-from yuelu.pipelines.media.dicom_copy import trim_pixels, with_pixels_only, written
+from yuelu.pipelines.media.dicom_copy import with_pixels_only
 from yuelu.pipelines.media.dicom_facts import facts_of, window_facts
 from yuelu.pipelines.media.dicom_frames import check_frames, pixel_keyword
 from yuelu.pipelines.media.dicom_planes import planes_of, shown_order
@@ -38,14 +37,10 @@ def read(file: BinaryIO, context: Context) -> Reading:
     One frame is a picture, frames over time are a video, frames over space are several pictures in order of their places.
     Raises Refused: no image, no decoder, or writing in the pixels that cannot be blanked.
     """
-    dataset = _opened(file, context)
+    given, dataset = _opened(file, context)
     count = _checked(dataset, context.limits)
-    suspicion = burned_in(dataset)  # asked of attributes that may not survive
     subject, series = subject_of(dataset), str(dataset.get("SeriesInstanceUID") or "")
-    trim_pixels(dataset)
-    checked = clean_pixels(dataset, suspicion) if suspicion else None  # before any proxy is made
-    evidence = deidentify(dataset, context.key, context.sha256, checked)
-    data = written(dataset)
+    data, evidence = deidentified(given, dataset, context.key, context.sha256)
     copy = dcmread(io.BytesIO(data))  # what annotators see comes from the copy that we keep
     shown = Shown(copy)
     medium, parts, facts = _derived(copy, count, shown, context.limits)
@@ -57,13 +52,13 @@ def read(file: BinaryIO, context: Context) -> Reading:
     return Reading(medium, context.media_type, {**facts, "deid": evidence}, (kept, *parts), subject)
 
 
-def _opened(file: BinaryIO, context: Context) -> Dataset:
+def _opened(file: BinaryIO, context: Context) -> tuple[bytes, Dataset]:
     config.settings.reading_validation_mode = config.IGNORE  # a value outside its VR's form is cleaned like any other
     config.settings.writing_validation_mode = config.IGNORE
     data = file.read(context.limits.picture_bytes + 1)
     if len(data) > context.limits.picture_bytes:
         raise Refused(f"more than {context.limits.picture_bytes} bytes in one object", "split the object first")
-    return dcmread(io.BytesIO(data), force=True)
+    return data, dcmread(io.BytesIO(data), force=True)
 
 
 def _checked(dataset: Dataset, limits: Limits) -> int:

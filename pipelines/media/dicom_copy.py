@@ -5,22 +5,10 @@ import io
 import numpy as np
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset
-from pydicom.pixels.utils import get_expected_length
 from pydicom.uid import ExplicitVRLittleEndian
 
 from yuelu.pipelines.deid.engine import transfer_syntax
-from yuelu.pipelines.media.dicom_frames import Frames, pixel_keyword, whole
-
-
-def trim_pixels(dataset: Dataset) -> None:
-    """Cut what follows the last pixel: a place to hide things, and no part of the image."""
-    keyword = pixel_keyword(dataset)
-    if keyword is None or transfer_syntax(dataset).is_encapsulated:
-        return
-    expected = get_expected_length(dataset)
-    expected += expected % 2
-    if len(dataset[keyword].value) > expected:
-        dataset[keyword].value = dataset[keyword].value[:expected]
+from yuelu.pipelines.media.dicom_frames import Frames, whole
 
 
 def written(dataset: Dataset) -> bytes:

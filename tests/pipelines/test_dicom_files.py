@@ -20,6 +20,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from yuelu.base.records import Medium, Role
+from yuelu.pipelines.deid import copies
 from yuelu.pipelines.media import dicom
 from yuelu.pipelines.media.dicom_render import Shown
 from yuelu.pipelines.media.limits import Limits
@@ -38,7 +39,7 @@ NOT_AS_GDCM = ("SC_rgb_jpeg.dcm", "SC_rgb_rle_16bit", "SC_rgb_rle_32bit", "mlut_
 
 @pytest.fixture(autouse=True)
 def _pixels_without_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dicom, "clean_pixels", lambda *_: None)
+    monkeypatch.setattr(copies, "burned_in", lambda _: None)
 
 
 @pytest.fixture
