@@ -153,7 +153,11 @@ def test_again_does_nothing_again(done: Done) -> None:
     again = ingest(workspace, [at(source)], COLLECTION, scheduler="tcp://127.0.0.1:1")  # there is no work, so nobody is asked
     assert rows(workspace) == before
     assert again.already == again.listed == first.listed
-    assert {**again.to_json(), "already": 0, "seconds": 0} == {**first.to_json(), "seconds": 0}
+    of_the_run = {"already": 0, "seconds": 0, "read_bytes": 0, "slowest": []}
+    assert {**again.to_json(), **of_the_run} == {**first.to_json(), **of_the_run}
+    assert (again.read_bytes, again.slowest) == (0, ())
+    assert first.read_bytes == first.bytes
+    assert len(first.slowest) == 5
 
 
 def test_what_changed_at_its_source_is_read_again(make_workspace: Make, source: Path) -> None:
