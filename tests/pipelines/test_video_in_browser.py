@@ -21,19 +21,22 @@ from yuelu.pipelines.media.reading import Context
 
 pytestmark = pytest.mark.integration
 
-PAGE = """<!doctype html><canvas></canvas><script>
+PAGE = """<!doctype html><body><canvas></canvas><script>
 const bits = %d, asked = %s, rate = %r;
 async function run() {
   const video = document.createElement("video"), canvas = document.querySelector("canvas");
   video.muted = true;
+  document.body.append(video);
   video.src = URL.createObjectURL(await (await fetch("proxy.mp4")).blob());
   await new Promise((done, failed) => { video.onloadeddata = done; video.onerror = () => failed(video.error.message); });
   canvas.width = video.videoWidth; canvas.height = video.videoHeight;
   const context = canvas.getContext("2d", {willReadFrequently: true}), shown = [];
   for (const frame of asked) {
+    // "seeked" says that the frame is decoded; only the other says that it is the one on the screen.
     const seeked = new Promise(done => { video.onseeked = done; });
+    const drawn = new Promise(done => { video.requestVideoFrameCallback(done); setTimeout(done, 3000); });
     video.currentTime = (frame - 0.5) / rate;
-    await seeked;
+    await Promise.all([seeked, drawn]);
     context.drawImage(video, 0, 0);
     let number = 0;
     for (let bit = 0; bit < bits; bit++) {
