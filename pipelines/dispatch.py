@@ -18,8 +18,9 @@ from yuelu.annotate.tasks import batch_id, move, project_row
 from yuelu.annotate.templates import Template, load_template
 from yuelu.base.errors import Conflict, InvalidRecord, NotFound, OutcomeUnknown
 from yuelu.base.ledger.engine import Ledger
+from yuelu.base.ledger.media import AssetRow
 from yuelu.base.ledger.work import BatchRow, ProjectRow, SiteRow, TaskRow
-from yuelu.base.media import Shown, rows_of, shown_by
+from yuelu.base.media import Shown, shown_by
 from yuelu.base.progress import Progress, silent
 from yuelu.base.records import Medium
 from yuelu.base.workspace import Workspace
@@ -100,15 +101,20 @@ def _with_channels(session: Session, project: str, template: Template) -> Templa
     """Return the template with the configuration that the server gets. Raises InvalidRecord: time series that do not fit one."""
     if template.medium is not Medium.TIMESERIES:
         return template
+    shown = _channels_of(session, project)
+    return replace(template, config=with_plots(template, plots_of(list(shown)))) if shown else template
+
+
+def _channels_of(session: Session, project: str) -> set[tuple[Plot, ...]]:
+    """Return the different sets of channels that the series of the project have."""
     tasks = session.scalars(select(TaskRow.items).where(TaskRow.batch == batch_id(project)))
-    series = rows_of(session, [item for items in tasks for item in items]).values()
-    if not series:
-        return template
-    return replace(template, config=with_plots(template, plots_of([_plots(row.facts) for row in series])))
-
-
-def _plots(facts: Mapping[str, Any]) -> list[Plot]:
-    return [Plot(name, unit or "") for name, unit in zip(facts["channel_names"], facts["channel_units"], strict=True)]
+    series = sorted({item for items in tasks for item in items})
+    asked = select(AssetRow.facts["channel_names"], AssetRow.facts["channel_units"])
+    return {
+        tuple(Plot(name, unit or "") for name, unit in zip(names, units, strict=True))
+        for start in range(0, len(series), _CHUNK)
+        for names, units in session.execute(asked.where(AssetRow.sha256.in_(series[start : start + _CHUNK])))
+    }
 
 
 def _server_project(ledger: Ledger, project: str, client: Client, site: str, template: Template) -> int:
