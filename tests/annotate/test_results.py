@@ -111,7 +111,8 @@ def series_part(start: Any, end: Any, **more: Any) -> dict[str, Any]:
 
 @given(st.lists(st.tuples(NAMES, st.floats(0, 6), st.floats(0.001, 6)), unique_by=lambda each: each[0]))
 def test_stretches_of_a_series_come_back(drawn: list[tuple[str, float, float]]) -> None:
-    regions = (NORMAL, *(Segment(name, "event", "transient", start, start + length) for name, start, length in drawn))
+    stretches = (Segment(name, "event", "transient", start, start + length) for name, start, length in drawn)
+    regions: tuple[Region, ...] = (NORMAL, *stretches)
     assert from_result(json.loads(json.dumps(to_result(regions, SERIES, MACHINE))), SERIES, MACHINE).regions == regions
 
 

