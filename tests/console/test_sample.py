@@ -20,7 +20,7 @@ from yuelu.console.demo.truth import load_truth, truth_from_json
 
 LABEL_STUDIO = Path(sys.prefix + "-label-studio")
 BROKEN = ("broken/cut.png", "broken/truncated.dcm")
-WITHOUT_TRUTH = {*BROKEN, "audio/talk-2.mp3", "dicom/ultrasound.dcm"}  # unusable, duplicate, and burned-in text
+WITHOUT_TRUTH = {*BROKEN, "audio/talk-2.mp3"}  # unusable, and a duplicate
 LABELS = {
     "scene": {"medical", "industrial", "material", "everyday"},
     "quality": {"clean", "noisy"},
