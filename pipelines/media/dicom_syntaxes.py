@@ -12,11 +12,12 @@ from yuelu.pipelines.media.reading import Refused
 
 _PYDICOM: tuple[str, ...] = ()  # pydicom itself; it names no plug-in for pixels that are not compressed
 _PYLIBJPEG = ("pylibjpeg",)
-_LOSSY, _LOSSLESS, _JPEG_LS = ("pillow", "pylibjpeg"), ("gdcm", "pylibjpeg"), ("pyjpegls", "pylibjpeg")
+_LOSSY, _JPEG_LS = ("pillow", "pylibjpeg"), ("pyjpegls", "pylibjpeg")
 _LIBJPEG, _OPENJPEG, _RLE = "pylibjpeg pylibjpeg-libjpeg", "pylibjpeg pylibjpeg-openjpeg", "pylibjpeg pylibjpeg-rle"
 
 # Transfer syntax -> (plug-ins of pydicom, of which the first that is there decodes; packages that bring one). The order is
-# fixed: whatever else is installed must not change a pixel. The first is the quickest where there is a choice.
+# fixed: whatever else is installed must not change a pixel. The first is the quickest where there is a choice; but for GDCM,
+# three times as quick for lossless JPEG, which ends the process on some broken frames.
 _DECODERS: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
     {
         "1.2.840.10008.1.2": (_PYDICOM, "pydicom"),
@@ -26,8 +27,8 @@ _DECODERS: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
         "1.2.840.10008.1.2.5": (_PYLIBJPEG, _RLE),
         "1.2.840.10008.1.2.4.50": (_LOSSY, "pillow"),
         "1.2.840.10008.1.2.4.51": (_PYLIBJPEG, _LIBJPEG),
-        "1.2.840.10008.1.2.4.57": (_LOSSLESS, _LIBJPEG),
-        "1.2.840.10008.1.2.4.70": (_LOSSLESS, _LIBJPEG),
+        "1.2.840.10008.1.2.4.57": (_PYLIBJPEG, _LIBJPEG),
+        "1.2.840.10008.1.2.4.70": (_PYLIBJPEG, _LIBJPEG),
         "1.2.840.10008.1.2.4.80": (_JPEG_LS, "pyjpegls"),
         "1.2.840.10008.1.2.4.81": (_JPEG_LS, "pyjpegls"),
         "1.2.840.10008.1.2.4.90": (_PYLIBJPEG, _OPENJPEG),

@@ -28,6 +28,7 @@ _GZIP = b"\x1f\x8b"
 _LABELS = 1002  # intent code of a map of labels
 _MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # per unit of length, by the code of xyzt_units
 _SPACES = {1: "scanner", 2: "aligned", 3: "talairach", 4: "mni", 5: "template"}
+_MOST_EXTENSIONS = 10_000  # that are counted; all are removed
 _SAMPLED = 1 << 22  # voxels that the window is found from
 _TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # NIfTI's x and y point to the right and to the front
 
@@ -81,7 +82,7 @@ def _header(data: bytes) -> tuple[Nifti1Header, int]:
 def _extensions(between: bytes, order: Literal["little", "big"]) -> int:
     """Return how many extensions lie between header and voxels: after four bytes, each tells its own size."""
     count, at = 0, 4
-    while between[:1] != b"\0" and at + 8 <= len(between):
+    while between[:1] != b"\0" and at + 8 <= len(between) and count < _MOST_EXTENSIONS:
         at += max(8, int.from_bytes(between[at : at + 4], order))
         count += 1
     return count
@@ -115,7 +116,10 @@ def _voxels(data: bytes, header: Nifti1Header, limits: Limits) -> tuple[NDArray[
 
 def _shown(voxels: NDArray[Any], header: Nifti1Header, limits: Limits) -> tuple[dict[str, Any], tuple[Derived, ...]]:
     affine = _affine(header)
-    turn = ornt_transform(io_orientation(affine), axcodes2ornt("LPS"))
+    lying = io_orientation(affine)
+    if np.isnan(lying).any():
+        raise Refused("the axes of the volume span no space", "set its sform or qform at its origin")
+    turn = ornt_transform(lying, axcodes2ornt("LPS"))
     turned = apply_orientation(voxels, turn)
     to_voxel = inv_ornt_aff(turn, voxels.shape)
     planes = _planes(affine @ to_voxel, turned.shape[2], placed=_space(header) is not None)

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
+from pydicom.pixels.decoders.base import Decoder
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
 
 from yuelu.base.records import Role
 from yuelu.pipelines.media.dicom import read
 from yuelu.pipelines.media.limits import Limits
-from yuelu.pipelines.media.reading import Context, Reading
+from yuelu.pipelines.media.reading import Context, Reading, Refused
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -133,6 +134,18 @@ def test_frames_beyond_those_counted_are_cut(dicom_files: Path) -> None:
     dataset.PixelData = encapsulate([frame, frame, frame])
     copy = copy_of(reading(dataset))
     assert len(list(generate_frames(copy.PixelData, number_of_frames=1))) == 1
+
+
+def test_a_decoder_that_panics_refuses_the_object(dicom_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pylibjpeg-rle 2.2 raises pyo3's PanicException, which is no Exception, on some broken frames."""
+    panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
+
+    def fail(*_: object, **__: object) -> None:
+        raise panic("index out of bounds: the len is 8192 but the index is 8193")
+
+    monkeypatch.setattr(Decoder, "as_array", fail)
+    with pytest.raises(Refused, match="cannot be decoded: index out of bounds"):
+        reading(dcmread(dicom_files / "MR_small_RLE.dcm"))
 
 
 def test_float_pixels_are_shown(dicom_files: Path) -> None:
