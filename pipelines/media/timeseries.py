@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from yuelu.base.records import Medium
 from yuelu.pipelines.media.reading import Context, Reading, Refused
-from yuelu.pipelines.media.timeseries_channels import Channel, published
+from yuelu.pipelines.media.timeseries_channels import Channel, identifies, published
 from yuelu.pipelines.media.timeseries_clock import Clock
 from yuelu.pipelines.media.timeseries_facts import channel_facts, clock_facts
 from yuelu.pipelines.media.timeseries_shown import full_copy, proxy, thumbnail
@@ -40,7 +40,7 @@ def check_cells(rows: int, columns: int, context: Context) -> None:
 
 def reading_of(clock: Clock, columns: Sequence[Column], context: Context) -> Reading:
     """Return the reading of `columns` under `clock`. Raises Refused: too few rows, no channel, or too many."""
-    kept = [(column.channel, column.values[clock.order]) for column in columns]
+    kept = [(column.channel, column.values[clock.order]) for column in columns if not identifies(column.channel)]
     kept = [(channel, values) for channel, values in kept if np.isfinite(values).sum() > 1]
     channels = published([channel for channel, _ in kept])
     rows = len(clock.times_s)

@@ -8,6 +8,13 @@ _UNIT = re.compile(
     r"^(?P<name>.*?)\s*[\[(（{]\s*(?P<unit>[^\])）}]{1,16}?)\s*[\])）}]$|^(?P<left>.+?)\s+/\s+(?P<right>\S{1,16})$"
 )
 _NO_NAME = re.compile(r"@|\d{8}|\d{4}-\d\d-\d\d|\d\d[./]\d\d[./]\d{4}")  # addresses, numbers of people, dates
+# A column of numbers of such a name tells who somebody is, whatever its numbers are.
+_IDENTIFIES = re.compile(
+    r"\b(patient|operator|employee|person|user|staff|worker|subject)[ _-]?(id|no|nr|number|code)\b"
+    r"|\b(phone|mobile|telephone|mrn|ssn)\b"
+    r"|工号|姓名|电话|手机号|身份证|病历号|住院号",
+    re.IGNORECASE,
+)
 _LONGEST_NAME, _MOST_WORDS, _LONGEST_UNIT = 48, 5, 16
 _OURS = "time_s"  # the column of the full copy that holds the time
 
@@ -28,6 +35,11 @@ def parted(header: str) -> Channel:
         return Channel(text, None)
     name, unit = found["name"] or found["left"] or "", found["unit"] or found["right"]
     return Channel(name.strip(), unit.strip() or None)
+
+
+def identifies(channel: Channel) -> bool:
+    """Return whether a column of that name holds numbers of people, which are no measurement."""
+    return _IDENTIFIES.search(channel.name) is not None
 
 
 def published(channels: Sequence[Channel]) -> tuple[Channel, ...]:

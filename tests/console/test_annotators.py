@@ -168,7 +168,7 @@ def outcomes() -> dict[tuple[str, int], list[str]]:
     """By task and round, what becomes of it with each three of the five."""
     found: dict[tuple[str, int], list[str]] = {}
     for people in combinations(ANNOTATORS, 3):
-        for medium in Medium:
+        for medium in KINDS:  # the media of the sample
             for round_ in (1, 2):
                 for name, outcome in judged(medium, people, round_).items():
                     found.setdefault((name, round_), []).append(outcome)

@@ -80,13 +80,16 @@ def test_however_it_is_written_it_is_the_same_series(kind: str, context_for: Con
 
 
 def test_nothing_that_could_name_somebody_gets_out(context_for: Contexts) -> None:
-    head = ["Operator;Zhang San", "Patient;P-20240201", "", "Zeit [s];Druck;zhang.san@example.org;13800138000;Raum 2024-02-01"]
-    text = lines(head, lambda t: f"{t};{np.sin(t):.4f};1;2;{t:.2f}")
+    head = ["Operator;Zhang San", "Patient;P-20240201", ""]
+    head += ["Zeit [s];Druck;zhang.san@example.org;13800138000;Raum 2024-02-01;Operator ID;电话"]
+    text = lines(head, lambda t: f"{t};{np.sin(t):.4f};1;2;{t:.2f};4711815;13900139000")
     made = reading(text, context_for)
     assert made.facts["channel_names"] == ["Druck", "channel 2", "channel 3", "channel 4"]
     out = json.dumps(dict(made.facts)).encode() + b"".join(part.data for part in made.derived)
     for planted in (b"Zhang", b"zhang", b"P-2024", b"13800138000", b"2024"):
         assert planted not in out
+    table = pq.read_table(io.BytesIO(made.derived[0].data))
+    assert not {4711815.0, 13900139000.0} & {value for column in table.columns for value in column.to_pylist()}
     dated = reading(WRITTEN["ISO 8601 with an offset"], context_for)
     assert b"2024" not in json.dumps(dict(dated.facts)).encode() + b"".join(part.data for part in dated.derived[:2])
 
