@@ -16,6 +16,8 @@ from yuelu.base.canonical import keyed
 from yuelu.base.records import Medium, Role
 from yuelu.pipelines.deid.copies import deidentified
 from yuelu.pipelines.deid.engine import subject_of
+from yuelu.pipelines.deid.heads import face_risk
+from yuelu.pipelines.deid.options import parse
 from yuelu.pipelines.media.greyscale import shown_grey
 from yuelu.pipelines.media.pictures import Pixels, check_size, picture, probes, windowed
 from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused
@@ -38,10 +40,12 @@ def read(file: BinaryIO, context: Context) -> Reading:
     _refuse_unshowable(dataset, context)
     subject = subject_of(dataset)
     series = str(dataset.get("SeriesInstanceUID") or "")
-    written, evidence = deidentified(data, dataset, context.key, context.sha256)
+    head = face_risk(dataset)
+    written, evidence = deidentified(data, dataset, context.key, context.sha256, parse(context.deid))
     kept = dcmread(io.BytesIO(written))
     pixels = render(kept)  # what annotators see comes from the copy that we keep
     facts = {**_facts(kept), "series": keyed(context.key, "series", series) if series else None, "deid": evidence}
+    facts |= {"face_risk": head is not None, "face_risk_cause": head}
     copy = Derived(Role.DEIDENTIFIED, Medium.IMAGE, context.media_type, written)
     facts |= {"width_px": pixels.shape[1], "height_px": pixels.shape[0], "probes": probes(pixels)}
     return Reading(Medium.IMAGE, context.media_type, facts, (copy, *picture(pixels)), subject)
