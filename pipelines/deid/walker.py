@@ -121,6 +121,12 @@ def _claims(options: Options, implicit: bool) -> Mapping[int, bytes]:
     return written
 
 
+@cache
+def _verdicts(options: Options) -> dict[tuple[int, str, bool], str]:
+    """Return where the verdicts of these options are remembered, by tag, VR and nesting: at most one per attribute and VR."""
+    return {}
+
+
 @lru_cache(8192)
 def _dictionary_vr(tag: int) -> str:
     if tag >> 16 & 1 or not tag & 0xFFFF or not dictionary_has_tag(tag):
@@ -151,7 +157,7 @@ class _Walker:
         """Return the elements as they are to be written, by tag, and where they end: at `end`, or behind an item's end."""
         if depth > _DEEPEST:
             raise Odd
-        data, options, note = self.data, self.cleaner.options, self.cleaner.note
+        data, note, nested, verdicts = self.data, self.cleaner.note, depth > 0, _verdicts(self.cleaner.options)
         parts: dict[int, bytes] = {}
         last = -1
         while at < end:
@@ -162,7 +168,9 @@ class _Walker:
             if tag <= last or (vr == "UN" and not tag >> 16 & 1 and _dictionary_vr(tag) != "UN"):
                 raise Odd
             last = tag
-            action = whole_verdict(tag, vr, depth > 0, options)
+            action = verdicts.get((tag, vr, nested))
+            if action is None:
+                action = verdicts[tag, vr, nested] = whole_verdict(tag, vr, nested, self.cleaner.options)
             note(tag, action, depth)
             if length == _OPEN or (vr == "SQ" and action in ("kept", "cleaned")):
                 at = self.long_value(parts, tag, vr, action, start, length, depth)

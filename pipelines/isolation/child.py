@@ -76,7 +76,8 @@ def _allow_time(limits: Limits) -> None:
 
 def answer(request: dict[str, Any], file: BinaryIO, limits: Limits) -> tuple[dict[str, Any], list[bytes | BinaryIO]]:
     """Return the reading as it crosses the pipe, or `{"refused": reason}`."""
-    context = Context(limits, bytes.fromhex(request["key"]), request["sha256"], request["media_type"], request["demuxer"])
+    key, deid = bytes.fromhex(request["key"]), request.get("deid", "")
+    context = Context(limits, key, request["sha256"], request["media_type"], request["demuxer"], deid)
     try:
         return to_wire(_reader(request["reader"])(file, context))
     except Refused as refusal:

@@ -12,6 +12,8 @@ from yuelu.base.canonical import keyed
 from yuelu.base.records import Medium, Role
 from yuelu.pipelines.deid.copies import deidentified
 from yuelu.pipelines.deid.engine import subject_of, transfer_syntax
+from yuelu.pipelines.deid.heads import face_risk
+from yuelu.pipelines.deid.options import parse
 from yuelu.pipelines.media.cine import film
 from yuelu.pipelines.media.dicom_cine import frame_times, is_cine
 from yuelu.pipelines.media.dicom_copy import with_pixels_only
@@ -40,11 +42,13 @@ def read(file: BinaryIO, context: Context) -> Reading:
     given, dataset = _opened(file, context)
     count = _checked(dataset, context.limits)
     subject, series = subject_of(dataset), str(dataset.get("SeriesInstanceUID") or "")
-    data, evidence = deidentified(given, dataset, context.key, context.sha256)
+    head = face_risk(dataset)  # asked of attributes that may not survive
+    data, evidence = deidentified(given, dataset, context.key, context.sha256, parse(context.deid))
     copy = dcmread(io.BytesIO(data))  # what annotators see comes from the copy that we keep
     shown = Shown(copy)
     medium, parts, facts = _derived(copy, count, shown, context.limits)
     facts |= {**facts_of(copy), "series": keyed(context.key, "series", series) if series else None}
+    facts |= {"face_risk": head is not None, "face_risk_cause": head}
     if hidden := shown.frames.hidden_px:
         evidence["unused_bits"] = {"cleaned_px": hidden}
         data = with_pixels_only(copy)

@@ -29,6 +29,7 @@ class Context:
     sha256: str
     media_type: str
     demuxer: str = ""
+    deid: str = ""  # options of the de-identification profile, by name or code; empty: the default
 
 
 @dataclass(frozen=True, slots=True)
