@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -43,6 +44,7 @@ class Described:
     source: Source
     sheet: Sheet
     groups: Mapping[int, str]  # keyed hashes, by line
+    objects: int  # that were there when the sheet was checked
 
     def __reduce__(self) -> tuple[object, ...]:
         return _itself, (self.source,)
@@ -51,6 +53,10 @@ class Described:
     def address(self) -> str:
         """The address of the source itself."""
         return self.source.address
+
+    def count(self) -> int:
+        """Return how many objects to expect."""
+        return self.objects
 
     def listed(self) -> Iterator[Listed]:
         """Yield the objects with their groups."""
@@ -121,8 +127,10 @@ def deliver(
     """
     groups = {row.line: keyed(workspace.secret, "group", row.group) for row in sheet.rows.values() if row.group is not None}
     with tempfile.TemporaryFile("w+", encoding="utf-8") as noted:  # however many there are, memory holds few
+        objects = Counter[str]()
         for one in check(sheet, (one for source in sources for one in source.listed())):
             noted.write(json.dumps(one) + "\n")
+            objects[one.source] += 1
         noted.seek(0)
         collection = _graded(workspace, collection, actor)
         register(workspace.ledger, collection, actor)
@@ -131,7 +139,7 @@ def deliver(
         while some := [Link(*json.loads(line)) for line in islice(noted, _AT_ONCE)]:
             with workspace.ledger.transaction(actor) as t:
                 _write_links(t, collection.name, sheet, some)
-    return [Described(source, sheet, groups) for source in sources], collection
+    return [Described(source, sheet, groups, objects[source.address]) for source in sources], collection
 
 
 def check(sheet: Sheet, listing: Iterable[Listed]) -> Iterator[Link]:

@@ -14,8 +14,9 @@ from urllib.parse import quote
 from yuelu.base.errors import NotFound, ServiceUnavailable
 from yuelu.pipelines.media.reading import Refused
 from yuelu.pipelines.sources.archive import SUFFIXES, kind_of, member_uri, members, opened_member, outer
+from yuelu.pipelines.sources.entries import TOTAL_BYTES
 from yuelu.pipelines.sources.port import Listed, Opened, storable
-from yuelu.pipelines.sources.spool import spooled
+from yuelu.pipelines.sources.spool import LARGEST, spooled
 
 _CHUNK = 1 << 20
 _ATTEMPTS = 5  # at the bytes of one object, each going on where the last one stopped
@@ -88,7 +89,7 @@ class S3Source:
     def _members(self, listed: Listed) -> Iterator[Listed]:
         """Yield the members of an archive, which is fetched for it; as itself, if it is none."""
         try:
-            with self._fetched(listed) as opened:
+            with self._fetched(listed, TOTAL_BYTES) as opened:
                 kind = kind_of(opened.descriptor, listed.path)
                 if kind is None:
                     yield listed
@@ -118,15 +119,15 @@ class S3Source:
                 _last.archive = None
                 _last.open.__exit__(None, None, None)
                 del _last.open
-            fetched = self._fetched(archive)
+            fetched = self._fetched(archive, TOTAL_BYTES)
             _last.opened = fetched.__enter__()
             _last.open, _last.archive = fetched, wanted
         opened: Opened = _last.opened
         return opened
 
     @contextmanager
-    def _fetched(self, listed: Listed) -> Iterator[Opened]:
-        with spooled(self._chunks(listed), listed.bytes) as opened:
+    def _fetched(self, listed: Listed, largest: int = LARGEST) -> Iterator[Opened]:
+        with spooled(self._chunks(listed), listed.bytes, largest) as opened:
             if opened.bytes != listed.bytes:
                 raise Refused("changed since it was listed")
             yield opened

@@ -70,7 +70,7 @@ class Unpacked:
         if self.decompressor is None:
             self.position = position
         while self.position < position:
-            if not self.read(min(_CHUNK, position - self.position)):
+            if not self.some(position - self.position):
                 raise Refused("the archive breaks off")
         return position
 
@@ -90,6 +90,16 @@ class Unpacked:
             while len(self.ready) < size and self._more():
                 pass
             data, self.ready = self.ready[:size], self.ready[size:]
+        self.position += len(data)
+        return data
+
+    def some(self, most: int) -> bytes:
+        """Return what is at hand, without copying it together: at least a byte, unless the archive ends."""
+        if self.decompressor is None:
+            return self.read(min(most, _CHUNK))
+        while not self.ready and self._more():
+            pass
+        data, self.ready = (self.ready, b"") if len(self.ready) <= most else (self.ready[:most], self.ready[most:])
         self.position += len(data)
         return data
 
@@ -166,7 +176,7 @@ def content(descriptor: int, location: bytes) -> Generator[bytes, None, None]:
     try:
         stream.go(int(start))
         while left:
-            chunk = stream.read(min(_CHUNK, left))
+            chunk = stream.some(left)
             if not chunk:
                 raise Refused("the archive breaks off within it")
             left -= len(chunk)

@@ -1,0 +1,46 @@
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from yuelu.console.main import main
+
+
+@pytest.fixture
+def media(tmp_path: Path) -> Path:
+    (tmp_path / "media").mkdir()
+    Image.new("L", (64, 64), 90).save(tmp_path / "media/a.png")
+    CliRunner().invoke(main, ["-w", str(tmp_path / "work"), "init"])
+    return tmp_path / "media"
+
+
+def asked(media: Path, *arguments: str) -> tuple[int, str]:
+    command = ["-w", str(media.parent / "work"), "ingest", "--collection", "c", "--json", *arguments]
+    done = CliRunner(env={"YUELU_LANGUAGE": "en"}).invoke(main, command)
+    return done.exit_code, done.output
+
+
+def test_terms_come_from_the_options_or_a_sheet(media: Path) -> None:
+    code, said = asked(media, str(media))
+    assert code == 2
+    assert "--owner, --legal-basis, --terms must be given" in said
+    sheet = media.parent / "s.csv"
+    sheet.write_text("path,owner,legal_basis,terms\n.,Factory,contract 7,research\n")
+    code, said = asked(media, str(media), "--sheet", str(sheet), "--require", "group")
+    assert code == 2
+    assert "s.csv, line 2: '.' has no group" in said
+    code, said = asked(media, str(media), "--sheet", str(sheet))
+    assert code == 0
+    assert json.loads(said)["accepted"] == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "problem"),
+    [("nowhere", 1, "nothing at nowhere"), ("ftp://host/x", 2, "unknown kind 'ftp'"), ("s3://", 2, "no bucket")],
+)
+def test_what_is_no_source_says_which_there_are(media: Path, source: str, code: int, problem: str) -> None:
+    found, said = asked(media, source, "--owner", "o", "--legal-basis", "l", "--terms", "t")
+    assert found == code
+    assert problem in said
