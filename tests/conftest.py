@@ -48,8 +48,6 @@ SLOW = frozenset(
         "pipelines/test_dicom_files.py",
         "pipelines/test_geometry.py",
         "pipelines/test_archives.py",
-        "pipelines/test_correct.py",
-        "pipelines/test_deid.py",
         "pipelines/test_delivery.py",
         "pipelines/test_dicomdir.py",
         "pipelines/test_ingest.py",

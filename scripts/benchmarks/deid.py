@@ -123,7 +123,7 @@ def _parse_and_write(data: bytes) -> bytes:
 
 class _Dicognito:
     def __init__(self) -> None:
-        from dicognito.anonymizer import Anonymizer  # noqa: PLC0415
+        from dicognito.anonymizer import Anonymizer
 
         self.anonymizer = Anonymizer(seed="yuelu")
 
