@@ -125,7 +125,7 @@ def test_colour_is_rgb(dicom_files: Path, name: str) -> None:
     dataset = dcmread(dicom_files / name)
     shown = render(dataset)
     assert shown.shape == (dataset.Rows, dataset.Columns, 3)
-    assert (shown == pixel_array(dataset, raw=False)).all()
+    assert np.abs(shown.astype(int) - pixel_array(dataset, raw=False)).max() <= 2  # of two decoders of lossy JPEG
     # All of these hold one test card, whose first bar is pure red (pydicom, tests/pixels/pixels_reference.py).
     assert np.abs(shown[5, 50].astype(int) - (255, 0, 0)).max() <= 3
 
