@@ -110,7 +110,7 @@ def _isolation() -> Finding:
 def _syntaxes() -> Finding:
     """Which DICOM can be decoded; the rest would go to quarantine."""
     try:
-        from yuelu.pipelines.media.dicom_syntaxes import syntaxes
+        from yuelu.pipelines.media.dicom.syntaxes import syntaxes
     except ImportError as error:
         return Finding("DICOM transfer syntaxes", False, str(error), "pip install 'yuelu[platform]'")
     known = syntaxes()

@@ -12,7 +12,7 @@ from yuelu.pipelines.deid.engine import Cleaner, deidentify, subject_of, transfe
 from yuelu.pipelines.deid.options import Options
 from yuelu.pipelines.deid.suspects import burned_in
 from yuelu.pipelines.deid.walker import Odd, walked
-from yuelu.pipelines.media.dicom_frames import pixel_keyword
+from yuelu.pipelines.media.dicom.frames import pixel_keyword
 
 
 def deidentified(

@@ -14,8 +14,9 @@ from yuelu.base.records import asset_key
 from yuelu.base.store.port import Store, create_once
 from yuelu.pipelines.ingest.records import Found, Job, Part
 from yuelu.pipelines.isolation.pool import Decoders
-from yuelu.pipelines.media.readers import HEAD_BYTES, READERS, recognise
+from yuelu.pipelines.media.readers import READERS
 from yuelu.pipelines.media.reading import Derived, Refused
+from yuelu.pipelines.media.recognise import HEAD_BYTES, recognise
 from yuelu.pipelines.sources.port import Listed
 
 _CHUNK = 1 << 20

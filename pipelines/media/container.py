@@ -43,7 +43,8 @@ def packets(container: Any, streams: list[Any]) -> Iterator[Any]:
 
 def read(file: BinaryIO, context: Context) -> Reading:
     """Return the reading of the best video stream, else of the best sound stream."""
-    from yuelu.pipelines.media import audio, video  # noqa: PLC0415  they open containers with what stands above
+    from yuelu.pipelines.media.audio import reader as audio  # noqa: PLC0415
+    from yuelu.pipelines.media.video import reader as video  # noqa: PLC0415  they open containers with what stands above
 
     with opened(file, context.demuxer) as container:
         moving = bool(video_streams(container))

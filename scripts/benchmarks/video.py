@@ -19,9 +19,9 @@ from measuring import OURS, PARTS, PEER, Row, Settings, memory_mb, timed
 from PIL import Image
 
 from yuelu.pipelines.media import container
-from yuelu.pipelines.media.keyframes import keyframe_thumbnails
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.reading import Context
+from yuelu.pipelines.media.video.keyframes import keyframe_thumbnails
 
 CLIPS = {"720p with sound, 132 frames": "bigbuckbunny.mp4", "640 x 272, 250 frames": "bikes.mp4"}
 _X264 = {"preset": "veryfast", "crf": "20", "g": "12", "bf": "0", "sc_threshold": "0"}

@@ -12,8 +12,9 @@ from PIL import Image
 
 from yuelu.base.records import Role
 from yuelu.pipelines.media.limits import Limits
-from yuelu.pipelines.media.readers import READERS, recognise
+from yuelu.pipelines.media.readers import READERS
 from yuelu.pipelines.media.reading import Context, Derived, Reading
+from yuelu.pipelines.media.recognise import recognise
 
 DATA = Path(skimage.__file__).parent / "data"
 SECRET = b"Zhang San 1948-05-17"

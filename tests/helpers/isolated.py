@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from yuelu.pipelines.isolation.pool import Decoders
-from yuelu.pipelines.media.readers import READERS, recognise
+from yuelu.pipelines.media.readers import READERS
 from yuelu.pipelines.media.reading import Reading, Refused
+from yuelu.pipelines.media.recognise import recognise
 
 
 def isolated(decoders: Decoders, data: bytes, path: Path, name: str = "") -> Reading:

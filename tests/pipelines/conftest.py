@@ -27,8 +27,9 @@ from yuelu.base.settings import Settings
 from yuelu.base.workspace import Workspace, init
 from yuelu.pipelines.isolation.pool import Decoders
 from yuelu.pipelines.media.limits import Limits
-from yuelu.pipelines.media.readers import READERS, recognise
+from yuelu.pipelines.media.readers import READERS
 from yuelu.pipelines.media.reading import Context
+from yuelu.pipelines.media.recognise import recognise
 from yuelu.quality.policy import default_policy
 
 KEY = b"k" * 32

@@ -13,13 +13,14 @@ import soundfile
 from scipy import signal
 
 from yuelu.base.records import Medium, Role
-from yuelu.pipelines.media import audio, container
-from yuelu.pipelines.media.levels import Levels
+from yuelu.pipelines.media import container
+from yuelu.pipelines.media.audio import reader as audio
+from yuelu.pipelines.media.audio.fingerprint import SoundPrint
+from yuelu.pipelines.media.audio.levels import Levels
+from yuelu.pipelines.media.audio.loudness import Loudness
 from yuelu.pipelines.media.limits import Limits
-from yuelu.pipelines.media.loudness import Loudness
-from yuelu.pipelines.media.readers import recognise
 from yuelu.pipelines.media.reading import Context, Reading, Refused
-from yuelu.pipelines.media.sound_fingerprint import SoundPrint
+from yuelu.pipelines.media.recognise import recognise
 
 Contexts = Callable[..., Context]
 

@@ -11,9 +11,9 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply
 from pydicom.pixels.utils import pixel_array
 
 from yuelu.base.records import Role
-from yuelu.pipelines.media.dicom import read
-from yuelu.pipelines.media.dicom_planes import planes_of
-from yuelu.pipelines.media.dicom_render import render
+from yuelu.pipelines.media.dicom.planes import planes_of
+from yuelu.pipelines.media.dicom.reader import read
+from yuelu.pipelines.media.dicom.render import render
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused
 

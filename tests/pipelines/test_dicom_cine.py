@@ -13,13 +13,13 @@ from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset
 
 from yuelu.base.records import Medium, Role
-from yuelu.pipelines.media.dicom import read
-from yuelu.pipelines.media.dicom_cine import FrameTimes, frame_times, is_cine
-from yuelu.pipelines.media.dicom_render import render
-from yuelu.pipelines.media.frame_table import read_table
-from yuelu.pipelines.media.geometry import Plane
+from yuelu.pipelines.media.dicom.film_times import FrameTimes, frame_times, is_cine
+from yuelu.pipelines.media.dicom.reader import read
+from yuelu.pipelines.media.dicom.render import render
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.reading import Context, Reading, Refused
+from yuelu.pipelines.media.video.frame_table import read_table
+from yuelu.pipelines.media.volumes.geometry import Plane
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 

@@ -14,7 +14,7 @@ from pydicom.pixels.decoders.base import Decoder
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
 
 from yuelu.base.records import Role
-from yuelu.pipelines.media.dicom import read
+from yuelu.pipelines.media.dicom.reader import read
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.reading import Context, Reading, Refused
 

@@ -21,11 +21,11 @@ from pydicom.dataset import Dataset
 
 from yuelu.base.records import Medium, Role
 from yuelu.pipelines.deid import copies
-from yuelu.pipelines.media import dicom
-from yuelu.pipelines.media.dicom_render import Shown
+from yuelu.pipelines.media.dicom import reader as dicom
+from yuelu.pipelines.media.dicom.render import Shown
 from yuelu.pipelines.media.limits import Limits
-from yuelu.pipelines.media.readers import recognise
 from yuelu.pipelines.media.reading import Context, Reading, Refused
+from yuelu.pipelines.media.recognise import recognise
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

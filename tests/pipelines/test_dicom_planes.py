@@ -10,13 +10,13 @@ from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset
 
 from yuelu.base.records import Role
-from yuelu.pipelines.media.dicom import read
-from yuelu.pipelines.media.dicom_look import Look, Window, look_of
-from yuelu.pipelines.media.dicom_planes import planes_of, shown_order
-from yuelu.pipelines.media.geometry import Plane
-from yuelu.pipelines.media.greyscale import robust_window, shown_grey, through_window
+from yuelu.pipelines.media.dicom.greyscale import robust_window, shown_grey, through_window
+from yuelu.pipelines.media.dicom.look import Look, Window, look_of
+from yuelu.pipelines.media.dicom.planes import planes_of, shown_order
+from yuelu.pipelines.media.dicom.reader import read
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.reading import Context
+from yuelu.pipelines.media.volumes.geometry import Plane
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 

@@ -10,8 +10,8 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import Decoder
 from pydicom.uid import UID, HTJ2KLossless
 
-from yuelu.pipelines.media.dicom_frames import Frames
-from yuelu.pipelines.media.dicom_syntaxes import plugins, syntaxes
+from yuelu.pipelines.media.dicom.frames import Frames
+from yuelu.pipelines.media.dicom.syntaxes import plugins, syntaxes
 from yuelu.pipelines.media.reading import Refused
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

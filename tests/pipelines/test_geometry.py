@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import dcmread
 
-from yuelu.pipelines.media import dicom, nifti
-from yuelu.pipelines.media.geometry import Plane, plane_facts, source_frame, to_patient_mm, to_pixels, to_voxel
+from yuelu.pipelines.media.dicom import reader as dicom
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.reading import Context
+from yuelu.pipelines.media.volumes import nifti
+from yuelu.pipelines.media.volumes.geometry import Plane, plane_facts, source_frame, to_patient_mm, to_pixels, to_voxel
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 

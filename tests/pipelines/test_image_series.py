@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yuelu.pipelines.ingest.image_series import Gap, image_series, in_order, slices_of
-from yuelu.pipelines.media.dicom import read
-from yuelu.pipelines.media.geometry import Plane, plane_facts
+from yuelu.pipelines.media.dicom.reader import read
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.reading import Context
+from yuelu.pipelines.media.volumes.geometry import Plane, plane_facts
 
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)

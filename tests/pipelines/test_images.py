@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, PngImagePlugin
 
 from yuelu.base.records import Role
+from yuelu.pipelines.media.images.orientation import upright
 from yuelu.pipelines.media.limits import Limits
-from yuelu.pipelines.media.orientation import upright
 from yuelu.pipelines.media.pictures import enlargement, percentile_window, probes, reduction, window_by_percentiles, windowed
-from yuelu.pipelines.media.readers import recognise
 from yuelu.pipelines.media.reading import Refused
+from yuelu.pipelines.media.recognise import recognise
 
 
 def checks(width: int = 40, height: int = 20) -> Image.Image:

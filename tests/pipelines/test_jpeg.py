@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
-from yuelu.pipelines.media.jpeg_segments import take_apart
+from yuelu.pipelines.media.images.jpeg_segments import take_apart
 from yuelu.pipelines.media.reading import Refused
 
 SIZE = (600, 400)

@@ -13,11 +13,12 @@ import pytest
 from PIL import Image
 
 from yuelu.base.records import Medium, Role
-from yuelu.pipelines.media.geometry import to_patient_mm, to_voxel
 from yuelu.pipelines.media.limits import Limits
-from yuelu.pipelines.media.nifti import inflated, read
-from yuelu.pipelines.media.readers import READERS, recognise
+from yuelu.pipelines.media.readers import READERS
 from yuelu.pipelines.media.reading import Context, Reading, Refused
+from yuelu.pipelines.media.recognise import recognise
+from yuelu.pipelines.media.volumes.geometry import to_patient_mm, to_voxel
+from yuelu.pipelines.media.volumes.nifti import inflated, read
 
 SHIPPED = Path(nibabel.__file__).parent / "tests/data"
 

@@ -8,8 +8,8 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut
 
-from yuelu.pipelines.media.dicom_look import lut_of
-from yuelu.pipelines.media.palette import coloured, expanded, palette_of
+from yuelu.pipelines.media.dicom.look import lut_of
+from yuelu.pipelines.media.dicom.palette import coloured, expanded, palette_of
 from yuelu.pipelines.media.reading import Refused
 
 

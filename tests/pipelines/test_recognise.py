@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import skimage
 
-from yuelu.pipelines.media.readers import HEAD_BYTES, recognise
+from yuelu.pipelines.media.recognise import HEAD_BYTES, recognise
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from yuelu.base.records import Role
+from yuelu.pipelines.media.images.orientation import upright
+from yuelu.pipelines.media.images.tiles import from_facts
 from yuelu.pipelines.media.limits import Limits
-from yuelu.pipelines.media.orientation import upright
 from yuelu.pipelines.media.reading import Refused
-from yuelu.pipelines.media.tiles import from_facts
 
 COLOUR = np.asarray(photo(360, 300))
 GREY = np.asarray(photo(360, 300).convert("L"))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from yuelu.base.errors import InvalidRecord
-from yuelu.pipelines.media.tiles import (
+from yuelu.pipelines.media.images.tiles import (
     COMFORTABLE_PX,
     OVERLAP_PX,
     OVERVIEW_PX,

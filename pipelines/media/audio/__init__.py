@@ -1,0 +1,1 @@
+"""Sound: levels, loudness, fingerprints, and a proxy that browsers play."""

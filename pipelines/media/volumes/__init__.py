@@ -1,0 +1,1 @@
+"""Volumes: slices in order, and the way from a pixel to millimetres."""
