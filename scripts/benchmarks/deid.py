@@ -21,7 +21,7 @@ _KEY = b"k" * 32
 _FILES = 4  # copies of each object, so that nothing is remembered from one round to the next but what a worker would
 _OPTIONS = Options(("113107",))
 
-# Run by the peers' Python: the default recipe, private attributes removed as our profile asks; prints its processor seconds without start-up.
+# Run by the peers' Python: the default recipe, private attributes removed as our profile asks; prints its processor seconds.
 _DEID = """
 import json, sys, time, logging, tempfile
 from deid.config import DeidRecipe
