@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
-from pydicom.pixels import get_decoder
-from pydicom.pixels.encoders import RLELosslessEncoder
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.encoders.base import RLELosslessEncoder
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.uid import RLELossless
 
@@ -143,7 +143,7 @@ def _blank(dataset: Dataset, text: Mask, empty: Any) -> None:
     if int(dataset.BitsAllocated) not in (8, 16, 32):
         raise Refused(f"burned-in text in pixels of {dataset.BitsAllocated} bits", _CHECK)
     compressed = transfer_syntax(dataset).is_encapsulated
-    order = "<" if transfer_syntax(dataset).is_little_endian else ">"
+    order: Literal["<", ">"] = "<" if transfer_syntax(dataset).is_little_endian else ">"
     written = []
     for frame in frames(dataset):
         blanked = _blanked(frame, text, empty)
@@ -162,6 +162,7 @@ def _blank(dataset: Dataset, text: Mask, empty: Any) -> None:
 
 def _rle(frame: Frame, dataset: Dataset) -> bytes:
     colour = frame.ndim == 3
+    only_colour: dict[str, Any] = {"planar_configuration": 0} if colour else {}
     return bytes(
         RLELosslessEncoder.encode(
             frame,
@@ -174,7 +175,7 @@ def _rle(frame: Frame, dataset: Dataset) -> bytes:
             number_of_frames=1,
             validate=False,  # some files hold what the standard does not allow
             photometric_interpretation="RGB" if colour else str(dataset.PhotometricInterpretation),
-            **({"planar_configuration": 0} if colour else {}),
+            **only_colour,
         )
     )
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.pixels import get_decoder
-from pydicom.pixels.encoders import RLELosslessEncoder
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.encoders.base import RLELosslessEncoder
 from pydicom.uid import UID, JPEG2000TransferSyntaxes, JPEGLSTransferSyntaxes, JPEGTransferSyntaxes, RLELossless
 
 _HTJ2K = "1.2.840.10008.1.2.4.20"  # and one more digit: high-throughput JPEG 2000, with the same markers

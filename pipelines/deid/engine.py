@@ -45,6 +45,8 @@ class Cleaner:
     def note(self, tag: int, action: str, depth: int) -> None:
         """Count what was done, never to which value."""
         self.counts[action] += 1
+        if action == "removed_private":
+            tag &= 0xFFFF0000  # told by group: a file may hold hundreds
         if action != "kept":
             self.tags[depth, tag, action] += 1
 

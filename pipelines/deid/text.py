@@ -36,11 +36,11 @@ class Detector:
 
     def find(self, picture: NDArray[np.uint8]) -> Mask:
         """Return where text is in `picture`, shape (height, width) or (height, width, 3): boxes with a margin."""
-        colour = picture if picture.ndim == 3 else cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
+        colour: NDArray[np.uint8] = picture if picture.ndim == 3 else np.dstack([picture] * 3)
         height, width = colour.shape[:2]
         found = np.zeros((height, width), np.uint8)
         for scale in (1, 2) if max(height, width) < _ENLARGE_BELOW_PX else (1,):
-            large = colour if scale == 1 else cv2.resize(colour, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+            large = colour if scale == 1 else _enlarged(colour, scale)
             for top in _starts(large.shape[0]):
                 for left in _starts(large.shape[1]):
                     tile = large[top : top + _TILE_PX, left : left + _TILE_PX]
@@ -56,6 +56,10 @@ class Detector:
         name = self.session.get_inputs()[0].name
         answer = self.session.run(None, {name: np.ascontiguousarray(values.transpose(2, 0, 1)[None])})[0]
         return np.asarray(answer[0, 0, :height, :width], np.float32)
+
+
+def _enlarged(picture: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def _starts(length: int) -> range:
@@ -91,7 +95,7 @@ def _mean_within(likelihood: NDArray[np.float32], box: Any) -> float:
         return 0.0
     inside = np.zeros((bottom - top, right - left), np.uint8)
     cv2.fillPoly(inside, [corners - np.array((left, top), np.int32)], 1)
-    return float(cv2.mean(likelihood[top:bottom, left:right], inside)[0])
+    return float(likelihood[top:bottom, left:right][inside > 0].mean()) if inside.any() else 0.0
 
 
 @cache

@@ -32,6 +32,7 @@ _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _SCHEME, _CODE_VALUE, _SOP_CLASS, _SOP_INSTANCE = 0x00080102, 0x00080100, 0x00080016, 0x00080018
 _OPEN = 0xFFFFFFFF  # a length that is not told
 _DEEPEST = 40
+_MOST_VERDICTS = 16384  # remembered; a hostile file may name more attributes than there are
 _TAG, _LONG, _SHORT = Struct("<HH"), Struct("<I"), Struct("<H")
 
 _LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
@@ -170,7 +171,9 @@ class _Walker:
             last = tag
             action = verdicts.get((tag, vr, nested))
             if action is None:
-                action = verdicts[tag, vr, nested] = whole_verdict(tag, vr, nested, self.cleaner.options)
+                action = whole_verdict(tag, vr, nested, self.cleaner.options)
+                if len(verdicts) < _MOST_VERDICTS:
+                    verdicts[tag, vr, nested] = action
             note(tag, action, depth)
             if length == _OPEN or (vr == "SQ" and action in ("kept", "cleaned")):
                 at = self.long_value(parts, tag, vr, action, start, length, depth)

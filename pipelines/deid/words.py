@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 ANONYMOUS = "ANONYMIZED"
 
@@ -132,6 +133,7 @@ def _meanings() -> Mapping[tuple[str, str], frozenset[str]]:
     from pydicom.sr._snomed_dict import mapping  # noqa: PLC0415
 
     known: dict[tuple[str, str], frozenset[str]] = {}
+    keywords: Any
     for scheme, keywords in concepts.items():
         for codes in keywords.values():
             for value, (told, _) in codes.items():

@@ -244,6 +244,34 @@ def test_evidence_counts_every_attribute(dicom_files: Path) -> None:
     assert evidence["profile"] == "113100+113107"
 
 
+def test_evidence_names_attributes_by_depth_and_never_a_value(dicom_files: Path) -> None:
+    dataset = dcmread(dicom_files / "CT_small.dcm")
+    plant(dataset)
+    evidence = deidentify(dataset, KEY, "fallback")
+    assert [0, "00100010", "emptied", 1] in evidence["attributes"]
+    assert any(row[:3] == [0, "00090000", "removed_private"] for row in evidence["attributes"])  # told by group
+    assert [2, "00100010", "emptied", 1] in evidence["attributes"]  # in an item of an item
+    assert len(evidence["table_sha256"]) == 64
+    assert PLANTED not in repr(evidence)
+
+
+@pytest.mark.parametrize("name", ["rtstruct.dcm", "liver_1frame.dcm", "rtplan.dcm"])
+def test_references_between_objects_survive(dicom_files: Path, name: str) -> None:
+    """A structure set or segmentation still points at the images that were cleaned on their own."""
+    dataset = dcmread(dicom_files / name, force=True)
+    dataset.setdefault("SOPInstanceUID", "1.2.3")
+    if not getattr(dataset, "file_meta", None) or "TransferSyntaxUID" not in dataset.file_meta:
+        dataset.ensure_file_meta()
+        dataset.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2")
+    keyword = "ReferencedSOPInstanceUID"
+    before = [str(part[keyword].value) for part in everything(dataset) if keyword in part]
+    deidentify(dataset, KEY, "fallback")
+    after = [str(part[keyword].value) for part in everything(dataset) if keyword in part]
+    wanted = {new_uid(KEY, uid) for uid in before}
+    assert after
+    assert set(after) <= wanted
+
+
 def test_dicognito_samples_lose_what_dicognito_replaces(fixtures: Path) -> None:
     """dicognito's own tests look at these attributes (tests/test_anonymize_*.py)."""
     files = sorted((fixtures / "dicom_dicognito/orig_data").rglob("*.dcm"))

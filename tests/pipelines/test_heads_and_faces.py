@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import skimage.data
 from pydicom import dcmread
@@ -46,7 +47,7 @@ def test_a_real_head(dicom_files: Path) -> None:
 
 
 def test_the_astronaut_is_found_and_blurred() -> None:
-    picture = skimage.data.astronaut()
+    picture = np.asarray(skimage.data.astronaut(), np.uint8)  # type: ignore[no-untyped-call]
     (face, *others) = find("faces", picture)
     assert not others
     assert 170 < face.x < 230  # the face is at about (225, 115), as the scikit-image gallery shows it

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels.utils import pixel_array
 from pydicom.sequence import Sequence
-from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 
 from yuelu.pipelines.deid.engine import deidentify
 from yuelu.pipelines.deid.options import METHODS, Options
@@ -61,7 +61,7 @@ def around(dataset: Dataset) -> Dataset:
     dataset.preamble = (MARK * 22)[:128].encode()
     dataset.file_meta.SourceApplicationEntityTitle = dataset.file_meta.SendingApplicationEntityTitle = MARK
     dataset.file_meta.ImplementationVersionName = MARK
-    dataset.file_meta.PrivateInformationCreatorUID, dataset.file_meta.PrivateInformation = "1.2.3", MARK.encode()
+    dataset.file_meta.PrivateInformationCreatorUID, dataset.file_meta.PrivateInformation = UID("1.2.3"), MARK.encode()
     return dataset
 
 

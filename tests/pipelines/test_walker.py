@@ -10,7 +10,7 @@ from pydicom import config, dcmread, dcmwrite
 from pydicom._dicom_dict import DicomDictionary
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from yuelu.pipelines.deid.copies import deidentified
 from yuelu.pipelines.deid.engine import Cleaner, deidentify, subject_of
@@ -102,7 +102,7 @@ def datasets(draw: st.DrawFn, depth: int = 0) -> Dataset:
 
 @settings(max_examples=80, deadline=None)
 @given(datasets(), st.sampled_from([ExplicitVRLittleEndian, ImplicitVRLittleEndian]))
-def test_made_up_files(dataset: Dataset, syntax: str) -> None:
+def test_made_up_files(dataset: Dataset, syntax: UID) -> None:
     dataset.SOPClassUID, dataset.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", "1.2.3.9"
     dataset.PatientID = "P1"
     file = io.BytesIO()
