@@ -160,8 +160,11 @@ def connected(scheduler: str | None, workers: int, job: Job, limits: Limits) -> 
 def _register(client: Client, plugin: DecoderPlugin) -> None:
     try:
         client.register_plugin(plugin)
-    except ModuleNotFoundError as error:
-        raise Misconfigured(f"the Dask workers have no {error.name}", "install yuelu[platform] where they run") from None
+    except Exception as error:  # Dask tells of what happened on a worker in more than one form
+        if "ModuleNotFoundError" not in repr(error):
+            raise
+        hint = "install yuelu[platform] where they run"
+        raise Misconfigured(f"the Dask workers cannot import what they need: {error}", hint) from None
 
 
 @contextmanager

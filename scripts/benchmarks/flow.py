@@ -18,13 +18,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import skimage
+from sqlalchemy import insert
+
+from yuelu.base.ledger.media import ListingRow
+from yuelu.base.settings import Settings
+from yuelu.base.workspace import init
+from yuelu.pipelines.ingest import cluster, flow
+from yuelu.pipelines.ingest.records import Collection
+from yuelu.pipelines.ingest.rows import register
+from yuelu.pipelines.sources.folder import folder as at
+from yuelu.pipelines.sources.port import Listed
+
 SIZES, LARGE = (10_000, 100_000), 1_000_000
 PICTURES = 600  # of the run that measures scheduling
 Row = Mapping[str, Any]
 
 
 def rows(settings: Mapping[str, Any]) -> list[Row]:
-    """Return one row per measurement; `large` in the settings adds a listing of a million objects, most of a minute."""
+    """Return one row per measurement; `large` in the settings adds a listing of a million objects, about a minute."""
     sizes = (*SIZES, LARGE) if settings.get("large") else SIZES
     listed = [_measured("listed", size) for size in SIZES]
     return [*listed, *(_measured("listed again", size) for size in sizes), _measured("scheduling", PICTURES)]
@@ -40,20 +52,17 @@ def _measured(what: str, size: int) -> Row:
 
 def _listed(size: int, folder: Path, *, again: bool = False) -> Row:
     """Ingest a listing of objects that nobody needs to open, so that only the flow itself costs anything."""
-    from yuelu.base.settings import Settings
-    from yuelu.base.workspace import init
-    from yuelu.pipelines.ingest.flow import ingest
-    from yuelu.pipelines.ingest.records import Collection
 
     workspace = init(Settings(folder / "workspace"))
     collection = Collection("bench", "base", "consent", "internal", "research only")
     if again:
         _fill(workspace, collection, size)
-    ingest(workspace, [MadeUp("/first", 500)], collection)  # what is imported and started once
+    flow.ingest(workspace, [MadeUp("/first", 500)], collection)  # what is imported and started once
     before, started, cpu = _rss(), time.monotonic(), time.process_time()
     with _peak() as peak:
-        report = ingest(workspace, [MadeUp("/bench", size)], collection)
-    assert (report.listed, report.already) == (size, size if again else 0)
+        report = flow.ingest(workspace, [MadeUp("/bench", size)], collection)
+    if (report.listed, report.already) != (size, size if again else 0):
+        raise SystemExit(f"not what was to be measured: {report}")
     seconds, cpu = time.monotonic() - started, time.process_time() - cpu
     grown = (peak() - before) / (1 << 20)
     return {"what": "listed again" if again else "listed", "objects": size, "rss_mb": round(before / (1 << 20), 1)} | {
@@ -63,10 +72,6 @@ def _listed(size: int, folder: Path, *, again: bool = False) -> Row:
 
 def _fill(workspace: Any, collection: Any, size: int) -> None:
     """Write what an earlier run of the same listing would have written."""
-    from sqlalchemy import insert
-
-    from yuelu.base.ledger.media import ListingRow
-    from yuelu.pipelines.ingest.rows import register
 
     register(workspace.ledger, collection, "bench")
     told = {"collection": collection.name, "outcome": "quarantined", "sha256": None, "reason": "made up"}
@@ -91,7 +96,6 @@ class MadeUp:
 
     def between(self, start: int, end: int) -> Iterator[Any]:
         """Yield some of them."""
-        from yuelu.pipelines.sources.port import Listed
 
         paths = (f"study-{number // 500:05}/series-{number // 100:07}/image-{number:09}.dcm" for number in range(start, end))
         return (Listed(self.address, path, path.encode(), 1000, 1, "made up") for path in paths)
@@ -107,12 +111,6 @@ class MadeUp:
 
 def _scheduling(count: int, folder: Path) -> Row:
     """Ingest real pictures and set the processor time of all that is not work on them against that of the work."""
-    import skimage
-
-    from yuelu.base.settings import Settings
-    from yuelu.base.workspace import init
-    from yuelu.pipelines.ingest import cluster, flow
-    from yuelu.pipelines.ingest.records import Collection
 
     picture = (Path(skimage.__file__).parent / "data/rocket.jpg").read_bytes()
     (folder / "source").mkdir()
@@ -123,13 +121,13 @@ def _scheduling(count: int, folder: Path) -> Row:
     flow.record = _timed(flow.record, spent, "record")
     workspace = init(Settings(folder / "workspace"))
     collection = Collection("bench", "base", "consent", "internal", "research only")
-    from yuelu.pipelines.sources.folder import folder as at
 
     flow.ingest(workspace, [MadeUp("/first", 500)], collection)
     spent.update(work=0.0, record=0.0)
     cpu, children = time.process_time(), _children_s()
     report = flow.ingest(workspace, [at(folder / "source")], collection, workers=2)
-    assert report.accepted == count
+    if report.accepted != count:
+        raise SystemExit(f"not what was to be measured: {report}")
     own, decoding = time.process_time() - cpu, _children_s() - children
     work = spent["work"] + decoding
     scheduling = own - spent["work"] - spent["record"]

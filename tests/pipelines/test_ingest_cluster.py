@@ -275,7 +275,7 @@ def test_workers_without_yuelu_are_told_apart(dask: Cluster, source: Path, tmp_p
     (dask.folder / "sitecustomize.py").write_text(blocking)
     dask.up(1)
     workspace = open_(tmp_path / "one")
-    with pytest.raises(Misconfigured, match=r"the Dask workers have no yuelu.*\n.*install yuelu"):
+    with pytest.raises(Misconfigured, match=r"the Dask workers cannot import.*yuelu.*\n.*install yuelu"):
         ingest(workspace, [at(source)], COLLECTION, scheduler=dask.address)
     workspace.ledger.close()
 
