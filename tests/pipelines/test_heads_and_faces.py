@@ -10,8 +10,9 @@ from yuelu.base.canonical import sha256
 from yuelu.base.records import Medium, Role
 from yuelu.pipelines.deid.heads import face_risk
 from yuelu.pipelines.deid.seen import blurred, find
-from yuelu.pipelines.ingest.records import Found, Listed, Part
+from yuelu.pipelines.ingest.records import Found, Part
 from yuelu.pipelines.ingest.settle import assets_of
+from yuelu.pipelines.sources.port import Listed
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -64,7 +65,8 @@ def test_nothing_derived_carries_the_path_of_its_source() -> None:
     parts = tuple(
         Part(sha256(role.value.encode()), role, Medium.IMAGE, "image/png", 3, {}) for role in (Role.DEIDENTIFIED, Role.PROXY)
     )
-    found = Found(listed, sha256(b"x"), None, Medium.IMAGE, "application/dicom", {"modality": "CT"}, parts, "P1")
+    uri = "file:///ward-7/zhang-san/zhang-san-19610304.dcm"
+    found = Found(listed, sha256(b"x"), None, 3, uri, Medium.IMAGE, "application/dicom", {"modality": "CT"}, parts, "P1")
     source, *derived = assets_of(found, sha256(b"x"), b"s" * 32)
     assert "zhang-san" in str(source.facts["uri"])
     assert len(derived) == 2
