@@ -21,7 +21,7 @@ from yuelu.pipelines.sources.folder import folder
 from yuelu.pipelines.sources.sheet import Row, Sheet, read_sheet
 
 SAID = {"owner": "base", "legal_basis": "contract 7", "terms": "research only"}
-DOC = Path(__file__).resolve().parents[2] / "docs/own-media.md"
+DOC = Path(__file__).resolve().parents[2] / "docs/ingest.md"
 
 
 def sheet(text: str, name: str = "sheet.csv", required: Sequence[str] = ()) -> Sheet:
