@@ -16,10 +16,14 @@ from pathlib import Path
 import boto3
 import psycopg
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = Path(os.environ.get("YUELU_FIXTURES", ROOT.parent / "shared" / "fixtures"))
 
+
+settings.register_profile("yuelu", deadline=None)  # a busy machine is no failure
+settings.load_profile("yuelu")
 
 # Files whose tests start programs, decode media or publish releases: left out of `./scripts/test unit`, which takes a minute.
 SLOW = frozenset(
