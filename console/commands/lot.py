@@ -57,15 +57,19 @@ def plan(settings: Settings, /, size: int, aql: float | None, limit: float | Non
 
 
 @lot.command()
-def tables() -> None:
+@json_option
+def tables(as_json: bool) -> None:
     """Print the master tables of single sampling as CSV, for comparison with the standard."""
     from yuelu.quality.lots.tables import STATES, master_table
 
-    out = csv.writer(sys.stdout, lineterminator="\n")
-    out.writerow(("state", "letter", "aql", "code", "n", "ac", "re"))
-    for state in STATES:
-        for one in master_table(state):
-            out.writerow((one.state, one.letter, f"{one.aql:g}", one.code, one.n, one.ac, one.re))
+    names = ("state", "letter", "aql", "code", "n", "ac", "re")
+    plans = [{name: getattr(one, name) for name in names} for state in STATES for one in master_table(state)]
+    if as_json:
+        print_json(plans)
+        return
+    out = csv.DictWriter(sys.stdout, names, lineterminator="\n")
+    out.writeheader()
+    out.writerows({**plan, "aql": f"{plan['aql']:g}"} for plan in plans)
 
 
 def _limiting(size: int, limit: float, language: str, as_json: bool) -> None:

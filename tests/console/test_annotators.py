@@ -179,7 +179,7 @@ def test_ordinary_tasks_mostly_pass_and_those_that_come_back_do(outcomes: Any) -
     special = {name for name, truths in tasks().items() if any(truth.hard or truth.disputed for truth in truths)}
     first = [found for (name, round_), each in outcomes.items() for found in each if name not in special and round_ == 1]
     second = {found for (name, round_), each in outcomes.items() for found in each if name not in special and round_ == 2}
-    assert len(first) == 10 * (31 - 3)
+    assert len(first) == 10 * (32 - 3)
     assert first.count("accept") > 0.75 * len(first)
     assert second == {"accept"}
 

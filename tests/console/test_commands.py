@@ -109,9 +109,10 @@ def test_ingest_counts_every_file_once(media: Path, ingested: Any, copy_of: Call
 
 
 def test_ingest_refuses_what_it_cannot_do(ingested: Any, tmp_path: Path, terms: Any) -> None:
-    assert "does not exist" in ingested("ingest", tmp_path / "nowhere", *terms, code=2).stderr
-    assert "Missing option '--owner'" in ingested("ingest", tmp_path, "--collection", "x", code=2).stderr
+    assert "nothing at" in ingested("ingest", tmp_path / "nowhere", *terms, code=1).stderr
+    assert "--owner" in ingested("ingest", tmp_path, "--collection", "x", code=2).stderr
     other = [*terms[:3], "somebody else", *terms[4:]]
+    (tmp_path / "notes.txt").write_text("no media")
     assert "trial" in ingested("ingest", tmp_path, *other, code=Conflict.exit_code).stderr
 
 

@@ -276,7 +276,7 @@ def test_codes_are_few_and_silence_has_none(context_for: Contexts) -> None:
     clicks = np.zeros(8000 * 60)
     for at in rng.integers(0, clicks.size - 400, 250):
         clicks[at : at + 400] += rng.normal(size=400) * np.linspace(0.3, 0, 400)
-    assert len(reading(wav(clicks.clip(-1, 1)), context_for).facts["fingerprints"]["sound"]) == 64
+    assert 32 <= len(reading(wav(clicks.clip(-1, 1)), context_for).facts["fingerprints"]["sound"]) <= 64
     assert reading(wav(np.zeros(80000)), context_for).facts["fingerprints"]["sound"] == []
 
 

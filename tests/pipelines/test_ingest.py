@@ -346,7 +346,7 @@ def test_a_scheduler_of_ones_own(make_workspace: Make, source: Path) -> None:
     from distributed import LocalCluster  # noqa: PLC0415
 
     workspace = make_workspace("one")
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1") as cluster:  # type: ignore[no-untyped-call]
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1") as cluster:  # type: ignore[no-untyped-call]
         report = ingest(workspace, [at(source)], COLLECTION, scheduler=cluster.scheduler_address)
     other = make_workspace("other")
     ingest(other, [at(source)], COLLECTION)
