@@ -20,6 +20,8 @@ class CollectionRow(Table):
     grade: Mapped[str]
     category: Mapped[str | None]  # GB/T 43697; None: nobody said
     terms: Mapped[str]
+    deid: Mapped[str] = mapped_column(server_default="113100,113107")  # codes of CID 7050 (PS3.16), sorted, between commas
+    detect: Mapped[str] = mapped_column(server_default="")  # what is looked for in photographs and blurred, between commas
     created_at: Mapped[datetime]
 
 

@@ -17,6 +17,18 @@ from yuelu.console.show import bar, json_option
 @click.option("--category", help="Their category (GB/T 43697), such as industry/health.")
 @click.option("--terms", help="On what terms they may be used.")
 @click.option(
+    "--deid-options",
+    metavar="NAMES",
+    help="What DICOM keeps beyond the Basic Profile (PS3.15 E.3): names or codes of CID 7050, such as "
+    "modified-dates,patient-characteristics; 'basic' for nothing. [default: as before, at first modified-dates]",
+)
+@click.option(
+    "--detect",
+    metavar="KINDS",
+    help="Blur what is found of 'faces' or 'plates' (or 'faces,plates') in pictures; it misses many, and videos are refused. "
+    "'none' for nothing. [default: as before, at first none]",
+)
+@click.option(
     "--sheet",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -125,10 +125,11 @@ class _Pictures:
 def _gallery(session: Session, found: Summary, medium: Medium, pictures: _Pictures) -> Gallery:
     columns = ("thumbnail", "modality")
     texts = [lambda table, name=name: table.facts[name].as_string() for name in columns]
-    asked = accepted_media(found.collection, *texts, lambda table: table.facts["probes"], medium=medium)
+    hints = [lambda table: table.facts["probes"], lambda table: table.facts["face_risk"]]
+    asked = accepted_media(found.collection, *texts, *hints, medium=medium)
     tiles = tuple(
-        Tile(path, pictures.address(thumbnail), modality, tuple(alarms(kind, probes)))
-        for path, kind, thumbnail, modality, probes in session.execute(asked.limit(THUMBNAILS))
+        Tile(path, pictures.address(thumbnail), modality, tuple(alarms(kind, {**(probes or {}), "face_risk": face})))
+        for path, kind, thumbnail, modality, probes, face in session.execute(asked.limit(THUMBNAILS))
     )
     return Gallery(medium, tiles, found.media[medium] - len(tiles))
 

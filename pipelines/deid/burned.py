@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
-from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.encoders.base import RLELosslessEncoder
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.uid import RLELossless
@@ -17,6 +16,7 @@ from pydicom.uid import RLELossless
 from yuelu.pipelines.deid.engine import transfer_syntax
 from yuelu.pipelines.deid.suspects import STATED
 from yuelu.pipelines.deid.text import MISSING, Detector, Mask, detector
+from yuelu.pipelines.media.dicom.frames import Frames
 from yuelu.pipelines.media.pictures import Pixels, window_by_percentiles, windowed
 from yuelu.pipelines.media.reading import Refused
 
@@ -77,9 +77,12 @@ def _look(dataset: Dataset) -> Look:
 
 
 def frames(dataset: Dataset) -> Iterator[Frame]:
-    """Yield the frames one by one, colour as RGB."""
-    for frame, _ in get_decoder(transfer_syntax(dataset)).iter_array(dataset, raw=False):
-        yield frame
+    """Yield the frames one by one, colour as RGB, samples without what their cells hold beside them.
+
+    Raises Refused: one cannot be decoded.
+    """
+    decoded = Frames(dataset)
+    yield from decoded.in_order(range(decoded.count))
 
 
 def _text(look: Look, dataset: Dataset, found_by: Detector) -> Mask:
@@ -140,14 +143,16 @@ def _shown(frame: Frame, dataset: Dataset) -> Iterator[Pixels]:
 
 def _blank(dataset: Dataset, text: Mask, empty: Any) -> None:
     """Store the pixels anew, with `text` blanked in every frame."""
-    if int(dataset.BitsAllocated) not in (8, 16, 32):
+    if int(dataset.BitsAllocated) not in (8, 16, 32) or "PixelData" not in dataset:
         raise Refused(f"burned-in text in pixels of {dataset.BitsAllocated} bits", _CHECK)
     compressed = transfer_syntax(dataset).is_encapsulated
+    kind, size = "i" if int(dataset.PixelRepresentation) else "u", int(dataset.BitsAllocated) // 8
     order: Literal["<", ">"] = "<" if transfer_syntax(dataset).is_little_endian else ">"
     written = []
     for frame in frames(dataset):
-        blanked = _blanked(frame, text, empty)
+        blanked = _blanked(frame, text, empty).astype(f"{kind}{size}")  # a decoder may give smaller cells
         written.append(_rle(blanked, dataset) if compressed else blanked.astype(blanked.dtype.newbyteorder(order)).tobytes())
+    dataset.HighBit = int(dataset.BitsStored) - 1  # where the samples lie now
     if int(dataset.SamplesPerPixel) == 3:
         dataset.PhotometricInterpretation, dataset.PlanarConfiguration = "RGB", 0
     if compressed:

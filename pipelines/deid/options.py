@@ -22,7 +22,8 @@ METHODS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "113112": ("institution-identity", "Retain Institution Identity Option"),
     }
 )
-_FIXED = frozenset({"113100", "113101"})  # the first always holds; the second is claimed where pixels were checked
+_BASIC = "113100"
+_FIXED = frozenset({_BASIC, "113101"})  # the first always holds; the second is claimed where pixels were checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,18 @@ class Options:
         if {"113106", "113107"} <= set(self.codes):
             raise InvalidRecord("full dates and modified dates exclude each other", "take one of the two options")
 
+    @property
+    def text(self) -> str:
+        """The codes between commas, the Basic Profile's first; `parse` takes it back."""
+        return ",".join((_BASIC, *self.codes))
+
 
 def parse(text: str) -> Options:
-    """Return the options named in `text`, by name or code, between commas; empty: the default.
+    """Return the options named in `text`, by name or code, between commas; empty: the default; "basic": none beside the profile.
 
     Raises InvalidRecord: no such option, or two that exclude each other.
     """
     by_name = {name: code for code, (name, _) in METHODS.items()}
     asked = [part.strip() for part in text.split(",") if part.strip()]
-    return Options(tuple(sorted({by_name.get(part, part) for part in asked}))) if asked else Options()
+    codes = {by_name.get(part, part) for part in asked}
+    return Options(tuple(sorted(codes - {_BASIC}))) if asked else Options()

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from yuelu.base.errors import NotFound
+from yuelu.base.errors import InvalidRecord, NotFound
 
 # One screen holds every detector: what it finds -> the model inside OpenCV's package.
 DETECTORS: Mapping[str, str] = MappingProxyType(
@@ -32,6 +32,15 @@ class Box:
     y: int
     width: int
     height: int
+
+
+def kinds(text: str) -> tuple[str, ...]:
+    """Return what `text` asks to look for, between commas, sorted. Raises InvalidRecord: nothing looks for that."""
+    asked = sorted({part.strip() for part in text.split(",") if part.strip()})
+    for kind in asked:
+        if kind not in DETECTORS:
+            raise InvalidRecord(f"no detector of {kind!r}", f"known: {', '.join(DETECTORS)}")
+    return tuple(asked)
 
 
 def find(kind: str, picture: NDArray[np.uint8]) -> tuple[Box, ...]:

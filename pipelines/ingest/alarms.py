@@ -30,6 +30,7 @@ class Limit:
         return f"{self.probe} < {self.below:g}" if self.below is not None else f"{self.probe} > {self.above:g}"
 
 
+FACE = Limit("face_risk", above=0)  # a fact, no probe: from a volume of the head a face can be rendered
 _PICTURE: Mapping[str, Limit] = MappingProxyType(
     {
         "dark": Limit("mean_share", below=0.02),  # of full brightness, on average
@@ -39,7 +40,7 @@ _PICTURE: Mapping[str, Limit] = MappingProxyType(
 )
 LIMITS: Mapping[str, Mapping[str, Limit]] = MappingProxyType(
     {
-        Medium.IMAGE.value: _PICTURE,
+        Medium.IMAGE.value: {**_PICTURE, "face": FACE},
         Medium.VIDEO.value: {
             **_PICTURE,
             "black": Limit("black_share", above=0.5),  # of the frames

@@ -37,7 +37,7 @@ def examine(listed: Listed, job: Job, decoders: Decoders) -> Found:
                 if opened.bytes > decoders.limits.file_bytes:
                     raise Refused(f"{opened.bytes} bytes are more than the limit of {decoders.limits.file_bytes}")
                 digest = _digest(opened.descriptor)
-                request = _request(opened.descriptor, digest, job.key)
+                request = _request(opened.descriptor, digest, job)
                 reading = held.enter_context(decoders.read(request, opened.descriptor))
             parts = tuple(_stored(part, job.store) for part in reading.derived)
     except Refused as refusal:
@@ -60,7 +60,7 @@ def _digest(descriptor: int) -> str:
     return hashed.hexdigest()
 
 
-def _request(descriptor: int, digest: str, key: bytes) -> dict[str, Any]:
+def _request(descriptor: int, digest: str, job: Job) -> dict[str, Any]:
     name = recognise(os.pread(descriptor, HEAD_BYTES, 0))
     if name not in READERS:
         raise Refused(f"no reader for {name}")
@@ -70,7 +70,9 @@ def _request(descriptor: int, digest: str, key: bytes) -> dict[str, Any]:
         "media_type": reader.media_type,
         "demuxer": reader.demuxer,
         "sha256": digest,
-        "key": key.hex(),
+        "key": job.key.hex(),
+        "deid": job.deid,
+        "detect": job.detect,
     }
 
 

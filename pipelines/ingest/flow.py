@@ -64,7 +64,7 @@ def ingest(
 
     tell()
     key = bytes.fromhex(keyed(workspace.secret, "deidentification", "1"))  # workers never hold the secret itself
-    job = Job(by_address, workspace.store, key)
+    job = Job(by_address, workspace.store, key, run.deid, run.detect)
     todo = _unfinished(run, chain(first, listing), tally, tell, retry=retry)
     try:
         with closing(_examined(todo, job, scheduler, workers, limits or Limits())) as results:

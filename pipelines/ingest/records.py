@@ -32,10 +32,12 @@ class Collection:
     grade: str
     terms: str
     category: str | None = None  # GB/T 43697; None: nobody said, or as recorded
+    deid: str | None = None  # `deid.options.Options.text`; None: as recorded, for a new collection the default
+    detect: str | None = None  # `deid.seen.kinds` between commas, "" for none; None: as recorded, for a new collection none
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if value is not None and not value.strip():
+            if value is not None and not value.strip() and name != "detect":
                 raise InvalidRecord(f"the collection's {name} is empty", "say who owns the media, and on what basis and terms")
 
 
@@ -46,6 +48,8 @@ class Job:
     sources: Mapping[str, Source]  # by their address
     store: Store
     key: bytes
+    deid: str = ""  # options of the de-identification profile; empty: the default
+    detect: str = ""  # what is looked for in photographs, between commas
 
 
 @dataclass(frozen=True, slots=True)

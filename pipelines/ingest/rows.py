@@ -14,13 +14,16 @@ from yuelu.base.ledger.deliveries import DeliveryRow, SheetRow
 from yuelu.base.ledger.engine import Ledger, Transaction
 from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow, RunRow
 from yuelu.base.records import Asset, Outcome, Role
+from yuelu.pipelines.deid.options import Options
 from yuelu.pipelines.ingest.records import Collection, Found, Known, checked_name
 from yuelu.pipelines.ingest.settle import Settled, settle
 from yuelu.pipelines.ingest.tally import Tally
+from yuelu.pipelines.ingest.treatment import with_other_treatment_refused
 from yuelu.pipelines.sources.port import Listed
 
 _VALUES = 10_000  # in one statement: SQLite takes 32,766
-_TERMS = ("owner", "legal_basis", "grade", "category", "terms")
+_TERMS = ("owner", "legal_basis", "grade", "category", "terms", "deid", "detect")
+_OF_NEW = {"deid": Options().text, "detect": ""}
 
 
 def register(ledger: Ledger, collection: Collection, actor: str) -> None:
@@ -29,8 +32,9 @@ def register(ledger: Ledger, collection: Collection, actor: str) -> None:
         checked_name(collection.name)
     values = {name: getattr(collection, name) for name in ("name", *_TERMS)}
     with ledger.transaction(actor) as t:
-        if t.add_new(CollectionRow, [{**values, "created_at": ledger.now()}]):
-            t.event("create collection", collection.name, after=digest(values))
+        new = {**values, **{name: value for name, value in _OF_NEW.items() if values[name] is None}}
+        if t.add_new(CollectionRow, [{**new, "created_at": ledger.now()}]):
+            t.event("create collection", collection.name, after=digest(new))
             return
         row = t.session.get_one(CollectionRow, collection.name)
         other = [name for name in _TERMS if values[name] is not None and getattr(row, name) != values[name]]
@@ -82,6 +86,8 @@ class Run:
     number: int
     secret: bytes
     actor: str
+    deid: str = ""  # of the collection, as recorded
+    detect: str = ""
 
 
 def begin(ledger: Ledger, collection: Collection, sources: Sequence[str], secret: bytes, actor: str) -> Run:
@@ -92,7 +98,8 @@ def begin(ledger: Ledger, collection: Collection, sources: Sequence[str], secret
         row = RunRow(collection=collection.name, **start, **_counts(Tally(), 0))
         t.session.add(row)
         t.session.flush()
-        return Run(ledger, collection.name, row.id, secret, actor)
+        kept = t.session.get_one(CollectionRow, collection.name)
+        return Run(ledger, collection.name, row.id, secret, actor, kept.deid, kept.detect)
 
 
 def finish(run: Run, tally: Tally, seconds: float) -> None:
@@ -118,7 +125,7 @@ def _counts(tally: Tally, seconds: float) -> dict[str, Any]:
 
 
 def _record_batch(t: Transaction, run: Run, findings: Sequence[Found]) -> list[Settled]:
-    findings = _grouped(t.session, run.collection, findings)
+    findings = _grouped(t.session, run.collection, with_other_treatment_refused(t.session, findings))
     hashes = {found.sha256 for found in findings if found.sha256 is not None}
     settled = settle(findings, _accepted(t.session, run.collection, hashes), _roles(t.session, findings, hashes), run.secret)
     known = _known_sources(t.session, hashes)

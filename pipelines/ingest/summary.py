@@ -136,11 +136,13 @@ def accepted_media(collection: str, *columns: Any, medium: str | None = None) ->
 def _accepted(session: Session, collection: str) -> tuple[Counter[str], Counter[str], tuple[Alarm, ...]]:
     media, modalities, counts = Counter[str](), Counter[str](), Counter[tuple[str, str]]()
     examples: dict[tuple[str, str], list[str]] = {}
-    asked = accepted_media(collection, lambda t: t.facts["modality"].as_string(), lambda t: t.facts["probes"])
-    for path, medium, modality, probes in session.execute(asked.execution_options(yield_per=2000)):
+    asked = accepted_media(
+        collection, lambda t: t.facts["modality"].as_string(), lambda t: t.facts["probes"], lambda t: t.facts["face_risk"]
+    )
+    for path, medium, modality, probes, face in session.execute(asked.execution_options(yield_per=2000)):
         media[medium] += 1
         modalities.update([modality] if modality else [])
-        for name in alarms(medium, probes):
+        for name in alarms(medium, {**(probes or {}), "face_risk": face}):
             counts[medium, name] += 1
             if len(some := examples.setdefault((medium, name), [])) < EXAMPLES:
                 some.append(path)

@@ -28,6 +28,7 @@ from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.reading import Context, Reading, Refused, to_wire
 
 _LONGEST_REASON = 300
+_PANIC = "pyo3_runtime"  # the module of PanicException
 _IDLE_S = 3600  # a run on a cluster may have been killed without a word; its processes shall not stay for ever
 
 
@@ -79,16 +80,26 @@ def answer(request: dict[str, Any], file: BinaryIO, limits: Limits) -> tuple[dic
     key, deid = bytes.fromhex(request["key"]), request.get("deid", "")
     context = Context(limits, key, request["sha256"], request["media_type"], request["demuxer"], deid)
     try:
-        return to_wire(_reader(request["reader"])(file, context))
+        reading = _reader(request["reader"])(file, context)
+        if detect := request.get("detect"):
+            # Asked for by few, so that the others' processes need not load it.
+            hide = importlib.import_module("yuelu.pipelines.media.people").without_people
+            reading = hide(reading, detect.split(","))
+        return to_wire(reading)
     except Refused as refusal:
         return {"refused": refusal.problem, "hint": refusal.hint}, []
     except MemoryError:
         return {"refused": f"decoding needs more than {limits.memory_bytes} bytes of memory", "exhausted": True}, []
-    except Exception as error:  # a decoder may raise anything; whatever it is, this object is at fault
+    except BaseException as error:  # a decoder may raise anything, a panic of Rust is no Exception; this object is at fault
+        if not isinstance(error, Exception) and type(error).__module__ != _PANIC:
+            raise
         said = getattr(error, "strerror", None) or re.sub(r" object at 0x[0-9a-f]+", "", str(error))  # the same each time
         text = f"{type(error).__name__}: {said}"
         # What used up a resource may hold on to it: the next object gets a fresh process.
-        exhausted = isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+        # And whatever panicked may have left its own state half changed.
+        exhausted = type(error).__module__ == _PANIC or (
+            isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+        )
         return {"refused": f"cannot be decoded: {text}"[:_LONGEST_REASON], "exhausted": exhausted}, []
 
 

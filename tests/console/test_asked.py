@@ -44,3 +44,17 @@ def test_what_is_no_source_says_which_there_are(media: Path, source: str, code: 
     found, said = asked(media, source, "--owner", "o", "--legal-basis", "l", "--terms", "t")
     assert found == code
     assert problem in said
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "problem"),
+    [
+        ("--deid-options", "names", "no de-identification option 'names'"),
+        ("--deid-options", "full-dates,113107", "exclude each other"),
+        ("--detect", "hats", "no detector of 'hats'"),
+    ],
+)
+def test_a_wrong_choice_about_people_is_told_before_anything_is_read(media: Path, option: str, value: str, problem: str) -> None:
+    code, said = asked(media, "nowhere", "--owner", "o", "--legal-basis", "l", "--terms", "t", option, value)
+    assert code != 0
+    assert problem in said
