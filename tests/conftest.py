@@ -31,6 +31,7 @@ SLOW = frozenset(
         "console/test_main.py",
         "console/test_release_commands.py",
         "console/test_series.py",
+        "console/test_unfinished.py",
         "datasets/test_commit.py",
         "datasets/test_loading.py",
         "datasets/test_pull_verify.py",
