@@ -55,6 +55,7 @@ SLOW = frozenset(
         "pipelines/test_ingest_cluster.py",
         "pipelines/test_isolation.py",
         "pipelines/test_jpeg.py",
+        "pipelines/test_large_parts.py",
         "pipelines/test_near_homes.py",
         "pipelines/test_planted.py",
         "pipelines/test_publish.py",
