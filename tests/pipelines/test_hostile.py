@@ -30,7 +30,7 @@ from yuelu.pipelines.sources.folder import folder as at
 
 COLLECTION = Collection("trial", "base", "consent", "internal", "research only")
 LIMITS = Limits(wall_s=60.0, cpu_s=20, pixels=20_000_000, frames=300)
-MUTATIONS = int(os.environ.get("YUELU_MUTATIONS", "8"))  # of each good file
+MUTATIONS = int(os.environ.get("YUELU_MUTATIONS", "4"))  # of each good file
 SEED = int(os.environ.get("YUELU_SEED", "1"))
 LEDGER = {"ledger.sqlite3", "ledger.sqlite3-shm", "ledger.sqlite3-wal"}
 _PACKAGES = Path(sysconfig.get_path("purelib"))
