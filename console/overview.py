@@ -14,6 +14,7 @@ from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow
 from yuelu.base.ledger.releases import ReleaseRow
 from yuelu.base.ledger.work import AnnotationRow, BatchRow, ProjectRow, TaskRow
 from yuelu.base.records import Role
+from yuelu.console.unfinished import UnfinishedRun, unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class Overview:
     releases: tuple[ReleaseView, ...]
     log_size: int
     log_root: str
+    unfinished: tuple[UnfinishedRun, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the overview as JSON."""
@@ -107,6 +109,7 @@ def overview(session: Session) -> Overview:
         ),
         log_size=len(leaves),
         log_root=merkle.root(leaves).hex(),
+        unfinished=unfinished(session),
     )
 
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ SLOW = frozenset(
         "console/test_main.py",
         "console/test_release_commands.py",
         "console/test_series.py",
+        "console/test_unfinished.py",
         "datasets/test_commit.py",
         "datasets/test_loading.py",
         "datasets/test_pull_verify.py",
@@ -58,6 +60,7 @@ SLOW = frozenset(
         "pipelines/test_ingest_cluster.py",
         "pipelines/test_isolation.py",
         "pipelines/test_jpeg.py",
+        "pipelines/test_large_parts.py",
         "pipelines/test_near_homes.py",
         "pipelines/test_planted.py",
         "pipelines/test_publish.py",
@@ -113,6 +116,35 @@ def _stop(pid: int) -> None:
                 time.sleep(0.05)
 
 
+# Ends the servers of a folder when the pipe to it closes, which it does however the tests end. A process is one of them when
+# a file of the folder holds its id and its command line names the folder.
+_WATCHER = """
+import glob, os, signal, sys, time
+sys.stdin.buffer.read()
+for kind in (signal.SIGTERM, signal.SIGKILL):
+    for name in (name for pattern in sys.argv[2:] for name in glob.glob(pattern)):
+        try:
+            pid = int(open(name).readline())
+            if sys.argv[1].encode() in open(f"/proc/{pid}/cmdline", "rb").read():
+                os.kill(pid, kind)
+        except (OSError, ValueError):
+            pass
+    time.sleep(3)
+"""
+
+
+@contextlib.contextmanager
+def ended_with_us(folder: Path, pid_files: str) -> Iterator[None]:
+    """See that the servers whose ids stand in these files below the folder end, also when the tests are killed."""
+    command = [sys.executable, "-I", "-c", _WATCHER, str(folder), str(folder / pid_files)]
+    watcher = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, cwd="/")
+    try:
+        yield
+    finally:
+        watcher.kill()
+        watcher.communicate()
+
+
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[str]:
     """The address of a PostgreSQL server of our own; give it a database name."""
@@ -141,9 +173,10 @@ def postgres(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], i
         with contextlib.suppress(psycopg.OperationalError), psycopg.connect(f"{address}/postgres"):
             break
         time.sleep(0.1)
-    yield address
-    server.send_signal(signal.SIGINT)
-    server.wait(30)
+    with ended_with_us(folder, "data/postmaster.pid"):
+        yield address
+        server.send_signal(signal.SIGINT)
+        server.wait(30)
 
 
 @pytest.fixture
@@ -166,8 +199,9 @@ def s3_endpoint(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[]
         for name, value in keys.items():
             patch.setenv(name, value)
         try:
-            subprocess.run([ROOT / "scripts/s3-server", folder, str(port), str(free_port())], check=True, timeout=300)
-            yield f"http://127.0.0.1:{port}"
+            with ended_with_us(folder, "run/*.pid"):
+                subprocess.run([ROOT / "scripts/s3-server", folder, str(port), str(free_port())], check=True, timeout=300)
+                yield f"http://127.0.0.1:{port}"
         finally:
             for file in (folder / "run").glob("*.pid"):
                 _stop(int(file.read_text()))

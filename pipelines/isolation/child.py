@@ -54,7 +54,11 @@ def _send(channel: socket.socket, told: dict[str, Any], parts: list[bytes | Bina
     except OSError as error:
         if error.errno != errno.EFBIG:
             raise
-        send_reply(channel, {"refused": f"decoding gave more than the limit of {limits.reply_bytes} bytes"}, ())
+        send_reply(channel, {"refused": _too_much(limits)}, ())
+
+
+def _too_much(limits: Limits) -> str:
+    return f"decoding gave more than the limit of {limits.reply_bytes} bytes"
 
 
 def _confine(limits: Limits) -> None:
@@ -93,6 +97,8 @@ def answer(request: dict[str, Any], file: BinaryIO, limits: Limits) -> tuple[dic
     except BaseException as error:  # a decoder may raise anything, a panic of Rust is no Exception; this object is at fault
         if not isinstance(error, Exception) and type(error).__module__ != _PANIC:
             raise
+        if isinstance(error, OSError) and error.errno == errno.EFBIG:  # its file in memory
+            return {"refused": _too_much(limits), "hint": "cut the object first"}, []
         said = getattr(error, "strerror", None) or re.sub(r" object at 0x[0-9a-f]+", "", str(error))  # the same each time
         text = f"{type(error).__name__}: {said}"
         # What used up a resource may hold on to it: the next object gets a fresh process.

@@ -1,9 +1,10 @@
 """How requests and replies cross the socket: a length, JSON, and an open file. Never pickle: one end is not trusted.
 
-What a reader derives lies in the file, part after part: it can be larger than either end wants to hold in memory.
+What a reader derives lies in the file, each part at its place: it can be larger than either end wants to hold in memory.
 """
 
 import fcntl
+import io
 import json
 import os
 import shutil
@@ -12,10 +13,10 @@ import struct
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from yuelu.base.errors import InvalidRecord
+from yuelu.pipelines.media.memory import memory_file
 
 _LENGTH = struct.Struct(">I")
 _LONGEST_JSON = 1 << 20
@@ -49,19 +50,32 @@ def receive_request(channel: socket.socket) -> tuple[dict[str, Any], int] | None
 
 
 def send_reply(channel: socket.socket, told: dict[str, Any], parts: Sequence[bytes | BinaryIO]) -> None:
-    """Send JSON values and the parts that go with them."""
-    ends = []
-    with os.fdopen(os.memfd_create("reply", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC), "wb") as file:
-        for part in parts:
-            if isinstance(part, bytes):
-                file.write(part)
-            else:
-                part.seek(0)
-                shutil.copyfileobj(part, file, _CHUNK)
-            ends.append(file.tell())
-        file.flush()
-        fcntl.fcntl(file, fcntl.F_ADD_SEALS, _SEALS)
-        send(channel, {"told": told, "ends": ends}, file.fileno())
+    """Send JSON values and the parts that go with them.
+
+    The first part that stands in a file in memory takes the others at its end: what is large lies in memory once.
+    """
+    first = next((part for part in parts if not isinstance(part, bytes) and _is_in_memory(part)), None)
+    file, places = first or memory_file(), list[tuple[int, int]]()
+    out = io.BufferedWriter(cast(io.RawIOBase, file))  # on its own, the file may write less than it is given
+    own = out.seek(0, os.SEEK_END)
+    for part in parts:
+        start = out.tell()
+        if isinstance(part, bytes):
+            out.write(part)
+        elif part is not first:
+            part.seek(0)
+            shutil.copyfileobj(part, out, _CHUNK)
+        places.append((0, own) if part is first else (start, out.tell()))
+    out.detach()
+    fcntl.fcntl(file, fcntl.F_ADD_SEALS, _SEALS)
+    send(channel, {"told": told, "places": places}, file.fileno())
+
+
+def _is_in_memory(file: BinaryIO) -> bool:
+    try:
+        return isinstance(file, io.FileIO) and fcntl.fcntl(file, fcntl.F_GET_SEALS) == 0
+    except OSError:  # no memory file, or no file at all
+        return False
 
 
 def receive_reply(channel: socket.socket, most_bytes: int, deadline: float) -> Reply:
@@ -91,8 +105,8 @@ def _reply(channel: socket.socket, head: bytes, descriptors: Sequence[int], dead
         raise InvalidRecord(f"the decoder's answer has {size} bytes of facts", f"at most {_LONGEST_JSON} are taken")
     try:
         body = json.loads(_exactly(channel, size, deadline))
-        told, ends = dict(body["told"]), [0, *(int(one) for one in body["ends"])]
-        return Reply(told, descriptors[0], tuple(pairwise(ends)))
+        places = tuple((int(start), int(end)) for start, end in body["places"])
+        return Reply(dict(body["told"]), descriptors[0], places)
     except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise InvalidRecord(f"the decoder's answer is malformed: {error}", "look at the reader that gave it") from None
 

@@ -37,7 +37,7 @@ class Derived:
     """Bytes made from the object, to be stored as an asset of their own.
 
     What is large stands in an open file instead, the whole of which is meant, and `data` is empty. The file system is
-    closed to readers: they make such a file by `os.memfd_create`.
+    closed to readers: they make such a file by `memory.memory_file`.
     """
 
     role: Role
@@ -46,6 +46,13 @@ class Derived:
     data: bytes
     facts: Mapping[str, Any] = field(default_factory=dict)
     file: BinaryIO | None = None
+
+    def content(self) -> bytes:
+        """Return all of its bytes, wherever they stand."""
+        if self.file is None:
+            return self.data
+        self.file.seek(0)
+        return self.file.read()
 
 
 @dataclass(frozen=True, slots=True)

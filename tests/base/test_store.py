@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -63,6 +64,31 @@ def test_a_reader_seeks(store: Store) -> None:
         assert file.read() == data[1_300_000:]
         assert file.read() == b""
     assert store.read("big") == data
+
+
+def test_a_file_is_written_from_its_beginning_and_never_held_whole(store: Store, tmp_path: Path) -> None:
+    pattern, size = bytes(range(256)) * 4096, 32 << 20
+    with (tmp_path / "large").open("w+b") as large:
+        for _ in range(size // len(pattern)):
+            large.write(pattern)  # and its position is its end
+        tracemalloc.start()
+        store.create("large", large)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        with pytest.raises(KeyTaken, match="large already exists"):
+            store.create("large", large)
+        assert not create_once(store, "large", large)
+    assert most < size / 4
+    with store.open("large") as stored:
+        assert stored.seek(0, 2) == size
+        stored.seek(size - len(pattern))
+        assert stored.read() == pattern
+    with (tmp_path / "empty").open("w+b") as empty:
+        store.create("empty", empty)
+        with pytest.raises(KeyTaken, match="empty already exists"):
+            store.create("empty", empty)
+    assert store.read("empty") == b""
+    assert list(store.list()) == [Entry("empty", 0), Entry("large", size)]
 
 
 @pytest.mark.parametrize("key", ["", "/a", "a//b", "a/../b", "./a", "a/", "a\\b", "a\0b"])

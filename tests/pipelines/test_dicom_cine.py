@@ -119,14 +119,14 @@ def test_the_proxy_shows_every_frame_once(film: Dataset) -> None:
         "frames": 6, "frame_rate_hz": 25.0, "width_px": 90, "height_px": 64, "frame_times_from": "FrameTimeVector",
     }  # fmt: skip
     parts = {part.role: part for part in made.derived}
-    shown = decoded(parts[Role.PROXY].data, "gray")
+    shown = decoded(parts[Role.PROXY].content(), "gray")
     assert [one.shape for one in shown] == [(256, 360)] * 6  # enlarged four times
     assert made.facts["scale"] == 4
     assert [round(float(one.mean())) for one in shown] == pytest.approx([20, 60, 100, 140, 180, 220], abs=3)
-    table = read_table(parts[Role.FRAME_TABLE].data)
+    table = read_table(parts[Role.FRAME_TABLE].content())
     assert table["time_s"].to_pylist() == pytest.approx([0, 0.04, 0.08, 0.12, 0.2, 0.24])
     assert table["source_frame"].to_pylist() == [0, 1, 2, 3, 4, 5]
-    copy = dcmread(BytesIO(parts[Role.DEIDENTIFIED].data))
+    copy = dcmread(BytesIO(parts[Role.DEIDENTIFIED].content()))
     assert copy.NumberOfFrames == 6
     assert (render(copy, 3) == 140).all()
     assert len(made.facts["fingerprints"]["picture"]) == 3
@@ -138,7 +138,7 @@ def test_a_film_in_colour(dicom_files: Path) -> None:
     dataset.BurnedInAnnotation = "NO"
     made = reading(dataset)
     proxy = next(part for part in made.derived if part.role is Role.PROXY)
-    shown = decoded(proxy.data, "rgb24")
+    shown = decoded(proxy.content(), "rgb24")
     assert len(shown) == made.facts["frames"] == 30
     assert np.abs(shown[0][::2, ::2].astype(float) - render(dataset)[: shown[0].shape[0] // 2]).mean() < 6
 

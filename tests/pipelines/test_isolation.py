@@ -94,8 +94,8 @@ def read(file, context):
             time.sleep(0.1)
     if order in ("unsealed", "no file", "beyond", "nonsense", "deep"):
         channel, file = socket.socket(fileno=os.dup(int(sys.argv[1]))), os.memfd_create("x")
-        ends = b"[9]" if order == "beyond" else b"[0]"
-        body = b'{"told": {}, "ends": ' + ends + b"}"
+        places = b"[[0, 9]]" if order == "beyond" else b"[[0, 0]]"
+        body = b'{"told": {}, "places": ' + places + b"}"
         body = {"nonsense": b"{]", "deep": b"[" * 100000}.get(order, body)
         socket.send_fds(channel, [struct.pack(">I", len(body))], [] if order == "no file" else [file])
         channel.sendall(body)

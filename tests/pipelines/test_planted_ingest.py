@@ -60,7 +60,7 @@ def _dicom(folder: Path, dicom_files: Path) -> None:
 
 
 def _others(folder: Path) -> None:
-    picture = Image.fromarray(np.asarray(skimage.data.astronaut(), np.uint8))
+    picture = Image.fromarray(np.asarray(skimage.data.astronaut(), np.uint8))  # type: ignore[no-untyped-call]
     exif = Image.Exif()
     exif[0x010E] = MARK
     picture.save(folder / f"{MARK}.jpg", exif=exif, comment=MARK.encode(), xmp=f"<x>{MARK}</x>".encode())
@@ -150,7 +150,7 @@ def test_faces_are_blurred_where_asked_and_the_choice_stays(make_workspace: Make
         proxy = session.get_one(AssetRow, source.facts["proxy"])
         with workspace.store.open(str(proxy.store_key)) as file, Image.open(io.BytesIO(file.read())) as picture:
             seen = np.asarray(picture, np.int16)
-    before = np.asarray(skimage.data.astronaut(), np.int16)
+    before = np.asarray(skimage.data.astronaut(), np.int16)  # type: ignore[no-untyped-call]
     assert np.abs(seen - before)[60:160, 190:270].mean() > 5 * np.abs(seen - before)[300:].mean()  # the face, and below it
     with pytest.raises(Conflict, match="another deid"):
         ingest(workspace, [at(folder)], terms("c", deid="113100,113106"))

@@ -34,12 +34,12 @@ def part(made: Reading, role: Role) -> Derived:
 
 
 def table_of(made: Reading) -> pa.Table:
-    return frame_table.read_table(part(made, Role.FRAME_TABLE).data)
+    return frame_table.read_table(part(made, Role.FRAME_TABLE).content())
 
 
 def check_contract(made: Reading, times: list[Fraction]) -> list[int]:
     """Check that what each proxy frame shows returns to the time at which the source presents it; return what is shown."""
-    table, shown = table_of(made), numbers_of(part(made, Role.PROXY).data)
+    table, shown = table_of(made), numbers_of(part(made, Role.PROXY).content())
     assert table.num_rows == part(made, Role.PROXY).facts["frames"] == made.facts["frames"] == len(shown)
     assert [frame_table.source_time(table, n) for n in range(1, len(shown) + 1)] == [times[number] for number in shown]
     assert sorted(set(shown)) == list(range(len(times)))  # every frame of the source can be labelled
@@ -59,29 +59,29 @@ def test_real_clip(context_for: Contexts) -> None:
     assert (proxy.role, proxy.media_type) == (Role.PROXY, "video/mp4")
     # Its pixels are wide; the picture is 4:3.
     assert dict(proxy.facts) == pytest.approx({**expected, "width_px": 192, "sound": False})
-    with av.open(BytesIO(proxy.data), "r") as opened:
+    with av.open(BytesIO(proxy.content()), "r") as opened:
         stream = opened.streams.video[0]
         pts = [packet.pts * Fraction(packet.time_base) for packet in opened.demux(stream) if packet.pts is not None]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt, stream.frames) == ("h264", "yuv420p", 120)
         assert not opened.streams.audio
     assert {later - earlier for earlier, later in itertools.pairwise(sorted(pts))} == {Fraction(1001, 30000)}
-    assert proxy.data.index(b"moov") < proxy.data.index(b"mdat")  # a browser can start before it has everything
-    assert [each.data for each in reading(data, context_for).derived] == [each.data for each in made.derived]
+    assert proxy.content().index(b"moov") < proxy.content().index(b"mdat")  # a browser can start before it has everything
+    assert [each.content() for each in reading(data, context_for).derived] == [each.content() for each in made.derived]
 
 
 def test_real_clip_with_sound_twice_gives_the_same_bytes(fixtures: Path, context_for: Contexts) -> None:
     data = (fixtures / "good_media/gradio_videos/b.mp4").read_bytes()
     made = reading(data, context_for)
-    proxy = part(made, Role.PROXY).data
+    proxy = part(made, Role.PROXY).content()
     assert part(made, Role.PROXY).facts["sound"] is True
     with av.open(BytesIO(proxy), "r") as opened:
         assert [stream.codec_context.name for stream in opened.streams] == ["h264", "aac"]
-    assert part(reading(data, context_for), Role.PROXY).data == proxy
+    assert part(reading(data, context_for), Role.PROXY).content() == proxy
 
 
 def test_seeking_finds_a_key_frame_close_by(context_for: Contexts) -> None:
     proxy = reading((SAMPLES / "bikes.mp4").read_bytes(), context_for).derived[0]
-    with av.open(BytesIO(proxy.data), "r") as opened:
+    with av.open(BytesIO(proxy.content()), "r") as opened:
         keys = [n for n, packet in enumerate(opened.demux(video=0)) if packet.is_keyframe]
     assert max(later - earlier for earlier, later in itertools.pairwise(keys)) <= 12
 
@@ -115,7 +115,7 @@ def test_formats(name: str, codec: str, pixels: str, media_type: str, context_fo
     pts = list(range(20))
     data = film(pts, Fraction(1, 25), container=name, codec=codec, pixels=pixels, rate=Fraction(25))
     made = reading(data, context_for)
-    assert numbers_of(part(made, Role.PROXY).data) == list(range(20))
+    assert numbers_of(part(made, Role.PROXY).content()) == list(range(20))
     assert (made.media_type, made.facts["frame_rate_hz"], made.facts["pixel_format"]) == (media_type, 25, pixels)
     assert made.facts["bits"] == (10 if "10" in pixels else 8)
     assert made.facts["alpha"] is (pixels == "argb")
@@ -148,9 +148,9 @@ def test_metadata_and_other_streams_stay_behind(context_for: Contexts) -> None:
     assert b"x264 - core" in data
     made = reading(data, context_for)
     for planted in (b"Zhang", b"zhang", b"112.9", b"Lavf", b"Lavc", b"x264", b"creation_time"):
-        assert not [each.role for each in made.derived if planted in each.data]
+        assert not [each.role for each in made.derived if planted in each.content()]
     assert "Zhang" not in str(made.facts)
-    with av.open(BytesIO(part(made, Role.PROXY).data), "r") as opened:
+    with av.open(BytesIO(part(made, Role.PROXY).content()), "r") as opened:
         assert (len(opened.streams), opened.chapters()) == (1, [])
 
 
@@ -168,7 +168,7 @@ def test_rotation_is_applied(degrees: int, context_for: Contexts) -> None:
         out.mux(stream.encode(None))
     made = reading(file.getvalue(), context_for)
     assert made.facts["rotation_deg"] == degrees
-    with av.open(BytesIO(part(made, Role.PROXY).data), "r") as opened:
+    with av.open(BytesIO(part(made, Role.PROXY).content()), "r") as opened:
         grey = next(opened.decode(video=0)).to_ndarray(format="gray")
     assert grey.shape == ((96, 48) if degrees % 180 else (48, 96))
     assert (made.facts["height_px"], made.facts["width_px"]) == grey.shape
@@ -193,7 +193,7 @@ def test_two_fields_become_one_picture(context_for: Contexts) -> None:
         out.mux(stream.encode(None))
     made = reading(file.getvalue(), context_for)
     assert (made.facts["interlaced_frames"], made.facts["source_frames"], made.facts["frames"]) == (6, 6, 6)
-    with av.open(BytesIO(part(made, Role.PROXY).data), "r") as opened:
+    with av.open(BytesIO(part(made, Role.PROXY).content()), "r") as opened:
         frames = [frame.to_ndarray(format="gray").astype(int) for frame in opened.decode(video=0)]
     combed = [np.abs(frame[1:-1] * 2 - frame[:-2] - frame[2:])[20:70].mean() for frame in frames[1:-1]]
     assert max(combed) < 10  # the source's own is 35
@@ -210,7 +210,7 @@ def test_transparent_is_white(context_for: Contexts) -> None:
             out.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgba").reformat(format="argb")))
         out.mux(stream.encode(None))
     made = reading(file.getvalue(), context_for)
-    with av.open(BytesIO(part(made, Role.PROXY).data), "r") as opened:
+    with av.open(BytesIO(part(made, Role.PROXY).content()), "r") as opened:
         grey = next(opened.decode(video=0)).to_ndarray(format="gray")
     assert (made.facts["alpha"], grey[24, 8] > 250, grey[24, 56] < 5) == (True, True, True)
 
@@ -218,7 +218,7 @@ def test_transparent_is_white(context_for: Contexts) -> None:
 def test_sound_stays_with_the_picture(context_for: Contexts) -> None:
     pts = [126000 + n * 3000 for n in range(100)]
     made = reading(film(pts, TICK, container="mpegts", sound=True), context_for)
-    with av.open(BytesIO(part(made, Role.PROXY).data), "r") as opened:
+    with av.open(BytesIO(part(made, Role.PROXY).content()), "r") as opened:
         sound = [(Fraction(frame.pts or 0) / 48000, frame.to_ndarray()[0]) for frame in opened.decode(audio=0)]
     samples = np.zeros(48000 * 4)
     for at, block in sound:
@@ -269,7 +269,7 @@ def test_a_film_that_breaks_off_keeps_what_there_is(context_for: Contexts) -> No
     data = film(list(range(0, 2000, 40)), MS)
     made = reading(data[: len(data) * 2 // 3], context_for)
     assert 10 < made.facts["frames"] < 50
-    assert numbers_of(part(made, Role.PROXY).data) == list(range(made.facts["frames"]))
+    assert numbers_of(part(made, Role.PROXY).content()) == list(range(made.facts["frames"]))
 
 
 def test_external_data_stays_closed(tmp_path: Path, context_for: Contexts) -> None:

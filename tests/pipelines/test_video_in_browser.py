@@ -115,10 +115,10 @@ def test_browser_shows_the_frame_it_is_asked_for(
     data = film(pts, time_base, container=name, sound=sound)
     made = container.read(BytesIO(data), context_for(data))
     proxy = next(part for part in made.derived if part.role is Role.PROXY)
-    table = frame_table.read_table(next(part.data for part in made.derived if part.role is Role.FRAME_TABLE))
+    table = frame_table.read_table(next(part.content() for part in made.derived if part.role is Role.FRAME_TABLE))
     count, rate = proxy.facts["frames"], proxy.facts["frame_rate_hz"]
     asked = [1, count, *drawn.sample(range(1, count + 1), 40)]
-    told = in_browser(proxy.data, asked, rate)
+    told = in_browser(proxy.content(), asked, rate)
     numbers = table["source_frame"].to_pylist()
     assert told.get("shown") == [numbers[frame - 1] for frame in asked], told
     assert told["duration"] == pytest.approx(count / rate, abs=1.5 / rate)

@@ -1,6 +1,6 @@
 """Sound: libsndfile first, libav for what it does not know. The proxy is FLAC, 16 bit, without metadata."""
 
-import io
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +17,7 @@ from yuelu.pipelines.media.audio.levels import Block, Levels
 from yuelu.pipelines.media.audio.loudness import Loudness
 from yuelu.pipelines.media.container import opened, packets
 from yuelu.pipelines.media.limits import Limits
+from yuelu.pipelines.media.memory import memory_file
 from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused
 
 # FLAC holds 8 channels and 655350 Hz (RFC 9639, section 9.1); browsers play no less than 3000 Hz.
@@ -110,7 +111,7 @@ def _reading(sound: _Sound, context: Context) -> Reading:
     kept = min(channels, MOST_CHANNELS)
     # A recording slower than browsers play is shown with each sample repeated: times stay, and so does the waveform.
     repeat = -(-LOWEST_RATE_HZ // rate_hz)
-    out = io.BytesIO()
+    out = memory_file()
     with soundfile.SoundFile(out, "w", rate_hz * repeat, kept, "PCM_16", format="FLAC") as proxy:
         for raw in sound.blocks:
             block = raw if np.isfinite(raw).all() else np.nan_to_num(raw, posinf=1.0, neginf=-1.0)
@@ -119,6 +120,7 @@ def _reading(sound: _Sound, context: Context) -> Reading:
             levels.add(by_channel)
             loudness.add(block)
             printed.add(by_channel.mean(axis=0))
+            _check_room(out, 2 * repeat * block.size, context.limits)
             proxy.write(np.repeat(block[:, :kept], repeat, axis=0) if repeat > 1 else block[:, :kept])
     if not levels.samples:
         raise Refused("a sound without samples", "check the file at its origin")
@@ -126,8 +128,14 @@ def _reading(sound: _Sound, context: Context) -> Reading:
     told = {"duration_s": duration_s, "sample_rate_hz": rate_hz * repeat, "channels": kept}
     facts = {"duration_s": duration_s, "sample_rate_hz": rate_hz, "channels": channels, "layout": sound.layout, **sound.facts,
              "probes": {**levels.probes(), **loudness.facts()}, "fingerprints": {"sound": printed.codes()}}  # fmt: skip
-    derived = (Derived(Role.PROXY, Medium.AUDIO, "audio/flac", out.getvalue(), told), levels.waveform())
+    derived = (Derived(Role.PROXY, Medium.AUDIO, "audio/flac", b"", told, out), levels.waveform())
     return Reading(Medium.AUDIO, context.media_type.replace("video/", "audio/"), facts, derived)
+
+
+def _check_room(out: BinaryIO, more_bytes: int, limits: Limits) -> None:
+    # In time: libsndfile does not say that a write failed.
+    if os.fstat(out.fileno()).st_size + more_bytes > limits.reply_bytes:
+        raise Refused(f"decoding gave more than the limit of {limits.reply_bytes} bytes", "cut the recording first")
 
 
 def _check_length(samples: int, rate_hz: int, limits: Limits) -> None:

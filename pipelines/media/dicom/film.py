@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 
@@ -42,7 +42,7 @@ def film(pictures: Iterator[Pixels], times: FrameTimes, limits: Limits) -> Film:
     is frame n of the source, and the table has its true time.
     """
     count, seen = len(times.at_us), _Seen()
-    data, (shown_width, shown_height) = _encoded(_watched(pictures, count, seen), times.rate_hz, limits)
+    proxy, (shown_width, shown_height) = _encoded(_watched(pictures, count, seen), times.rate_hz, limits)
     if seen.middle is None:
         raise Refused("a film without frames", "check the file at its origin")
     height, width = seen.middle.shape[:2]
@@ -50,7 +50,7 @@ def film(pictures: Iterator[Pixels], times: FrameTimes, limits: Limits) -> Film:
             "frame_rate_hz": float(times.rate_hz), "frames": count, "sound": False}  # fmt: skip
     table = frame_table.frame_table(range(count), times.at_us, Fraction(1, 1_000_000))
     parts = (
-        Derived(Role.PROXY, Medium.VIDEO, "video/mp4", data, told),
+        Derived(Role.PROXY, Medium.VIDEO, "video/mp4", b"", told, proxy),
         thumbnail(seen.middle),
         Derived(Role.FRAME_TABLE, Medium.VIDEO, frame_table.MEDIA_TYPE, frame_table.table_bytes(table), {"rows": count}),
     )
@@ -62,7 +62,7 @@ def film(pictures: Iterator[Pixels], times: FrameTimes, limits: Limits) -> Film:
     return Film(parts, facts)
 
 
-def _encoded(frames: Iterator[Any], rate: Fraction, limits: Limits) -> tuple[bytes, tuple[int, int]]:
+def _encoded(frames: Iterator[Any], rate: Fraction, limits: Limits) -> tuple[BinaryIO, tuple[int, int]]:
     """Return the MP4, and its width and height; as for videos, but frame by frame: no clock decides what is shown."""
     upright = Upright(None, limits)
     with mp4() as made:
@@ -75,7 +75,7 @@ def _encoded(frames: Iterator[Any], rate: Fraction, limits: Limits) -> tuple[byt
                     made.out.mux(packet)
         for packet in picture.close():
             made.out.mux(packet)
-        return made.data(), upright.size or (0, 0)
+        return made.finished(), upright.size or (0, 0)
 
 
 def _watched(pictures: Iterator[Pixels], count: int, seen: _Seen) -> Iterator[Any]:

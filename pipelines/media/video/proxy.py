@@ -1,12 +1,11 @@
 """The proxy of a video: H.264 in MP4 at a constant rate, sound as AAC; no metadata, and no more than one way to seek."""
 
-import os
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 from av.bitstream import BitStreamFilterContext
@@ -14,6 +13,7 @@ from av.codec.context import Flags
 from av.video.frame import PictureType
 
 from yuelu.pipelines.media.limits import Limits
+from yuelu.pipelines.media.memory import memory_file
 from yuelu.pipelines.media.reading import Refused
 from yuelu.pipelines.media.video.upright import Sourced
 
@@ -100,28 +100,22 @@ class Picture:
 class Mp4:
     """An MP4 built in memory but under a name: the index goes to its front at the end."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self) -> None:
+        self._file = memory_file()
         options = {"fflags": "+bitexact", "movflags": "+faststart"}
-        self.out = av.open(f"/proc/self/fd/{descriptor}", "w", format="mp4", options=options)
-        self._descriptor = descriptor
+        self.out = av.open(f"/proc/self/fd/{self._file.fileno()}", "w", format="mp4", options=options)
 
-    def data(self) -> bytes:
-        """Return the finished file."""
+    def finished(self) -> BinaryIO:
+        """Return the whole file, in memory once; whoever takes it may keep it."""
         self.out.close()
-        with os.fdopen(os.dup(self._descriptor), "rb") as file:
-            file.seek(0)
-            return file.read()
+        return self._file
 
 
 @contextmanager
 def mp4() -> Iterator[Mp4]:
     """Give an empty MP4 to write to."""
-    descriptor = os.memfd_create("proxy")
+    made = Mp4()
     try:
-        made = Mp4(descriptor)
-        try:
-            yield made
-        finally:
-            made.out.close()
+        yield made
     finally:
-        os.close(descriptor)
+        made.out.close()

@@ -33,7 +33,7 @@ def read(file: BinaryIO, context: Context) -> Reading:
         job = _Job(container, looked, made.out, context)
         job.run()
         facts = stream_facts(job.stream, looked, job.upright)  # a closed container's streams are gone
-        return job.reading(made.data(), facts, context)
+        return job.reading(made.finished(), facts, context)
 
 
 @dataclass(slots=True)
@@ -135,7 +135,7 @@ class _Job:
                 for done in self.track.push(frame):
                     self.out.mux(done)
 
-    def reading(self, data: bytes, stated: Mapping[str, Any], context: Context) -> Reading:
+    def reading(self, proxy: BinaryIO, stated: Mapping[str, Any], context: Context) -> Reading:
         """Return everything about the video."""
         rows, rate = self.picture.rows, self.picture.rate
         table = frame_table.frame_table(rows.source_frames, rows.pts, self.time_base)
@@ -143,7 +143,7 @@ class _Job:
         told = {"width_px": width, "height_px": height, "duration_s": float(self.picture.count / rate),
                 "frame_rate_hz": float(rate), "frames": self.picture.count, "sound": self.track is not None}  # fmt: skip
         parts = (
-            Derived(Role.PROXY, Medium.VIDEO, "video/mp4", data, told),
+            Derived(Role.PROXY, Medium.VIDEO, "video/mp4", b"", told, proxy),
             thumbnail(self.watcher.poster()),
             Derived(Role.FRAME_TABLE, Medium.VIDEO, frame_table.MEDIA_TYPE, frame_table.table_bytes(table),
                     {"rows": table.num_rows}),
