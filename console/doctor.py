@@ -15,7 +15,7 @@ from yuelu.datasets.release import history, names
 from yuelu.pipelines.isolation import sandbox
 
 _PACKAGES = {"pydicom": "platform", "cv2": "platform", "av": "platform", "dask": "platform", "soundfile": "platform",
-             "nibabel": "platform"}  # fmt: skip
+             "nibabel": "platform", "onnxruntime": "ocr", "rapidocr": "ocr"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,15 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], 
         shown.add_column(column, overflow="fold", no_wrap=kept, justify="right" if number else "left")
     for row in rows:
         # As Text: what looks like markup is part of a file's name.
-        shown.add_row(*(Text("-" if cell is None else f"{cell:.3f}" if isinstance(cell, float) else str(cell)) for cell in row))
+        shown.add_row(
+            *(Text("-" if cell is None else f"{cell:.3f}" if isinstance(cell, float) else _plain(cell)) for cell in row)
+        )
     console().print(shown)
+
+
+def _plain(cell: object) -> str:
+    """Return the text without what would move the cursor or colour the screen: names of files may hold anything."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in str(cell))
 
 
 def size(count: float) -> str:

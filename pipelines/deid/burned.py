@@ -21,6 +21,7 @@ from yuelu.pipelines.media.pictures import Pixels, window_by_percentiles, window
 from yuelu.pipelines.media.reading import Refused
 
 _LOOKED_AT = 5  # frames of a cine, evenly spaced; its brightest and darkest projection show text that comes and goes
+_MOST_PALETTE = 48  # frames of a film with a palette
 _ROUNDS = 5  # of blanking and looking again
 _LARGEST_SHARE = 0.3  # of the picture; a page of text is no image to label
 _CHECK = "have it checked, and set BurnedInAnnotation to NO at its origin"
@@ -55,7 +56,7 @@ def clean(dataset: Dataset, cause: str, found_by: Detector | None = None) -> dic
     return {
         "checked_by": found_by.name,
         "cause": cause,
-        "frames_checked": min(look.count, _LOOKED_AT),
+        "frames_checked": min(look.count, len(look.frames)),
         "blanked_regions": _regions(text),
         "blanked_share": round(float(text.mean()), 6),
     }
@@ -63,14 +64,17 @@ def clean(dataset: Dataset, cause: str, found_by: Detector | None = None) -> dic
 
 def _look(dataset: Dataset) -> Look:
     count = int(dataset.get("NumberOfFrames") or 1)
-    wanted = {round(index) for index in np.linspace(0, count - 1, min(count, _LOOKED_AT))}
+    palette = dataset.PhotometricInterpretation == "PALETTE COLOR"  # its values have no brightness: all frames are looked at
+    if palette and count > _MOST_PALETTE:
+        raise Refused(f"a palette film of {count} frames: text is looked for in up to {_MOST_PALETTE}", _CHECK)
+    wanted = {round(index) for index in np.linspace(0, count - 1, count if palette else min(count, _LOOKED_AT))}
     kept: list[Frame] = []
     bright: Frame | None = None
     dark: Frame | None = None
     for index, frame in enumerate(frames(dataset)):
         if index in wanted:
             kept.append(frame.copy())
-        if count > _LOOKED_AT and dataset.PhotometricInterpretation != "PALETTE COLOR":
+        if count > _LOOKED_AT and not palette:
             bright = frame.copy() if bright is None else np.maximum(bright, frame)
             dark = frame.copy() if dark is None else np.minimum(dark, frame)
     return Look((*kept, *(one for one in (bright, dark) if one is not None)), count)

@@ -30,7 +30,10 @@ def check_size(width: int, height: int, limits: Limits) -> None:
     if width < 1 or height < 1:
         raise Refused(f"a picture of {width} x {height} pixels", "check the file at its origin")
     if width * height > limits.pixels:
-        raise Refused(f"{width} x {height} pixels are more than the limit of {limits.pixels}", "tile the picture first")
+        raise Refused(
+            f"{width} x {height} pixels are more than the limit of {limits.pixels}",
+            "save it as a tiled TIFF, which is read piece by piece",
+        )
 
 
 def enlargement(width: int, height: int) -> int:

@@ -145,3 +145,13 @@ def test_late_rows_find_their_place(context_for: Contexts) -> None:
     made = reading("\n".join(["time [s],speed", *rows]), context_for)
     assert made.facts["unordered_rows"] == 1
     assert pq.read_table(io.BytesIO(made.derived[0].data))["speed"].to_pylist() == TIMES
+
+
+@pytest.mark.parametrize("flawed", [1, 2, 3], ids=lambda row: f"word in row {row}")
+def test_a_word_among_the_first_values_is_a_missing_value_and_no_header(flawed: int, context_for: Contexts) -> None:
+    rows = [f"{row},{'Zhang San' if row in (1, flawed) else row * 2}" for row in range(ROWS)]
+    found = reading("\n".join(["time [s],speed [m/s]", *rows]), context_for)
+    stored = pq.read_table(io.BytesIO(found.derived[0].data))
+    assert stored.column_names == ["time_s", "speed"]
+    assert stored.num_rows == ROWS
+    assert stored["speed"].null_count == len({1, flawed})

@@ -69,19 +69,32 @@ def _first_data(rows: Sequence[list[str]]) -> int | None:
     for first in range(len(rows)):
         following = [row for row in rows[first : first + 2 * _RUN] if any(row)][:_RUN]
         if len(following) == _RUN and all(len(row) == len(rows[first]) and _is_data(row) for row in following):
-            return first
+            return _with_flawed(rows, first)
     return None
+
+
+def _with_flawed(rows: Sequence[list[str]], first: int) -> int:
+    """Return the first data row where those just above `first` start like data, too: words in one are a missing value."""
+    while first and len(rows[first - 1]) == len(rows[first]) and _starts(rows[first - 1]):
+        first -= 1
+    return first
 
 
 def _is_data(row: Sequence[str]) -> bool:
     """Return whether a row starts with a number or a time, and half of what it says are numbers."""
     said = [cell for cell in row if cell]
-    if len(row) < 2 or not said or not row[0] or not row[0][-1].isalnum() or not any(sign.isdigit() for sign in row[0]):
+    if len(row) < 2 or not _starts(row):
         return False
     numbers = sum(_NUMBER.fullmatch(cell) is not None for cell in said)
     times = sum(_TIME_LIKE.fullmatch(cell) is not None and _NUMBER.fullmatch(cell) is None for cell in said[:2])
-    starts = _NUMBER.fullmatch(row[0]) or _TIME_LIKE.fullmatch(row[0])
-    return bool(starts) and (numbers + times) >= max(2, _NUMERIC * len(said)) and numbers > 0
+    return numbers + times >= max(2, _NUMERIC * len(said)) and numbers > 0
+
+
+def _starts(row: Sequence[str]) -> bool:
+    """Return whether the first cell is a number or a time."""
+    cell = row[0] if row else ""
+    written = bool(cell) and cell[-1].isalnum() and any(sign.isdigit() for sign in cell)
+    return written and bool(_NUMBER.fullmatch(cell) or _TIME_LIKE.fullmatch(cell))
 
 
 def _has_decimal_comma(rows: Sequence[Sequence[str]]) -> bool:
