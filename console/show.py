@@ -58,6 +58,8 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], 
 
 def _plain(cell: object) -> str:
     """Return the text without what would move the cursor or colour the screen: names of files may hold anything."""
+    if cell is None or isinstance(cell, float):
+        return "-" if cell is None else f"{cell:.3f}"
     return "".join(character if character.isprintable() else "\ufffd" for character in str(cell))
 
 
