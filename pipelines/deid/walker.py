@@ -36,12 +36,17 @@ _DEEPEST = 40
 _MOST_VERDICTS = 16384  # remembered; a hostile file may name more attributes than there are
 _TAG, _LONG, _SHORT, _HEAD = Struct("<HH"), Struct("<I"), Struct("<H"), Struct("<HH2sH")
 
-_LONG_VRS = {vr.encode(): vr for vr in "OB OD OF OL OV OW SQ SV UC UN UR UT UV".split()}
-_SHORT_VRS = {vr.encode(): vr for vr in "AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split()}
+
+def _named(coded: bytes) -> Mapping[bytes, str]:
+    return {vr: vr.decode() for vr in coded.split()}
+
+
+_LONG_VRS = _named(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV")
+_SHORT_VRS = _named(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US")
 _WIDTHS: Mapping[str, int] = {"US": 2, "SS": 2, "AT": 4, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "UV": 8, "SV": 8}
 _UNSPLIT = frozenset({"LT", "ST", "UT", "UR"})
 _CHECKED = frozenset({"AS", "DA", "DT", "TM"})  # kept values of these are read and written anew
-_PLAIN = frozenset("AE CS LO LT PN SH ST UC UI UR UT".split())  # kept values of these are copied as they stand
+_PLAIN = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UI", "UR", "UT"})  # copied as they stand where kept
 _NUMBERS = {
     "DS": re.compile(rb"(?: *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? *(?:\\|$))*"),
     "IS": re.compile(rb"(?: *[+-]?[0-9]+ *(?:\\|$))*"),

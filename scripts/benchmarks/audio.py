@@ -34,7 +34,13 @@ def rows(settings: Settings) -> list[Row]:
         start = ["ffmpeg", "-nostdin", "-y", "-loglevel", "error", "-threads", "1", "-i", str(path)]
         end = ["-c:a", "flac", "-sample_fmt", "s16", "-threads", "1", str(out)]
         made += [
-            row(job, "ffmpeg: FLAC, ebur128, no fingerprint", PEER, lambda: _run([*start, "-af", "ebur128=peak=true", *end]), *times),
+            row(
+                job,
+                "ffmpeg: FLAC, ebur128, no fingerprint",
+                PEER,
+                lambda: _run([*start, "-af", "ebur128=peak=true", *end]),
+                *times,
+            ),
             row(job, "ffmpeg: FLAC only", PEER, lambda: _run([*start, *end]), *times),
         ]
     return made
@@ -62,9 +68,10 @@ def parts(path: Path) -> bytes:
     hashlib.sha256(data).hexdigest()
     out = io.BytesIO()
     with soundfile.SoundFile(io.BytesIO(data)) as sound:
-        with soundfile.SoundFile(out, "w", sound.samplerate, sound.channels, "PCM_16", format="FLAC") as flac:
-            while len(block := sound.read(sound.samplerate, dtype="int16", always_2d=True)):
-                flac.write(block)
+        flac = soundfile.SoundFile(out, "w", sound.samplerate, sound.channels, "PCM_16", format="FLAC")
+        while len(block := sound.read(sound.samplerate, dtype="int16", always_2d=True)):
+            flac.write(block)
+        flac.close()
     return out.getvalue()
 
 

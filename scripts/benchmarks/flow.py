@@ -48,7 +48,9 @@ def _listing(told: Told) -> Row:
     count, cpu = told["objects"], told["cpu_us_per_object"] * told["objects"] / 1e6
     note = f"memory grew by {told['rss_grown_mb']} MB"
     memory = told["rss_mb"] + told["rss_grown_mb"]
-    return Row(f"{told['what']}: {count} objects", "yuelu: driver alone", OURS, count, cpu, told["seconds"], memory_mb=memory, note=note)
+    return Row(
+        f"{told['what']}: {count} objects", "yuelu: driver alone", OURS, count, cpu, told["seconds"], memory_mb=memory, note=note
+    )
 
 
 def _scheduled(told: Told) -> Row:

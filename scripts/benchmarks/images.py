@@ -35,12 +35,12 @@ def rows(settings: Settings) -> list[Row]:
     for job, (width, height) in SIZES.items():
         folder = settings.folder / f"{width}x{height}"
         folder.mkdir()
-        paths = [written(folder / f"{n}.jpg", width, height, settings.seed + n) for n in range(_FILES)]
+        paths = [_written(folder / f"{n}.jpg", width, height, settings.seed + n) for n in range(_FILES)]
         made += _job(job, paths, settings)
     return made
 
 
-def written(path: Path, width: int, height: int, seed: int) -> Path:
+def _written(path: Path, width: int, height: int, seed: int) -> Path:
     Image.fromarray(picture(width, height, seed)).save(path, quality=90)
     return path
 
@@ -148,6 +148,7 @@ class Stored:
         self.folder, self.rounds = folder, 0
 
     def __call__(self, paths: list[Path]) -> None:
+        """Do the parts into an empty store."""
         self.rounds += 1
         store = LocalStore(self.folder / str(self.rounds))
         for path, thumb in zip(paths, parts(paths), strict=True):

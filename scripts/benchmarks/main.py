@@ -41,7 +41,11 @@ def main() -> None:
             print(f"{name}: {time.monotonic() - started:.0f} s since the start", file=sys.stderr)
     _show(rows)
     if options.json:
-        told = {"machine": _machine(), "quick": options.quick, "rows": [{**asdict(row), "per_cpu_s": round(row.per_cpu_s, 3)} for row in rows]}
+        told = {
+            "machine": _machine(),
+            "quick": options.quick,
+            "rows": [{**asdict(row), "per_cpu_s": round(row.per_cpu_s, 3)} for row in rows],
+        }
         Path(options.json).write_text(json.dumps(told, indent=1) + "\n")
 
 
@@ -62,7 +66,13 @@ def _machine() -> dict[str, str]:
         (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), ""
     )
     load = " ".join(f"{one:.1f}" for one in os.getloadavg())
-    return {"processor": model, "cores": str(os.cpu_count()), "load": load, "python": platform.python_version(), "system": platform.platform()}
+    return {
+        "processor": model,
+        "cores": str(os.cpu_count()),
+        "load": load,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+    }
 
 
 def _show(rows: list[Row]) -> None:

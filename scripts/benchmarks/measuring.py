@@ -84,7 +84,7 @@ def peak_mb() -> Iterator[Callable[[], float]]:
         thread.join()
 
 
-def row(job: str, way: str, kind: str, do: Callable[[], object], rounds: int, items: int = 1, size: int = 0) -> Row:  # noqa: PLR0917
+def row(job: str, way: str, kind: str, do: Callable[[], object], rounds: int, items: int = 1, size: int = 0) -> Row:
     """Return what `rounds` calls of `do` cost; one call before them is not counted. Each call handles `items` of `size` bytes."""
     do()
 

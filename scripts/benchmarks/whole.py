@@ -36,6 +36,7 @@ from yuelu.pipelines.ingest.records import Collection
 from yuelu.pipelines.sources.folder import folder as at
 
 JOBS = {"JPEG of 2 MP": {".jpg": 300}, "CT of 513 kB": {".dcm": 150}, "a mix": {".jpg": 150, ".dcm": 60, ".wav": 10, ".mp4": 4}}
+WAYS = {"one": "yuelu ingest: one core", "two": "yuelu ingest: two workers", "parts": "the parts alone, one core"}
 _DIFFERENT = 6  # pictures and slices that are made; the others are the same with a few bytes changed
 
 
@@ -45,20 +46,20 @@ def rows(settings: Settings) -> list[Row]:
     for job, counts in JOBS.items():
         folder = settings.folder / job.replace(" ", "-")
         folder.mkdir()
+        wanted = counts
         if settings.quick:
-            counts = {kind: max(1, count // 3) for kind, count in counts.items()}
-        files = sum(counts.values())
-        size = _filled(folder, counts, settings.seed)
+            wanted = {kind: max(1, count // 3) for kind, count in counts.items()}
+        files = sum(wanted.values())
+        size = _filled(folder, wanted, settings.seed)
         for way, kind in (("one", OURS), ("two", OURS), ("parts", PARTS)):
             place = settings.folder / f"{folder.name} {way}"
             place.mkdir()
             asked = [sys.executable, __file__, "--one", way, str(folder), str(place)]
             told = json.loads(subprocess.run(asked, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
             assert told["files"] == files, f"{job}: {told['files']} of {files} were taken"
-            named = {"one": "yuelu ingest: one core", "two": "yuelu ingest: two workers", "parts": "the parts alone, one core"}[way]
             note = f"{files / told['wall_s']:.1f} files/s and {size / 1e6 / told['wall_s']:.1f} MB/s by the clock"
             label = f"whole ingest, {files} x {job}" if len(counts) == 1 else f"whole ingest, {job} of {files}"
-            made.append(Row(label, named, kind, files, told["cpu_s"], told["wall_s"], size, told["memory_mb"], note))
+            made.append(Row(label, WAYS[way], kind, files, told["cpu_s"], told["wall_s"], size, told["memory_mb"], note))
     return made
 
 
