@@ -42,13 +42,13 @@ class Cleaner:
     def __post_init__(self) -> None:
         self.days = shift_days(self.key, self.subject)
 
-    def note(self, tag: int, action: str, depth: int) -> None:
+    def note(self, tag: int, action: str, depth: int, times: int = 1) -> None:
         """Count what was done, never to which value."""
-        self.counts[action] += 1
+        self.counts[action] += times
         if action == "removed_private":
             tag &= 0xFFFF0000  # told by group: a file may hold hundreds
         if action != "kept":
-            self.tags[depth, tag, action] += 1
+            self.tags[depth, tag, action] += times
 
     def clean(self, dataset: Dataset, depth: int = 0) -> None:
         """Clean the data set and all that it nests."""

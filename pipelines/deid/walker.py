@@ -7,6 +7,7 @@ Source: DICOM PS3.5 sections 7.1 (elements), 7.5 (sequences) and A.4 (fragments)
 
 import io
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from struct import Struct, error
@@ -33,13 +34,19 @@ _SCHEME, _CODE_VALUE, _SOP_CLASS, _SOP_INSTANCE = 0x00080102, 0x00080100, 0x0008
 _OPEN = 0xFFFFFFFF  # a length that is not told
 _DEEPEST = 40
 _MOST_VERDICTS = 16384  # remembered; a hostile file may name more attributes than there are
-_TAG, _LONG, _SHORT = Struct("<HH"), Struct("<I"), Struct("<H")
+_TAG, _LONG, _SHORT, _HEAD = Struct("<HH"), Struct("<I"), Struct("<H"), Struct("<HH2sH")
 
-_LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
-_SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
+
+def _named(coded: bytes) -> Mapping[bytes, str]:
+    return {vr: vr.decode() for vr in coded.split()}
+
+
+_LONG_VRS = _named(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV")
+_SHORT_VRS = _named(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US")
 _WIDTHS: Mapping[str, int] = {"US": 2, "SS": 2, "AT": 4, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "UV": 8, "SV": 8}
 _UNSPLIT = frozenset({"LT", "ST", "UT", "UR"})
 _CHECKED = frozenset({"AS", "DA", "DT", "TM"})  # kept values of these are read and written anew
+_PLAIN = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UI", "UR", "UT"})  # copied as they stand where kept
 _NUMBERS = {
     "DS": re.compile(rb"(?: *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? *(?:\\|$))*"),
     "IS": re.compile(rb"(?: *[+-]?[0-9]+ *(?:\\|$))*"),
@@ -71,6 +78,8 @@ def _walked(data: bytes, dataset: Dataset, cleaner: Cleaner, pixel_bytes: int | 
     parts, end = walker.elements(at, len(data), 0)
     if end != len(data) or _SOP_CLASS not in parts or _SOP_INSTANCE not in parts:
         raise Odd
+    for (tag, action, depth), times in walker.noted.items():
+        cleaner.note(tag, action, depth, times)
     parts.update(_claims(cleaner.options, syntax.is_implicit_VR))
     uids = (walker.value_of(parts[_SOP_CLASS]), walker.value_of(parts[_SOP_INSTANCE]))
     body = (parts[tag] for tag in sorted(parts))
@@ -139,26 +148,26 @@ class _Walker:
     def __init__(self, data: bytes, cleaner: Cleaner, dataset: Dataset, syntax: UID, pixel_bytes: int | None) -> None:
         self.data, self.cleaner, self.dataset, self.syntax = data, cleaner, dataset, syntax
         self.pixel_bytes, self.implicit = pixel_bytes, syntax.is_implicit_VR
+        self.noted = defaultdict[tuple[int, str, int], int](int)  # how often each (tag, action, depth) was
 
     def head(self, at: int) -> tuple[int, str, int, int]:
         """Return tag, VR, where the value starts and its length."""
         data = self.data
-        group, element = _TAG.unpack_from(data, at)
+        group, element, coded, length = _HEAD.unpack_from(data, at)
         tag = group << 16 | element
         if group == 0xFFFE or self.implicit:
             return tag, "" if group == 0xFFFE else _dictionary_vr(tag), at + 8, _LONG.unpack_from(data, at + 4)[0]
-        vr = data[at + 4 : at + 6]
-        if vr in _SHORT_VRS:
-            return tag, vr.decode(), at + 8, _SHORT.unpack_from(data, at + 6)[0]
-        if vr in _LONG_VRS:
-            return tag, vr.decode(), at + 12, _LONG.unpack_from(data, at + 8)[0]
+        if (vr := _SHORT_VRS.get(coded)) is not None:
+            return tag, vr, at + 8, length
+        if (vr := _LONG_VRS.get(coded)) is not None:
+            return tag, vr, at + 12, _LONG.unpack_from(data, at + 8)[0]
         raise Odd
 
     def elements(self, at: int, end: int, depth: int) -> tuple[dict[int, bytes], int]:
         """Return the elements as they are to be written, by tag, and where they end: at `end`, or behind an item's end."""
         if depth > _DEEPEST:
             raise Odd
-        data, note, nested, verdicts = self.data, self.cleaner.note, depth > 0, _verdicts(self.cleaner.options)
+        data, noted, nested, verdicts = self.data, self.noted, depth > 0, _verdicts(self.cleaner.options)
         parts: dict[int, bytes] = {}
         last = -1
         while at < end:
@@ -174,14 +183,16 @@ class _Walker:
                 action = whole_verdict(tag, vr, nested, self.cleaner.options)
                 if len(verdicts) < _MOST_VERDICTS:
                     verdicts[tag, vr, nested] = action
-            note(tag, action, depth)
+            noted[tag, action, depth] += 1
             if length == _OPEN or (vr == "SQ" and action in ("kept", "cleaned")):
                 at = self.long_value(parts, tag, vr, action, start, length, depth)
                 continue
             stop = start + length
             if stop > end:
                 raise Odd
-            if not action.startswith("removed"):
+            if action == "kept" and vr in _PLAIN:
+                parts[tag] = data[at:stop]
+            elif not action.startswith("removed"):
                 parts[tag] = self.written(tag, vr, action, data[at:start], data[start:stop], depth)
             at = stop
         if CODE_MEANING in parts:

@@ -48,7 +48,7 @@ def rows(settings: Settings) -> list[Row]:
     warnings.simplefilter("ignore")
     config.settings.reading_validation_mode = config.settings.writing_validation_mode = config.IGNORE
     made: list[Row] = []
-    for job, dataset in (("CT of 39 kB", _small()), ("CT of 513 kB", _large()), ("header of 200 nested items", _nested())):
+    for job, dataset in (("CT of 39 kB", _small()), ("CT of 513 kB", ct()), ("header of 200 nested items", _nested())):
         made += _job(job, dataset, settings)
     return made
 
@@ -57,10 +57,11 @@ def _small() -> Dataset:
     return dcmread(Path(pydicom.__file__).parent / "data/test_files/CT_small.dcm")
 
 
-def _large() -> Dataset:
+def ct(seed: int = 7) -> Dataset:
+    """Return a CT slice of 512 x 512 pixels of 16 bits, not compressed."""
     dataset = _small()
     dataset.Rows = dataset.Columns = 512
-    dataset.PixelData = np.random.default_rng(7).integers(0, 2000, (512, 512), dtype=np.int16).tobytes()
+    dataset.PixelData = np.random.default_rng(seed).integers(0, 2000, (512, 512), dtype=np.int16).tobytes()
     return dataset
 
 

@@ -1,6 +1,6 @@
-"""Ingest at scale: memory of driver and workers however long the listing, and what scheduling adds to the work.
+"""Ingest at scale: memory of the driver however long the listing, and what scheduling adds to the work.
 
-Run alone: `.venv/bin/python scripts/benchmarks/flow.py [--large]`; each figure is taken in a process of its own.
+Each figure is taken in a process of its own.
 """
 
 import argparse
@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import skimage
+from measuring import OURS, Row, Settings
 from sqlalchemy import insert
 
 from yuelu.base.ledger.media import ListingRow
-from yuelu.base.settings import Settings
+from yuelu.base.settings import Settings as Place
 from yuelu.base.workspace import init
 from yuelu.pipelines.ingest import cluster, flow
 from yuelu.pipelines.ingest.records import Collection
@@ -32,28 +33,44 @@ from yuelu.pipelines.sources.port import Listed
 
 SIZES, LARGE = (10_000, 100_000), 1_000_000
 PICTURES = 600  # of the run that measures scheduling
-Row = Mapping[str, Any]
+Told = Mapping[str, Any]
 
 
-def rows(settings: Mapping[str, Any]) -> list[Row]:
-    """Return one row per measurement; `large` in the settings adds a listing of a million objects, about a minute."""
-    sizes = (*SIZES, LARGE) if settings.get("large") else SIZES
-    listed = [_measured("listed", size) for size in SIZES]
-    return [*listed, *(_measured("listed again", size) for size in sizes), _measured("scheduling", PICTURES)]
+def rows(settings: Settings) -> list[Row]:
+    """Return what each object of a long listing costs the driver, first and again, and what scheduling costs."""
+    sizes = SIZES[:1] if settings.quick else SIZES
+    asked = [(what, size) for what in ("listed", "listed again") for size in sizes]
+    asked += [] if settings.quick else [("listed again", LARGE)]
+    made = [_listing(_measured(what, size, settings.folder)) for what, size in asked]
+    return [*made, _scheduled(_measured("scheduling", PICTURES // 3 if settings.quick else PICTURES, settings.folder))]
 
 
-def _measured(what: str, size: int) -> Row:
-    """Return the row that a fresh process prints: memory that an earlier measurement grew is not given back."""
-    with tempfile.TemporaryDirectory() as folder:
-        asked = [sys.executable, __file__, "--one", what, str(size), folder]
-        told = subprocess.run(asked, check=True, capture_output=True, text=True, cwd=folder).stdout
+def _listing(told: Told) -> Row:
+    count, cpu = told["objects"], told["cpu_us_per_object"] * told["objects"] / 1e6
+    note = f"memory grew by {told['rss_grown_mb']} MB"
+    memory = told["rss_mb"] + told["rss_grown_mb"]
+    return Row(
+        f"{told['what']}: {count} objects", "yuelu: driver alone", OURS, count, cpu, told["seconds"], memory_mb=memory, note=note
+    )
+
+
+def _scheduled(told: Told) -> Row:
+    note = f"scheduling {told['scheduling_ratio']:.1%} and ledger {told['ledger_ratio']:.1%} of the work"
+    return Row("scheduling", "yuelu: 2 threads, JPEG of 0.3 MP", OURS, told["objects"], told["work_cpu_s"], 0, note=note)
+
+
+def _measured(what: str, size: int, folder: Path) -> Told:
+    """Return what a fresh process tells: memory that an earlier measurement grew is not given back."""
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        asked = [sys.executable, __file__, "--one", what, str(size), place]
+        told = subprocess.run(asked, check=True, capture_output=True, text=True, cwd=place).stdout
     return dict(json.loads(told.splitlines()[-1]))
 
 
-def _listed(size: int, folder: Path, *, again: bool = False) -> Row:
+def _listed(size: int, folder: Path, *, again: bool = False) -> Told:
     """Ingest a listing of objects that nobody needs to open, so that only the flow itself costs anything."""
 
-    workspace = init(Settings(folder / "workspace"))
+    workspace = init(Place(folder / "workspace"))
     collection = Collection("bench", "base", "consent", "internal", "research only")
     if again:
         _fill(workspace, collection, size)
@@ -109,7 +126,7 @@ class MadeUp:
         raise NotImplementedError
 
 
-def _scheduling(count: int, folder: Path) -> Row:
+def _scheduling(count: int, folder: Path) -> Told:
     """Ingest real pictures and set the processor time of all that is not work on them against that of the work."""
 
     picture = (Path(skimage.__file__).parent / "data/rocket.jpg").read_bytes()
@@ -119,7 +136,7 @@ def _scheduling(count: int, folder: Path) -> Row:
     spent = {"work": 0.0, "record": 0.0}
     cluster.examine_all = _timed(cluster.examine_all, spent, "work")
     flow.record = _timed(flow.record, spent, "record")
-    workspace = init(Settings(folder / "workspace"))
+    workspace = init(Place(folder / "workspace"))
     collection = Collection("bench", "base", "consent", "internal", "research only")
 
     flow.ingest(workspace, [MadeUp("/first", 500)], collection)
@@ -176,7 +193,7 @@ def _peak() -> Iterator[Callable[[], int]]:
     thread.join()
 
 
-def _one(what: str, size: int, folder: Path) -> Row:
+def _one(what: str, size: int, folder: Path) -> Told:
     if what == "scheduling":
         return _scheduling(size, folder)
     return _listed(size, folder, again=what == "listed again")
@@ -184,11 +201,6 @@ def _one(what: str, size: int, folder: Path) -> Row:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--large", action="store_true")
-    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.one:
-        print(json.dumps(_one(given.one[0], int(given.one[1]), Path(given.one[2]))))
-    else:
-        for row in rows({"large": given.large}):
-            print(json.dumps(row))
+    parser.add_argument("--one", nargs=3, required=True)
+    given = parser.parse_args().one
+    print(json.dumps(_one(given[0], int(given[1]), Path(given[2]))))

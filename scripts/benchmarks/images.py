@@ -17,9 +17,10 @@ from PIL import Image
 from yuelu.base.records import Role, asset_key
 from yuelu.base.store.local import LocalStore
 from yuelu.pipelines.ingest.examine import examine
-from yuelu.pipelines.ingest.records import Found, Listed
+from yuelu.pipelines.ingest.records import Found, Job
 from yuelu.pipelines.isolation.pool import Decoders
 from yuelu.pipelines.media.limits import Limits
+from yuelu.pipelines.sources.folder import folder as at
 
 SIZES = {"JPEG of 12 MP": (4000, 3000), "JPEG of 2 MP": (1920, 1080)}
 _OURS_WAY = "yuelu: examine (hash, isolated decode, probes, fingerprint, proxy, thumbnail, stored)"
@@ -62,7 +63,7 @@ def picture(width: int, height: int, seed: int) -> np.ndarray:
 
 def _job(job: str, paths: list[Path], settings: Settings) -> list[Row]:
     size = sum(path.stat().st_size for path in paths)
-    rounds = settings.rounds * max(1, 4_000_000 // (size // len(paths)))
+    rounds = settings.rounds * max(1, (1_500_000 if settings.quick else 4_000_000) // (size // len(paths)))
     ours = _Ours(settings.folder / f"store {job}")
     try:
         ours(paths)  # the decoder is up, everything is imported
@@ -72,8 +73,8 @@ def _job(job: str, paths: list[Path], settings: Settings) -> list[Row]:
     finally:
         ours.close()
     ways: tuple[tuple[str, str, Callable[[list[Path]], object]], ...] = (
-        ("read + sha256 + scaled decode + thumbnail", PARTS, _parts),
-        ("the same + sha256, write and flush of proxy and thumbnail", PARTS, _Stored(settings.folder / f"parts {job}")),
+        ("read + sha256 + scaled decode + thumbnail", PARTS, parts),
+        ("the same + sha256, write and flush of proxy and thumbnail", PARTS, Stored(settings.folder / f"parts {job}")),
         ("Pillow: thumbnail() + sha256", PEER, _pillow),
     )
     for way, kind, do in ways:
@@ -104,16 +105,12 @@ class _Ours:
 
     def __call__(self, paths: list[Path]) -> None:
         self.rounds += 1
-        store = LocalStore(self.folder / str(self.rounds))
-        self.found = [examine(_listed(path), self.decoders, store, b"k" * 32) for path in paths]
+        source = at(paths[0].parent)
+        job = Job({source.address: source}, LocalStore(self.folder / str(self.rounds)), b"k" * 32)
+        self.found = [examine(listed, job, self.decoders) for listed in source.listed()]
 
     def close(self) -> None:
         self.decoders.close()
-
-
-def _listed(path: Path) -> Listed:
-    status = path.stat()
-    return Listed(path.parent.as_uri(), path.name, os.fsencode(path.resolve()), status.st_size, status.st_mtime_ns)
 
 
 def _check(found: list[Found], paths: list[Path]) -> None:
@@ -131,7 +128,7 @@ def _check(found: list[Found], paths: list[Path]) -> None:
             raise ValueError(f"{path.name}: {one.reason or 'hash or thumbnail differ from what Pillow gives'}")
 
 
-def _parts(paths: list[Path]) -> list[bytes]:
+def parts(paths: list[Path]) -> list[bytes]:
     """Do what nobody can leave out: read, hash, decode at the smallest scale that is enough, encode the thumbnail."""
     made = []
     for path in paths:
@@ -144,16 +141,17 @@ def _parts(paths: list[Path]) -> list[bytes]:
     return made
 
 
-class _Stored:
+class Stored:
     """The parts, and what is made kept under its hash, as a store that loses nothing must."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.rounds = folder, 0
 
     def __call__(self, paths: list[Path]) -> None:
+        """Do the parts into an empty store."""
         self.rounds += 1
         store = LocalStore(self.folder / str(self.rounds))
-        for path, thumb in zip(paths, _parts(paths), strict=True):
+        for path, thumb in zip(paths, parts(paths), strict=True):
             for data in (path.read_bytes(), thumb):
                 store.create(asset_key(hashlib.sha256(data).hexdigest()), data)
 

@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import os
 import platform
 import sys
 import tempfile
+import time
 from dataclasses import asdict, replace
 from importlib import import_module
 from itertools import groupby
@@ -15,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 # Modules of this folder, each with `rows(settings)`.
-AREAS = {"ingest": ("images",)}
+AREAS = {"ingest": ("images", "decode", "deid", "hashing", "audio", "video", "near", "flow", "whole")}
 
 
 def main() -> None:
@@ -24,17 +26,26 @@ def main() -> None:
     names = [name for name in AREAS[options.area] if not options.only or name in options.only.split(",")]
     if not names:
         sys.exit(f"nothing to measure: {options.area} has {', '.join(AREAS[options.area])}")
+    if options.list:
+        for name in names:
+            print(f"{name:8} {(import_module(name).__doc__ or '').splitlines()[0]}")
+        return
     peers = Path("build/bench-env/bin/python").absolute() if options.peers else None
-    rows: list[Row] = []
+    rows, started = list[Row](), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="yuelu-bench-") as folder:
-        settings = Settings(Path(folder), options.rounds, peers=peers)
+        settings = Settings(Path(folder), 1 if options.quick else options.rounds, options.quick, peers=peers)
         for name in names:
             place = settings.folder / name
             place.mkdir()
             rows += import_module(name).rows(replace(settings, folder=place))
+            print(f"{name}: {time.monotonic() - started:.0f} s since the start", file=sys.stderr)
     _show(rows)
     if options.json:
-        told = {"machine": _machine(), "rows": [{**asdict(row), "per_cpu_s": round(row.per_cpu_s, 3)} for row in rows]}
+        told = {
+            "machine": _machine(),
+            "quick": options.quick,
+            "rows": [{**asdict(row), "per_cpu_s": round(row.per_cpu_s, 3)} for row in rows],
+        }
         Path(options.json).write_text(json.dumps(told, indent=1) + "\n")
 
 
@@ -43,6 +54,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("area", choices=sorted(AREAS))
     parser.add_argument("--only", default="", help="names of benchmarks, with commas between")
     parser.add_argument("--rounds", type=int, default=3, help="how often each job is repeated (default: 3)")
+    parser.add_argument("--quick", action="store_true", help="one round of less of each job, in about two minutes")
+    parser.add_argument("--list", action="store_true", help="name the benchmarks instead of running them")
     parser.add_argument("--peers", action="store_true", help="also measure what is installed in build/bench-env")
     parser.add_argument("--json", metavar="FILE", help="write the figures to FILE")
     return parser.parse_args()
@@ -52,7 +65,14 @@ def _machine() -> dict[str, str]:
     model = next(
         (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), ""
     )
-    return {"processor": model, "python": platform.python_version(), "system": platform.platform()}
+    load = " ".join(f"{one:.1f}" for one in os.getloadavg())
+    return {
+        "processor": model,
+        "cores": str(os.cpu_count()),
+        "load": load,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+    }
 
 
 def _show(rows: list[Row]) -> None:

