@@ -31,10 +31,10 @@ Frame = NDArray[Any]  # stored values, shape (rows, columns) or (rows, columns, 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the detector is shown: frames of the object, and all its frames in one."""
+    """What the detector is shown: `looked_at` frames of the object, and where these are not all, all its frames in one."""
 
     frames: tuple[Frame, ...]
-    count: int
+    looked_at: int
 
 
 def clean(dataset: Dataset, cause: str, found_by: Detector | None = None) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def clean(dataset: Dataset, cause: str, found_by: Detector | None = None) -> dic
     return {
         "checked_by": found_by.name,
         "cause": cause,
-        "frames_checked": min(look.count, len(look.frames)),
+        "frames_checked": look.looked_at,
         "blanked_regions": _regions(text),
         "blanked_share": round(float(text.mean()), 6),
     }
@@ -77,7 +77,7 @@ def _look(dataset: Dataset) -> Look:
         if count > _LOOKED_AT and not palette:
             bright = frame.copy() if bright is None else np.maximum(bright, frame)
             dark = frame.copy() if dark is None else np.minimum(dark, frame)
-    return Look((*kept, *(one for one in (bright, dark) if one is not None)), count)
+    return Look((*kept, *(one for one in (bright, dark) if one is not None)), len(kept))
 
 
 def frames(dataset: Dataset) -> Iterator[Frame]:

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias, cast
 
 import dask
 from distributed import Client, Future, LocalCluster, Worker, WorkerPlugin, get_worker, wait
+from distributed.comm.core import CommClosedError
 from distributed.comm.inproc import global_manager
 from distributed.scheduler import KilledWorker
 
@@ -137,7 +138,7 @@ class Workers:
                 with suppress(TimeoutError):
                     return future.result(timeout=_LOOK_S)
                 self.look()
-        except CancelledError:
+        except (CancelledError, CommClosedError):
             raise ServiceUnavailable("the Dask scheduler is gone", _AGAIN) from None
         finally:
             self._running.discard(future)

@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -68,6 +69,19 @@ class Reading:
     facts: Mapping[str, Any]
     derived: tuple[Derived, ...]
     subject: str | None = None
+
+
+@contextmanager
+def panic_refused() -> Iterator[None]:
+    """Make a panic of a decoder that is written in Rust what it is: a frame that cannot be decoded."""
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException as panic:
+        if type(panic).__module__ != "pyo3_runtime":
+            raise
+        raise Refused(f"cannot be decoded: {panic}", "export the object again from its origin") from None
 
 
 def to_wire(reading: Reading) -> tuple[dict[str, Any], list[bytes | BinaryIO]]:

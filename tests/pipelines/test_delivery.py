@@ -223,7 +223,8 @@ def test_the_sources_in_the_documents_and_the_help_are_known(tmp_path: Path, mon
     from yuelu.console.commands.ingest import ingest as command  # noqa: PLC0415
     from yuelu.pipelines.sources.address import open_source  # noqa: PLC0415
 
-    table = re.findall(r"^\| `([^`]+)` \|", DOC.read_text("utf-8").partition("## Where media may lie")[2], re.MULTILINE)
+    section = DOC.read_text("utf-8").partition("## Where media may lie")[2].partition("\n## ")[0]
+    table = re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
     shown = re.findall(r"^\s+((?:s3|dicomweb\+https)://\S+)", command.help or "", re.MULTILINE)
     assert len(table) >= 6
     assert len(shown) == 3

@@ -1,7 +1,9 @@
 import base64
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -22,7 +24,7 @@ from yuelu.pipelines.sources import dicomweb
 from yuelu.pipelines.sources.address import open_source
 from yuelu.pipelines.sources.dicomweb import DicomwebSource
 from yuelu.pipelines.sources.multipart import boundary_of, only_part
-from yuelu.pipelines.sources.port import Listed
+from yuelu.pipelines.sources.port import Listed, Opened
 
 USER = {"YUELU_DICOMWEB_USER": "reader", "YUELU_DICOMWEB_PASSWORD": "only-for-tests"}
 TERMS = Collection("pacs", "hospital", "contract", "general", "research only")
@@ -102,14 +104,18 @@ def test_a_pacs_that_dies_stops_the_run_and_a_later_one_goes_on(
     orthanc.start()
     monkeypatch.setattr(dicomweb, "_ATTEMPTS", 5)
 
-    def seen(done: int, total: int) -> None:
-        if done >= 4:  # after the first batch
+    opened, calls = dicomweb.DicomwebSource.opened, count()
+
+    def dying(one: dicomweb.DicomwebSource, listed: Listed) -> AbstractContextManager[Opened]:
+        if next(calls) == 4:  # after the first batch
             orthanc.stop()
             monkeypatch.setattr(dicomweb, "_ATTEMPTS", 1)
+        return opened(one, listed)
 
+    monkeypatch.setattr(dicomweb.DicomwebSource, "opened", dying)
     monkeypatch.setattr("yuelu.pipelines.ingest.batches.BATCH_OBJECTS", 4)
     with pytest.raises(ServiceUnavailable, match="does not answer"):
-        ingest(workspace, [source], TERMS, workers=1, progress=seen)
+        ingest(workspace, [source], TERMS, workers=1)
     orthanc.start()
     monkeypatch.setattr(dicomweb, "_ATTEMPTS", 5)
     report = ingest(workspace, [source], TERMS, workers=1)

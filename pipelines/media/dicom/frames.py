@@ -1,7 +1,6 @@
 """The frames of a DICOM object, decoded one at a time."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import cv2
@@ -16,7 +15,7 @@ from yuelu.pipelines.deid.engine import transfer_syntax
 from yuelu.pipelines.media.dicom.syntaxes import plugins
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.pictures import check_size
-from yuelu.pipelines.media.reading import Refused
+from yuelu.pipelines.media.reading import Refused, panic_refused
 
 Values = NDArray[Any]
 
@@ -72,7 +71,7 @@ class Frames:
         """Return frame `index` (from 0): stored values of shape (rows, columns), or RGB of shape (rows, columns, 3)."""
         if (kept := self._kept.pop(index, None)) is not None:
             return kept
-        with _panic_refused():
+        with panic_refused():
             raw, told = self._decoder.as_array(self.dataset, index=index, **self._options)
         return self._checked(raw, told)
 
@@ -80,7 +79,7 @@ class Frames:
         """Yield the frames numbered in `order`; in the object's own order each is found at the end of the one before."""
         if self.count > 1 and order == range(self.count) and (not self._kept or self.count > _MANY):
             self._kept.clear()
-            with _panic_refused():
+            with panic_refused():
                 for raw, told in self._decoder.iter_array(self.dataset, **self._options):
                     yield self._checked(raw, told)
             return
@@ -105,19 +104,6 @@ class Frames:
         if colour not in _COLOURS:
             raise Refused(f"no reader for the photometric interpretation {colour}", "export the object as RGB or MONOCHROME2")
         return values
-
-
-@contextmanager
-def _panic_refused() -> Iterator[None]:
-    """Make a panic of a decoder that is written in Rust what it is: a frame that cannot be decoded."""
-    try:
-        yield
-    except Exception:
-        raise
-    except BaseException as panic:
-        if type(panic).__module__ != "pyo3_runtime":
-            raise
-        raise Refused(f"cannot be decoded: {panic}", "export the object again from its origin") from None
 
 
 def _rgb(values: Values) -> Values:
