@@ -27,7 +27,8 @@ from yuelu.pipelines.ingest.records import Found, Job
 from yuelu.pipelines.isolation.pool import Decoders
 from yuelu.pipelines.media.limits import Limits
 
-_HOST, _LOOPBACK = "127.0.0.1", "127.0.0.1:0"
+_HOST, _GONE = (CancelledError, CommClosedError, ConnectionError)  # how Dask tells that its scheduler is
+_LOOPBACK = "127.0.0.1", "127.0.0.1:0"
 _LOOK_S, _PATIENCE_S = 5, 60  # between two looks at who works; how long a cluster may be without any worker
 _AGAIN = "see to it, then run the same command again: what is recorded stays"
 # What the bytes and the facts of derived assets depend on: two workers must not make two assets of one object.
@@ -99,11 +100,14 @@ class Workers:
         self.look()
 
     def look(self) -> None:
-        """See how many threads work now. Raises ServiceUnavailable: none for too long."""
+        """See how many threads work now. Raises ServiceUnavailable: none for too long, or no scheduler."""
         now = time.monotonic()
         if now - self._looked < _LOOK_S:
             return
-        self.threads, self._looked = sum(self.client.nthreads().values()), now  # type: ignore[no-untyped-call]
+        try:
+            self.threads, self._looked = sum(self.client.nthreads().values()), now  # type: ignore[no-untyped-call]
+        except _GONE:
+            raise ServiceUnavailable("the Dask scheduler is gone", _AGAIN) from None
         self._seen = now if self.threads or self._seen < 0 else self._seen
         if now - self._seen > _PATIENCE_S:
             raise ServiceUnavailable(f"no Dask worker for {_PATIENCE_S} s", _AGAIN)
@@ -138,7 +142,7 @@ class Workers:
                 with suppress(TimeoutError):
                     return future.result(timeout=_LOOK_S)
                 self.look()
-        except (CancelledError, CommClosedError):
+        except _GONE:
             raise ServiceUnavailable("the Dask scheduler is gone", _AGAIN) from None
         finally:
             self._running.discard(future)
@@ -155,7 +159,8 @@ def connected(scheduler: str | None, workers: int, job: Job, limits: Limits) -> 
             yield Workers(client, run)
         finally:
             if client.status == "running":
-                client.unregister_worker_plugin(run)  # type: ignore[no-untyped-call]
+                with suppress(*_GONE):  # what ended the run shall be told, not that there was nobody to take leave of
+                    client.unregister_worker_plugin(run)  # type: ignore[no-untyped-call]
 
 
 def _register(client: Client, plugin: DecoderPlugin) -> None:
