@@ -27,8 +27,8 @@ from yuelu.pipelines.ingest.records import Found, Job
 from yuelu.pipelines.isolation.pool import Decoders
 from yuelu.pipelines.media.limits import Limits
 
-_HOST, _GONE = (CancelledError, CommClosedError, ConnectionError)  # how Dask tells that its scheduler is
-_LOOPBACK = "127.0.0.1", "127.0.0.1:0"
+_HOST, _LOOPBACK = "127.0.0.1", "127.0.0.1:0"
+_GONE = (CancelledError, CommClosedError, ConnectionError)  # how Dask tells that its scheduler is
 _LOOK_S, _PATIENCE_S = 5, 60  # between two looks at who works; how long a cluster may be without any worker
 _AGAIN = "see to it, then run the same command again: what is recorded stays"
 # What the bytes and the facts of derived assets depend on: two workers must not make two assets of one object.
