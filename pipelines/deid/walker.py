@@ -183,7 +183,7 @@ class _Walker:
                 action = whole_verdict(tag, vr, nested, self.cleaner.options)
                 if len(verdicts) < _MOST_VERDICTS:
                     verdicts[tag, vr, nested] = action
-            noted[tag, action, depth] += 1
+            noted[tag & 0xFFFF0000 if action == "removed_private" else tag, action, depth] += 1  # as `Cleaner.note` tells them
             if length == _OPEN or (vr == "SQ" and action in ("kept", "cleaned")):
                 at = self.long_value(parts, tag, vr, action, start, length, depth)
                 continue
