@@ -52,10 +52,10 @@ class S3Store:
             try:
                 self.client.put_object(Bucket=self.bucket, Key=self._name(key), Body=data, IfNoneMatch="*")
             except ClientError as error:
-                if _code(error) == "ConditionalRequestConflict":  # another writer is at it right now: look again
+                if error_code(error) == "ConditionalRequestConflict":  # another writer is at it right now: look again
                     time.sleep(0.1 * 2**attempt)
                     continue
-                if _code(error) in ("PreconditionFailed", "412"):
+                if error_code(error) in ("PreconditionFailed", "412"):
                     raise KeyTaken(f"{key} already exists", "a key is written once; use a new one") from error
                 if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:  # it may have been applied
                     raise OutcomeUnknown(f"writing {key}: {error}", "read the key back before writing again") from error
@@ -106,14 +106,15 @@ class S3Store:
             raise ServiceUnavailable(f"{self.address}: {error}", "check the endpoint and the credentials") from error
 
     def _explained(self, error: ClientError, key: str) -> Exception:
-        if _code(error) in ("NoSuchKey", "404"):
+        if error_code(error) in ("NoSuchKey", "404"):
             return NotFound(f"no {key} in {self.address}", "list the store to see what it holds")
-        if _code(error) == "NoSuchBucket":
+        if error_code(error) == "NoSuchBucket":
             return NotFound(f"no bucket {self.bucket}", "create the bucket first")
-        if _code(error) == "NotImplemented":
+        if error_code(error) == "NotImplemented":
             return Misconfigured(f"{self.address} cannot create a key only once", "use a server that honours If-None-Match")
         return ServiceUnavailable(f"{self.address}: {error}", "check the endpoint, the bucket and the credentials")
 
 
-def _code(error: ClientError) -> str:
+def error_code(error: ClientError) -> str:
+    """Return what S3 calls the error; empty where it says nothing."""
     return str(error.response.get("Error", {}).get("Code", ""))

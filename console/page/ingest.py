@@ -7,7 +7,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -17,6 +16,7 @@ from yuelu.base.settings import LANGUAGES
 from yuelu.base.store.port import Store
 from yuelu.base.workspace import Workspace
 from yuelu.console.listings import clusters
+from yuelu.console.page.template import template
 from yuelu.console.show import size
 from yuelu.console.words import say, say_reason
 from yuelu.pipelines.ingest.alarms import alarms
@@ -84,10 +84,7 @@ def report_page(
     found: Summary, galleries: list[Gallery], alike: list[Alike], run: Mapping[str, Any] | None, language: str
 ) -> str:
     """Return one page as HTML. Everything from outside is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    return environment.get_template("ingest.html").render(
+    return template("ingest.html").render(
         s=found,
         galleries=galleries,
         alike=alike,

@@ -8,7 +8,6 @@ from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -21,6 +20,7 @@ from yuelu.base.store.port import Store
 from yuelu.base.workspace import Workspace
 from yuelu.console.overview import Overview, ProjectView, ScoreView, overview
 from yuelu.console.page.plot import intervals
+from yuelu.console.page.template import template
 from yuelu.console.words import say, say_reason
 
 _PICTURES = 24  # per collection; the page stays small
@@ -42,15 +42,12 @@ def write_pages(workspace: Workspace, folder: Path) -> Path:
 
 def page(view: Overview, pictures: Mapping[str, Sequence[str]], language: str, name: str) -> str:
     """Return one page as HTML. `pictures` are data: addresses by collection. Everything from outside is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     translate = partial(say, language)
 
     def why(reason: str) -> str:
         return f"{translate('undefined')}: {say_reason(language, reason)}"
 
-    return environment.get_template("overview.html").render(
+    return template("overview.html").render(
         view=view,
         pictures=pictures,
         language=language,

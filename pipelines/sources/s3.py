@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from yuelu.base.errors import NotFound, ServiceUnavailable
+from yuelu.base.store.s3 import error_code
 from yuelu.pipelines.media.reading import Refused
 from yuelu.pipelines.sources.archive import SUFFIXES, kind_of, member_uri, members, opened_member, outer
 from yuelu.pipelines.sources.entries import TOTAL_BYTES
@@ -69,7 +70,7 @@ class S3Source:
             for page in _client(self.endpoint).get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
                 yield from page.get("Contents", ())
         except ClientError as error:
-            if _code(error) == "NoSuchBucket":
+            if error_code(error) == "NoSuchBucket":
                 raise NotFound(f"no bucket {self.bucket} at {self.endpoint or 'Amazon S3'}", "check its name") from None
             raise self._silent(error) from None
         except BotoCoreError as error:
@@ -155,7 +156,7 @@ class S3Source:
                 return
 
     def _explained(self, error: Any) -> Exception:
-        code, status = _code(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        code, status = error_code(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in _GONE:
             return Refused("no longer there")
         if code in _CHANGED:
@@ -207,7 +208,3 @@ def _client(endpoint: str | None) -> Any:
         s3={"addressing_style": "path"} if endpoint else {},
     )
     return boto3.Session().client("s3", endpoint_url=endpoint, config=config)
-
-
-def _code(error: Any) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))

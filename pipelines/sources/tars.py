@@ -11,11 +11,13 @@ import tarfile
 import threading
 import zlib
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from types import MappingProxyType
 from typing import Any, cast
 
 from yuelu.pipelines.media.reading import Refused
 from yuelu.pipelines.sources.entries import ENTRIES, TOTAL_BYTES, Entry, ratio_problem
+from yuelu.pipelines.sources.inflate import Inflate
 
 _CHUNK = 1 << 18
 _HEADER_BYTES = 1 << 20  # of one header with all its extensions
@@ -23,28 +25,11 @@ _LZMA_MEMORY = 256 << 20  # `xz -9` needs 65 MiB
 
 _DECOMPRESSORS: MappingProxyType[str, Callable[[], Any]] = MappingProxyType(
     {
-        "gzip": lambda: _Gzip(),  # noqa: PLW0108  it stands below
+        "gzip": partial(Inflate, zlib.MAX_WBITS | 16),
         "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_LZMA_MEMORY),
         "bzip2": bz2.BZ2Decompressor,
     }
 )
-
-
-class _Gzip:
-    """zlib's decompressor with the manners of the other two."""
-
-    def __init__(self) -> None:
-        self.inner: Any = zlib.decompressobj(zlib.MAX_WBITS | 16)
-
-    def __getattr__(self, name: str) -> Any:  # eof, unused_data
-        return getattr(self.inner, name)
-
-    @property
-    def needs_input(self) -> bool:
-        return not self.inner.unconsumed_tail
-
-    def decompress(self, data: bytes, most: int) -> bytes:
-        return bytes(self.inner.decompress(self.inner.unconsumed_tail + data, most))
 
 
 class Unpacked:

@@ -11,10 +11,12 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Generator, Iterator
+from functools import partial
 from typing import Any
 
 from yuelu.pipelines.media.reading import Refused
 from yuelu.pipelines.sources.entries import ENTRIES, Entry, ratio_problem
+from yuelu.pipelines.sources.inflate import Inflate
 
 _DIRECTORY_BYTES = 32 << 20  # of the central directory: ENTRIES with 300 bytes each
 _CHUNK = 1 << 18
@@ -103,25 +105,11 @@ class _Stored:
         return data
 
 
-class _Deflated:
-    """zlib's decompressor, keeping what it has not looked at yet itself."""
-
-    def __init__(self) -> None:
-        self.inner: Any = zlib.decompressobj(-zlib.MAX_WBITS)
-
-    @property
-    def eof(self) -> bool:
-        return bool(self.inner.eof)
-
-    @property
-    def needs_input(self) -> bool:
-        return not self.inner.unconsumed_tail
-
-    def decompress(self, data: bytes, most: int) -> bytes:
-        return bytes(self.inner.decompress(self.inner.unconsumed_tail + data, most))
-
-
-_METHODS: dict[int, Any] = {zipfile.ZIP_STORED: _Stored, zipfile.ZIP_DEFLATED: _Deflated, zipfile.ZIP_BZIP2: bz2.BZ2Decompressor}
+_METHODS: dict[int, Any] = {
+    zipfile.ZIP_STORED: _Stored,
+    zipfile.ZIP_DEFLATED: partial(Inflate, -zlib.MAX_WBITS),
+    zipfile.ZIP_BZIP2: bz2.BZ2Decompressor,
+}
 
 
 def content(descriptor: int, location: bytes) -> Generator[bytes, None, None]:
