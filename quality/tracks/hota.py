@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 from yuelu.quality.resample import Floats
 from yuelu.quality.tracks.seen import Overlaps
 
-THRESHOLDS: Floats = np.arange(0.05, 0.99, 0.05)
+THRESHOLDS: Floats = np.arange(1, 20, dtype=np.float64) / 20
 _STILL = np.finfo(np.float64).eps
 
 
