@@ -1,0 +1,1 @@
+"""Agreement on speech: who spoke when, and what was said."""
