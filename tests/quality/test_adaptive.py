@@ -31,10 +31,10 @@ def accuracy(coded: Coded, probability: np.ndarray[tuple[int, ...], np.dtype[np.
 @pytest.mark.parametrize("crowd", ["CF", "CF_amt", "MS", "SP", "SP_amt", "ZenCrowd_all"])
 def test_full_accuracy_with_30_percent_fewer_answers(fixtures: Path, crowd: str) -> None:
     coded, gold = read(fixtures / "active_crowd_toolkit" / f"{crowd}.csv")
-    asked = replay(coded, Plan(target=0.99, most=100), one_coin)
-    assert len(asked.rows) <= 0.7 * len(coded.task)
-    full, saved = accuracy(coded, one_coin(coded), gold), accuracy(coded, asked.probability, gold)
-    assert saved >= full - 0.005
+    replayed = [replay(coded, Plan(target=0.99, most=100), one_coin, seed=seed) for seed in range(3)]
+    assert all(len(asked.rows) <= 0.7 * len(coded.task) for asked in replayed)
+    saved = np.mean([accuracy(coded, asked.probability, gold) for asked in replayed])  # what order answers come in is luck
+    assert saved >= accuracy(coded, one_coin(coded), gold) - 0.005
 
 
 def test_a_budget_is_kept(fixtures: Path) -> None:
