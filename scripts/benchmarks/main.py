@@ -17,7 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 # Modules of this folder, each with `rows(settings)`.
-AREAS = {"ingest": ("images", "decode", "deid", "hashing", "audio", "video", "near", "flow", "whole")}
+AREAS = {
+    "ingest": ("images", "decode", "deid", "hashing", "audio", "video", "near", "flow", "whole"),
+    "quality": ("agreement", "aggregation", "matching", "overlaps", "alignment"),
+}
 
 
 def main() -> None:
@@ -30,7 +33,7 @@ def main() -> None:
         for name in names:
             print(f"{name:8} {(import_module(name).__doc__ or '').splitlines()[0]}")
         return
-    peers = Path("build/bench-env/bin/python").absolute() if options.peers else None
+    peers = Path(f"build/bench-env-{options.area}/bin/python").absolute() if options.peers else None
     rows, started = list[Row](), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="yuelu-bench-") as folder:
         settings = Settings(Path(folder), 1 if options.quick else options.rounds, options.quick, peers=peers)
@@ -56,7 +59,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="how often each job is repeated (default: 3)")
     parser.add_argument("--quick", action="store_true", help="one round of less of each job, in about two minutes")
     parser.add_argument("--list", action="store_true", help="name the benchmarks instead of running them")
-    parser.add_argument("--peers", action="store_true", help="also measure what is installed in build/bench-env")
+    parser.add_argument("--peers", action="store_true", help="also measure what is installed in build/bench-env-AREA")
     parser.add_argument("--json", metavar="FILE", help="write the figures to FILE")
     return parser.parse_args()
 
