@@ -65,8 +65,8 @@ def rows(settings: Settings) -> list[Row]:
     def matched() -> int:
         return len(match(candidates(cell, annotator, flat, box_iou, 0.5), annotator).iou)
 
-    told = ask(settings, _PEER, boxes=boxes)
-    assert all(abs(each.found / overlap() - 1) < 1e-6 for each in told.values()), "the overlaps differ"
+    told = ask(settings, _PEER, boxes=boxes)  # supervision adds up in single precision
+    assert all(abs(each.found / overlap() - 1) < 1e-5 for each in told.values()), "the overlaps differ"
     job = f"IoU, {tasks} tasks x 3 annotators x 10 boxes (pairs of boxes)"
     made = [row(job, "yuelu", OURS, overlap, settings.rounds, pairs), *peer_rows(job, pairs, told)]
     told = ask(settings, _SCIPY, boxes=boxes)
