@@ -38,6 +38,12 @@ def test_commands_run_as_printed(page: Path, tmp_path: Path) -> None:
                 assert json.loads(done.stdout)["scores"]
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
+def test_python_runs_as_printed(page: Path) -> None:
+    for _, text in blocks(page, "python"):
+        exec(compile(text, str(page), "exec"), {})
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "yaml")], ids=lambda page: page.name)
 def test_policies_that_are_shown_can_be_used(page: Path) -> None:
     for name, text in blocks(page, "yaml"):
