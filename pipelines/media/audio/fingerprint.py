@@ -1,10 +1,10 @@
 """Sound fingerprints: 64-bit codes of what a recording does in frequency and time, at moments its own content chooses.
 
-Energies are taken over 0.37 s every 16 ms: of spectra of 0.13 s, weighted in time so that together they weigh as one window
-of 0.37 s does; that many longer spectra, which overlap 23 times, cost several times more. The spectrogram's patch of two seconds that follows a moment is hashed as a picture is (pHash). The moments are the most
-sudden rises of energy, each the strongest within half a second on either side, so that they stay where they are when a
-recording is compressed, resampled, made louder, or trimmed; at most 64 of them, the strongest, in the order of time. Two
-recordings that share several codes within 3 bits hold the same sound. Silence has no code.
+Energies are taken over 0.37 s every 16 ms: those of spectra of 0.13 s, weighted in time so that together they weigh as one
+window of 0.37 s does. The spectrogram's patch of two seconds that follows a moment is hashed as a picture is (pHash). The
+moments are the most sudden rises of energy, each the strongest within half a second on either side, so that they stay where
+they are when a recording is compressed, resampled, made louder, or trimmed; at most 64 of them, the strongest, in the order
+of time. Two recordings that share several codes within 3 bits hold the same sound. Silence has no code.
 Sources: J. Haitsma, T. Kalker (2002), A Highly Robust Audio Fingerprinting System, section 4.2 (frames of 0.37 s, bands
 evenly spaced in log frequency from 300 Hz); C. Zauner (2010), Implementation and Benchmarking of Perceptual Image Hash
 Functions, section 3.2.3.
@@ -16,7 +16,6 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-import scipy.fft
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
@@ -60,7 +59,7 @@ class SoundPrint:
         count = (samples.size - _FRAME) // _HOP + 1
         if count > 0:
             views = np.lib.stride_tricks.sliding_window_view(samples, _FRAME)[: count * _HOP : _HOP]
-            spectrum = np.asarray(scipy.fft.rfft(views * self._window, axis=1))[:, self._used]
+            spectrum = np.fft.rfft(views * self._window, axis=1)[:, self._used]
             self._energies.append(np.asarray((spectrum.real**2 + spectrum.imag**2) @ self._bands, np.float32))
         self._rest = samples[max(0, count) * _HOP :]
 

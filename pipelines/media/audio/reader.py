@@ -10,6 +10,7 @@ import av
 import numpy as np
 import soundfile
 from av.audio.resampler import AudioResampler
+from numpy.typing import NDArray
 
 from yuelu.base.records import Medium, Role
 from yuelu.pipelines.media.audio.fingerprint import SoundPrint
@@ -107,7 +108,7 @@ def _libav_blocks(container: Any, stream: Any, layout: str, rate_hz: int, facts:
         yield _finite(np.concatenate(held))
 
 
-def _finite(block: Block) -> Block:
+def _finite(block: NDArray[Any]) -> NDArray[Any]:
     return block if np.isfinite(block).all() else np.nan_to_num(block, posinf=1.0, neginf=-1.0)
 
 
@@ -143,7 +144,8 @@ def _reading(sound: _Sound, context: Context) -> Reading:
     duration_s = levels.samples / rate_hz
     told = {"duration_s": duration_s, "sample_rate_hz": rate_hz * repeat, "channels": kept}
     facts = {"duration_s": duration_s, "sample_rate_hz": rate_hz, "channels": channels, "layout": sound.layout, **sound.facts,
-             "probes": {**levels.probes(), **loudness.facts(), **true_peak.facts()}, "fingerprints": {"sound": printed.codes()}}  # fmt: skip
+             "probes": {**levels.probes(), **loudness.facts(), **true_peak.facts()},
+             "fingerprints": {"sound": printed.codes()}}  # fmt: skip
     derived = (Derived(Role.PROXY, Medium.AUDIO, "audio/flac", b"", told, out), levels.waveform())
     return Reading(Medium.AUDIO, context.media_type.replace("video/", "audio/"), facts, derived)
 

@@ -17,9 +17,9 @@ _FIRST = (0.001708984375, 0.010986328125, -0.0196533203125, 0.033203125, -0.0594
           0.97216796875, -0.102294921875, 0.047607421875, -0.026611328125, 0.014892578125, -0.00830078125)  # fmt: skip
 _SECOND = (-0.0291748046875, 0.029296875, -0.0517578125, 0.089111328125, -0.16650390625, 0.465087890625,
            0.77978515625, -0.2003173828125, 0.1015625, -0.0582275390625, 0.0330810546875, -0.0189208984375)  # fmt: skip
-_PHASES = np.array([_FIRST, _SECOND, _SECOND[::-1], _FIRST[::-1]], np.float32)
-_TAPS = _PHASES.shape[1]
-_GAIN = float(np.abs(_PHASES).sum(axis=1).max()) * 1.000001  # the sums are made in single precision
+PHASES = np.array([_FIRST, _SECOND, _SECOND[::-1], _FIRST[::-1]], np.float32)
+_TAPS = PHASES.shape[1]
+_GAIN = float(np.abs(PHASES).sum(axis=1).max()) * 1.000001  # the sums are made in single precision
 _PIECE = 1024  # samples that are oversampled or left out together
 
 
@@ -53,12 +53,12 @@ class TruePeak:
 
     def _oversample(self, pieces: Channels) -> None:
         """Raise the peak to what lies between the samples of the pieces, shape (pieces, samples)."""
-        for phase in _PHASES if len(pieces) else ():
+        for phase in PHASES if len(pieces) else ():
             between = cv2.filter2D(pieces, -1, phase[None], anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)
             self.peak = max(self.peak, cv2.norm(between[:, : 1 - _TAPS], cv2.NORM_INF))
 
     def facts(self) -> dict[str, float | None]:
-        """Return the peak in dB of full scale, None for silence and for what is too slow to be sound. Call it once, at the end."""
+        """Return the peak in dB of full scale, None for silence and for what is no sound; call it once, at the end."""
         if self._rest is not None:
             self.add(np.repeat(self._rest[:, -1:], _TAPS + _PIECE, axis=1))
         return {"true_peak_dbtp": round(20 * math.log10(self.peak), 2) if self._listens and self.peak > 0 else None}
