@@ -131,6 +131,7 @@ def _reading(sound: _Sound, context: Context) -> Reading:
     out = memory_file()
     with soundfile.SoundFile(out, "w", rate_hz * repeat, kept, "PCM_16", format="FLAC") as proxy:
         for block in sound.blocks:
+            context.get_on()
             _check_length(levels.samples + len(block), rate_hz, context.limits)
             by_channel = _by_channel(block)
             levels.add(by_channel)

@@ -28,7 +28,7 @@ def read(file: BinaryIO, context: Context) -> Reading:
 
     Raises Refused: too large or too long, or nothing in it can be decoded.
     """
-    looked = scan(file, context.demuxer, context.limits)
+    looked = scan(file, context)
     with opened(file, context.demuxer) as container, mp4() as made:
         job = _Job(container, looked, made.out, context)
         job.run()
@@ -72,11 +72,13 @@ class _Job:
         self.upright = Upright(self.stream.sample_aspect_ratio, context.limits)
         self.picture, self.watcher = Picture(out, rate, context.limits), Watcher(looked.packets)
         self.track: SoundTrack | None = None
+        self._get_on = context.get_on
         self.broken, self.decoded, self._early = 0, 0, list[Any]()
 
     def run(self) -> None:
         """Write the proxy."""
         for packet in packets(self.container, [self.stream, *([self.sound] if self.sound else [])]):
+            self._get_on()
             if packet.stream is self.stream:
                 self._see(packet)
             elif self.clock.first is not None:
@@ -111,6 +113,7 @@ class _Job:
             self._begin(shown.frame)
         self.watcher.see(shown.frame)
         for packet in self.picture.show(Sourced(shown.number, pts, shown.duration, shown.frame), index):
+            self._get_on()  # a frame may stand for an hour
             self.out.mux(packet)
         if self._early:
             early, self._early = self._early, []
