@@ -29,6 +29,7 @@ class Limits:
     series_bytes: int = 1 << 28  # of a series written as text, which is read whole
     cells: int = 20_000_000  # values of one series, all channels together
     frames: int = 36_000  # of one film, 20 minutes at 30 Hz
+    text_pixels: int = 150_000_000  # of a film of DICOM that are searched for burned-in text: half a microsecond each
     seconds: float = 4 * 3600.0  # of sound or video
     wall_s: float = 180.0
     cpu_s: int = 180
