@@ -22,6 +22,12 @@ def json_option(command: _Function) -> _Function:
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
 
 
+def limit_option(command: _Function) -> _Function:
+    """Give a command the option --limit, passed on as `limit`: texts for `limits_of`."""
+    text = "Allow another cost, such as seconds=28800 for films of 8 hours; may be repeated. Several: YUELU_LIMITS."
+    return click.option("--limit", multiple=True, metavar="NAME=VALUE", envvar="YUELU_LIMITS", help=text)(command)
+
+
 def console() -> "Console":
     """Return the console that people read; colours only where a terminal shows them, and no line is broken for a pipe."""
     from rich.console import Console

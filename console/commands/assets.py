@@ -8,7 +8,7 @@ import click
 
 from yuelu.base.settings import Settings
 from yuelu.console.commands.series import series
-from yuelu.console.show import bar, json_option, print_json, size, table
+from yuelu.console.show import bar, json_option, limit_option, print_json, size, table
 from yuelu.console.words import say, say_reason
 
 if TYPE_CHECKING:
@@ -231,17 +231,27 @@ def show_quarantined(settings: Settings, path: str, collection: str | None, as_j
 @click.option("--collection", metavar="NAME", help="Only this collection.")
 @click.option("--reason", metavar="TEXT", help="Only files whose reason contains this text.")
 @click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="How many files to read at once.")
+@limit_option
 @json_option
 @click.pass_obj
 def retry(
-    settings: Settings, paths: tuple[str, ...], collection: str | None, reason: str | None, workers: int, as_json: bool
+    settings: Settings,
+    /,
+    paths: tuple[str, ...],
+    collection: str | None,
+    reason: str | None,
+    workers: int,
+    limit: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Read files in quarantine again: those at PATH... below their source, those of a reason, or all."""
     from yuelu.pipelines.ingest.again import read_again
+    from yuelu.pipelines.media.limits import limits_of
 
+    limits = limits_of(limit)
     chosen: dict[str, Any] = {"collection": collection, "reason": reason, "paths": paths}
     with bar("retry", quiet=as_json) as progress:
-        reports = read_again(_open(settings), os.environ, **chosen, workers=workers, progress=progress)
+        reports = read_again(_open(settings), os.environ, **chosen, workers=workers, progress=progress, limits=limits)
     if as_json:
         print_json([report.to_json() for report in reports])
         return

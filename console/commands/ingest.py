@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from yuelu.base.settings import Settings
-from yuelu.console.show import bar, json_option
+from yuelu.console.show import bar, json_option, limit_option
 
 
 @click.command()
@@ -48,6 +48,7 @@ from yuelu.console.show import bar, json_option
 @click.option(
     "--workers", type=click.IntRange(min=1), default=2, show_default=True, help="How many workers to start without --scheduler."
 )
+@limit_option
 @click.option("--retry", is_flag=True, help="Read the files in quarantine again: what stopped them may have passed.")
 @click.option(
     "--html", "folder", metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path), help="Write the report as pages, too."
@@ -63,6 +64,7 @@ def ingest(
     require: tuple[str, ...],
     scheduler: str | None,
     workers: int,
+    limit: tuple[str, ...],
     retry: bool,
     folder: Path | None,
     as_json: bool,
@@ -86,7 +88,9 @@ def ingest(
     from yuelu.console.asked import asked_for
     from yuelu.console.ingested import show_run
     from yuelu.pipelines.ingest.flow import ingest as run
+    from yuelu.pipelines.media.limits import limits_of
 
+    limits = limits_of(limit)
     workspace = open_workspace(settings)
     given, described = asked_for(workspace, sources, collection, terms, sheet, require)
     with bar("ingest", quiet=as_json) as progress:
@@ -97,6 +101,7 @@ def ingest(
             scheduler=scheduler,
             workers=workers,
             progress=progress,
+            limits=limits,
             retry=retry,
         )
     show_run(workspace, report, settings.language, folder, as_json=as_json)

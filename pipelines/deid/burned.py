@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from itertools import chain
+from typing import Any, Literal, cast
 
 import cv2
 import numpy as np
@@ -13,15 +14,16 @@ from pydicom.pixels.encoders.base import RLELosslessEncoder
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.uid import RLELossless
 
+from yuelu.pipelines.deid.changes import Box, Changes
 from yuelu.pipelines.deid.engine import transfer_syntax
 from yuelu.pipelines.deid.suspects import STATED
-from yuelu.pipelines.deid.text import MISSING, Detector, Mask, detector
+from yuelu.pipelines.deid.text import MISSING, Detector, Mask, detector, scales
 from yuelu.pipelines.media.dicom.frames import Frames
+from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.pictures import Pixels, window_by_percentiles, windowed
 from yuelu.pipelines.media.reading import Refused
 
-_LOOKED_AT = 5  # frames of a cine, evenly spaced; its brightest and darkest projection show text that comes and goes
-_MOST_PALETTE = 48  # frames of a film with a palette
+_LOOKED_AT = 5  # frames of a film that are looked at again after blanking, beside those in which text was found
 _ROUNDS = 5  # of blanking and looking again
 _LARGEST_SHARE = 0.3  # of the picture; a page of text is no image to label
 _CHECK = "have it checked, and set BurnedInAnnotation to NO at its origin"
@@ -31,81 +33,112 @@ Frame = NDArray[Any]  # stored values, shape (rows, columns) or (rows, columns, 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the detector is shown: `looked_at` frames of the object, and where these are not all, all its frames in one."""
+    """What a first look through all frames gave: where text is, and what has to be looked at again.
 
-    frames: tuple[Frame, ...]
-    looked_at: int
+    `again` are numbers of frames, `projections` the brightest and the darkest of all frames in one (none for one frame, nor for
+    a palette, whose values have no brightness). `lowest` and `highest` are stored values.
+    """
+
+    text: Mask
+    again: tuple[int, ...]
+    projections: tuple[Frame, ...]
+    lowest: Any
+    highest: Any
 
 
-def clean(dataset: Dataset, cause: str, found_by: Detector | None = None) -> dict[str, Any]:
+def clean(dataset: Dataset, cause: str, found_by: Detector | None = None, most_px: int = Limits().text_pixels) -> dict[str, Any]:
     """Blank text in the pixels of `dataset`, in place; return the evidence as JSON values, never the text.
 
     Pixels that change are stored uncompressed where they were so, else as RLE Lossless. `cause` is why they are
-    suspected. Raises Refused: no detector, too much text, or text that stays.
+    suspected; `most_px` bounds what the detector is shown. Raises Refused: no detector, too much that moves to look for
+    text in all of it, too much text, or text that stays.
     """
     found_by = found_by or detector()
     if found_by is None:
         raise Refused(f"{cause}; pixels are not checked for text without the extra: {MISSING}", f"{MISSING}, or {_CHECK}")
-    look = _look(dataset)
-    text = _text(look, dataset, found_by)
+    decoded = Frames(dataset)
+    look = _look(decoded, found_by, most_px)
+    empty = _empty(dataset, look)
+    text = _text(decoded, look, empty, found_by)
     if not text.any() and cause == STATED:
         raise Refused(f"{cause}, but no text was found", _CHECK)
     if text.any():
-        _blank(dataset, text, _empty(dataset, look))
+        _blank(dataset, text, empty)
     dataset.BurnedInAnnotation = "NO"
     return {
         "checked_by": found_by.name,
         "cause": cause,
-        "frames_checked": look.looked_at,
+        "frames_checked": decoded.count,
         "blanked_regions": _regions(text),
         "blanked_share": round(float(text.mean()), 6),
     }
 
 
-def _look(dataset: Dataset) -> Look:
-    count = int(dataset.get("NumberOfFrames") or 1)
-    palette = dataset.PhotometricInterpretation == "PALETTE COLOR"  # its values have no brightness: all frames are looked at
-    if palette and count > _MOST_PALETTE:
-        raise Refused(f"a palette film of {count} frames: text is looked for in up to {_MOST_PALETTE}", _CHECK)
-    wanted = {round(index) for index in np.linspace(0, count - 1, count if palette else min(count, _LOOKED_AT))}
-    kept: list[Frame] = []
-    bright: Frame | None = None
-    dark: Frame | None = None
-    for index, frame in enumerate(frames(dataset)):
-        if index in wanted:
-            kept.append(frame.copy())
-        if count > _LOOKED_AT and not palette:
-            bright = frame.copy() if bright is None else np.maximum(bright, frame)
-            dark = frame.copy() if dark is None else np.minimum(dark, frame)
-    return Look((*kept, *(one for one in (bright, dark) if one is not None)), len(kept))
+def _look(decoded: Frames, found_by: Detector, most_px: int) -> Look:
+    """Look at each frame, there where it shows what none before it has. Raises Refused: that is too much."""
+    dataset, changes, again, left = decoded.dataset, Changes(), set[int](), most_px
+    palette = dataset.PhotometricInterpretation == "PALETTE COLOR"
+    text, bright, dark, lowest, highest = (cast(Any, None),) * 5
+    for index, frame in enumerate(frames(decoded)):
+        if not index:
+            text, bright, dark = np.zeros(frame.shape[:2], np.bool_), frame.copy(), frame.copy()
+            lowest, highest = frame.min(), frame.max()
+        bright, dark = np.maximum(bright, frame), np.minimum(dark, frame)
+        lowest, highest = min(lowest, frame.min()), max(highest, frame.max())
+        boxes = changes.new(apply_color_lut(frame, dataset) if palette else frame)
+        left -= sum(box.pixels for box in boxes) * sum(scale**2 for scale in scales(*text.shape))
+        if left < 0 and index:
+            moving = f"{decoded.count} frames move too much to look for text in each"
+            raise Refused(f"{moving}: more than the limit of {most_px} pixels", f"have the limit text_pixels raised, or {_CHECK}")
+        found = _found(boxes, frame, dataset, found_by)
+        if _apart(found, text):  # and not only another rim of what is known
+            again.add(index)
+            left -= text.size
+        text |= found
+    again |= {round(index) for index in np.linspace(0, decoded.count - 1, min(decoded.count, _LOOKED_AT))}
+    projections = () if palette or decoded.count == 1 else (bright, dark)
+    return Look(text, tuple(sorted(again)), projections, lowest, highest)
 
 
-def frames(dataset: Dataset) -> Iterator[Frame]:
+def _found(boxes: tuple[Box, ...], frame: Frame, dataset: Dataset, found_by: Detector) -> Mask:
+    """Return where text is within the boxes."""
+    height, width = frame.shape[:2]
+    found = np.zeros((height, width), np.bool_)
+    for picture in _shown(frame, dataset) if boxes else ():
+        for box in boxes:
+            found[box.place] |= found_by.find(picture[box.place], (height, width))
+    return found
+
+
+def frames(decoded: Frames) -> Iterator[Frame]:
     """Yield the frames one by one, colour as RGB, samples without what their cells hold beside them.
 
     Raises Refused: one cannot be decoded.
     """
-    decoded = Frames(dataset)
     yield from decoded.in_order(range(decoded.count))
 
 
-def _text(look: Look, dataset: Dataset, found_by: Detector) -> Mask:
+def _text(decoded: Frames, look: Look, empty: Any, found_by: Detector) -> Mask:
     """Return where text is, so that none is found once that is blanked. Raises Refused."""
-    empty = _empty(dataset, look)
-    text = np.zeros(look.frames[0].shape[:2], np.bool_)
+    text = look.text
     for _ in range(_ROUNDS):
         before, found = text, np.zeros_like(text)
-        for frame in look.frames:
-            for picture in _shown(_blanked(frame, text, empty), dataset):
+        _check_share(text)
+        for frame in chain(look.projections, map(decoded.values, look.again)):
+            for picture in _shown(_blanked(frame, text, empty), decoded.dataset):
                 found |= found_by.find(picture)
         text = before | found
-        if text.mean() > _LARGEST_SHARE:
-            raise Refused(f"burned-in text over more than {_LARGEST_SHARE:.0%} of the picture", _CHECK)
         if (text == before).all():
             return text
+    _check_share(text)
     if _apart(found, before):
         raise Refused("burned-in text is still found after blanking", _CHECK)
     return text  # what was found last were only the rims of what is blank already
+
+
+def _check_share(text: Mask) -> None:
+    if text.mean() > _LARGEST_SHARE:
+        raise Refused(f"burned-in text over more than {_LARGEST_SHARE:.0%} of the picture", _CHECK)
 
 
 def _apart(found: Mask, blank: Mask) -> bool:
@@ -121,8 +154,8 @@ def _empty(dataset: Dataset, look: Look) -> Any:
         entries = np.arange(2 ** int(dataset.BitsStored), dtype=np.uint16)
         return int(apply_color_lut(entries, dataset).astype(np.int64).sum(axis=-1).argmin())
     if photometric == "MONOCHROME1":
-        return max(frame.max() for frame in look.frames)
-    return min(frame.min() for frame in look.frames) if photometric == "MONOCHROME2" else 0
+        return look.highest
+    return look.lowest if photometric == "MONOCHROME2" else 0
 
 
 def _blanked(frame: Frame, text: Mask, empty: Any) -> Frame:
@@ -153,7 +186,7 @@ def _blank(dataset: Dataset, text: Mask, empty: Any) -> None:
     kind, size = "i" if int(dataset.PixelRepresentation) else "u", int(dataset.BitsAllocated) // 8
     order: Literal["<", ">"] = "<" if transfer_syntax(dataset).is_little_endian else ">"
     written = []
-    for frame in frames(dataset):
+    for frame in frames(Frames(dataset)):
         blanked = _blanked(frame, text, empty).astype(f"{kind}{size}")  # a decoder may give smaller cells
         written.append(_rle(blanked, dataset) if compressed else blanked.astype(blanked.dtype.newbyteorder(order)).tobytes())
     dataset.HighBit = int(dataset.BitsStored) - 1  # where the samples lie now

@@ -13,10 +13,11 @@ from yuelu.pipelines.deid.options import Options
 from yuelu.pipelines.deid.suspects import burned_in
 from yuelu.pipelines.deid.walker import Odd, walked
 from yuelu.pipelines.media.dicom.frames import pixel_keyword
+from yuelu.pipelines.media.limits import Limits
 
 
 def deidentified(
-    data: bytes, dataset: Dataset, key: bytes, fallback: str, options: Options | None = None
+    data: bytes, dataset: Dataset, key: bytes, fallback: str, options: Options | None = None, *, limits: Limits | None = None
 ) -> tuple[bytes, dict[str, Any]]:
     """Return the copy of the file `data`, and the evidence as JSON values.
 
@@ -34,7 +35,7 @@ def deidentified(
             pass
     if pixels and length is not None and len(dataset[pixels].value) > length:
         dataset[pixels].value = dataset[pixels].value[:length]
-    checked = clean_pixels(dataset, cause) if cause is not None else None
+    checked = clean_pixels(dataset, cause, most_px=(limits or Limits()).text_pixels) if cause is not None else None
     told = deidentify(dataset, key, fallback, checked, options)
     file = io.BytesIO()
     dcmwrite(file, dataset, enforce_file_format=True)

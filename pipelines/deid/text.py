@@ -34,12 +34,15 @@ class Detector:
     name: str
     session: Any
 
-    def find(self, picture: NDArray[np.uint8]) -> Mask:
-        """Return where text is in `picture`, shape (height, width) or (height, width, 3): boxes with a margin."""
+    def find(self, picture: NDArray[np.uint8], whole: tuple[int, int] | None = None) -> Mask:
+        """Return where text is in `picture`, shape (height, width) or (height, width, 3): boxes with a margin.
+
+        `whole` is height and width of the picture that this one is a part of.
+        """
         colour: NDArray[np.uint8] = picture if picture.ndim == 3 else np.dstack([picture] * 3)
-        height, width = colour.shape[:2]
-        found = np.zeros((height, width), np.uint8)
-        for scale in (1, 2) if max(height, width) < _ENLARGE_BELOW_PX else (1,):
+        found = np.zeros(colour.shape[:2], np.uint8)
+        height, width = whole or colour.shape[:2]
+        for scale in scales(height, width):
             large = colour if scale == 1 else _enlarged(colour, scale)
             for top in _starts(large.shape[0]):
                 for left in _starts(large.shape[1]):
@@ -56,6 +59,11 @@ class Detector:
         name = self.session.get_inputs()[0].name
         answer = self.session.run(None, {name: np.ascontiguousarray(values.transpose(2, 0, 1)[None])})[0]
         return np.asarray(answer[0, 0, :height, :width], np.float32)
+
+
+def scales(height: int, width: int) -> tuple[int, ...]:
+    """Return how many times its size a picture is looked at."""
+    return (1, 2) if max(height, width) < _ENLARGE_BELOW_PX else (1,)
 
 
 def _enlarged(picture: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ from yuelu.base.records import Outcome
 from yuelu.base.workspace import Workspace
 from yuelu.pipelines.ingest.flow import ingest
 from yuelu.pipelines.ingest.records import Collection, IngestReport
+from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.sources.address import open_sources
 
 Place = tuple[str, str, str]  # collection, source, path
@@ -25,6 +26,7 @@ def read_again(
     paths: Sequence[str] = (),
     workers: int = 2,
     progress: Progress = silent,
+    limits: Limits | None = None,
 ) -> tuple[IngestReport, ...]:
     """Read chosen files in quarantine again; return for each collection how they ended now.
 
@@ -42,7 +44,9 @@ def read_again(
         only = {place[1:] for place in chosen if place[0] == name}
         sources = open_sources(sorted({source for source, _ in only}), environment)
         reports.append(
-            ingest(workspace, sources, terms, workers=workers, progress=progress, retry=True, only=only, actor="retry")
+            ingest(
+                workspace, sources, terms, workers=workers, progress=progress, limits=limits, retry=True, only=only, actor="retry"
+            )
         )
     return tuple(reports)
 

@@ -10,7 +10,6 @@ Started as `python -I -m yuelu.pipelines.isolation.child SOCKET LIMITS FOLDERS` 
 import errno
 import importlib
 import json
-import math
 import os
 import re
 import resource
@@ -23,6 +22,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
 from yuelu.pipelines.isolation import sandbox
+from yuelu.pipelines.isolation.allowance import Allowance, limits_for
 from yuelu.pipelines.isolation.frames import receive_request, send_reply
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.reading import Context, Reading, Refused, to_wire
@@ -42,9 +42,10 @@ def main() -> None:
         while (received := receive_request(channel)) is not None:
             request, descriptor = received
             with os.fdopen(descriptor, "rb") as file:
-                _allow_time(limits)
-                told, parts = answer(request, file, limits)
-            _send(channel, told, parts, limits)
+                whole = limits_for(limits, request, descriptor)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (whole.reply_bytes, _most_bytes(limits)))
+                told, parts = answer(request, file, whole, Allowance(limits, whole).get_on)
+            _send(channel, told, parts, whole)
             signal.alarm(_IDLE_S)  # whoever is not asked any more has been forgotten
 
 
@@ -64,7 +65,7 @@ def _too_much(limits: Limits) -> str:
 def _confine(limits: Limits) -> None:
     for what, most in (
         (resource.RLIMIT_AS, limits.memory_bytes),
-        (resource.RLIMIT_FSIZE, limits.reply_bytes),
+        (resource.RLIMIT_FSIZE, _most_bytes(limits)),
         (resource.RLIMIT_NOFILE, limits.open_files),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NPROC, resource.getrlimit(resource.RLIMIT_NPROC)[0]),
@@ -72,17 +73,16 @@ def _confine(limits: Limits) -> None:
         resource.setrlimit(what, (most, most))
 
 
-def _allow_time(limits: Limits) -> None:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    allowed = math.ceil(used.ru_utime + used.ru_stime) + limits.cpu_s
-    resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
-    signal.alarm(math.ceil(limits.wall_s) + 5)  # ends this process even when nobody is left to do it
+def _most_bytes(limits: Limits) -> int:
+    return limits.for_film(limits.file_bytes).reply_bytes
 
 
-def answer(request: dict[str, Any], file: BinaryIO, limits: Limits) -> tuple[dict[str, Any], list[bytes | BinaryIO]]:
+def answer(
+    request: dict[str, Any], file: BinaryIO, limits: Limits, get_on: Callable[[], None]
+) -> tuple[dict[str, Any], list[bytes | BinaryIO]]:
     """Return the reading as it crosses the pipe, or `{"refused": reason}`."""
     key, deid = bytes.fromhex(request["key"]), request.get("deid", "")
-    context = Context(limits, key, request["sha256"], request["media_type"], request["demuxer"], deid)
+    context = Context(limits, key, request["sha256"], request["media_type"], request["demuxer"], deid, get_on)
     try:
         reading = _reader(request["reader"])(file, context)
         if detect := request.get("detect"):

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, cast
 
 from yuelu.base.errors import InvalidRecord, ServiceUnavailable
 from yuelu.base.store.ranged import Ranged
+from yuelu.pipelines.isolation.allowance import limits_for
 from yuelu.pipelines.isolation.frames import Reply, receive_reply, send
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.reading import Reading, Refused, clean_text, from_wire
@@ -43,12 +44,12 @@ class _Process:
                 start_new_session=True,  # Ctrl-C is for whoever waits for the decoder, not for the decoder
             )
 
-    def ask(self, request: dict[str, Any], descriptor: int) -> Reply:
+    def ask(self, request: dict[str, Any], descriptor: int, limits: Limits) -> Reply:
         self.jobs += 1
-        deadline = time.monotonic() + self.limits.wall_s
-        self.channel.settimeout(self.limits.wall_s)
+        deadline = time.monotonic() + limits.wall_s
+        self.channel.settimeout(limits.wall_s)
         send(self.channel, request, descriptor)
-        return receive_reply(self.channel, self.limits.reply_bytes, deadline)
+        return receive_reply(self.channel, limits.reply_bytes, deadline)
 
     def end(self) -> int:
         """Kill the process if it still runs; return its exit code."""
@@ -105,19 +106,22 @@ class Decoders:
             os.close(reply.descriptor)
 
     def _asked(self, request: dict[str, Any], descriptor: int, *, fresh: bool = False) -> Reply:
+        limits = limits_for(self.limits, request, descriptor)
         process = self._take(fresh)
         keep = False
         try:
             os.lseek(descriptor, 0, os.SEEK_SET)  # the position is shared with whoever read before
-            reply = process.ask(request, descriptor)
+            reply = process.ask(request, descriptor, limits)
             keep = process.jobs < self.limits.jobs and not reply.told.get("exhausted", False)
         except TimeoutError:
-            raise Refused(f"decoding took longer than {self.limits.wall_s:g} s", "cut the object first") from None
+            raise Refused(f"decoding took longer than {limits.wall_s:g} s", "cut the object first") from None
         except (EOFError, OSError):
             code = process.end()
             if self._closed:
                 raise ServiceUnavailable("the decoders were closed", "start the run again") from None
-            raise EOFError(_death(code, self.limits)) from None
+            if (reason := _out_of_time(code, self.limits, limits)) is not None:  # its own time: nobody else is to blame
+                raise Refused(reason, "cut the object first, or have the limit raised") from None
+            raise EOFError(_death(code)) from None
         except InvalidRecord as error:
             raise Refused(error.problem, error.hint) from None
         finally:
@@ -171,9 +175,15 @@ def _part(descriptor: int, start: int, end: int) -> BinaryIO:
     return cast(BinaryIO, Ranged(fetch, end - start))
 
 
-def _death(code: int, limits: Limits) -> str:
+def _out_of_time(code: int, step: Limits, whole: Limits) -> str | None:
+    """Return what was used up, None where nothing was."""
     if code == -signal.SIGXCPU:
-        return f"decoding used more than {limits.cpu_s} s of processor time"
+        text = f"decoding used more than {step.cpu_s} s of processor time"
+        return text if step.cpu_s == whole.cpu_s else f"{text} without getting on, or {whole.cpu_s} s in all"
+    return f"decoding did not get on for {step.wall_s:g} s" if code == -signal.SIGALRM else None
+
+
+def _death(code: int) -> str:
     if code < 0:
         return f"the decoder died of {signal.Signals(-code).name}"
     return f"the decoder left with exit code {code}"

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -21,9 +21,16 @@ class Refused(YueluError):
     """The bytes cannot or must not become an asset; the problem is the reason of its quarantine."""
 
 
+def _unheard() -> None:
+    """Nobody waits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a reader may know beside the bytes. `key` keys every identifier that replaces one in the bytes."""
+    """What a reader may know beside the bytes. `key` keys every identifier that replaces one in the bytes.
+
+    Readers of what may be long call `get_on` whenever they got on: it gives them time until they should have again.
+    """
 
     limits: Limits
     key: bytes
@@ -31,6 +38,7 @@ class Context:
     media_type: str
     demuxer: str = ""
     deid: str = ""  # options of the de-identification profile, by name or code; empty: the default
+    get_on: Callable[[], None] = _unheard
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,11 @@ import io
 import os
 import shutil
 import subprocess
+from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import soundfile
 from measuring import OURS, PARTS, PEER, Row, Settings, row
@@ -29,6 +32,8 @@ def rows(settings: Settings) -> list[Row]:
     made = [
         row(job, "yuelu: sha256, levels, loudness, fingerprint, FLAC", OURS, lambda: _ours(path), *times),
         row(job, "read + sha256 + decode + FLAC encode, libsndfile", PARTS, lambda: parts(path), *times),
+        row(job, "the same + ebur128 without true peak, libav", PARTS, lambda: parts(path, "metadata=1"), *times),
+        row(job, "the same + ebur128 with true peak, libav", PARTS, lambda: parts(path, "metadata=1:peak=true"), *times),
     ]
     if shutil.which("ffmpeg"):
         start = ["ffmpeg", "-nostdin", "-y", "-loglevel", "error", "-threads", "1", "-i", str(path)]
@@ -62,23 +67,40 @@ def _ours(path: Path) -> Derived:
     return next(part for part in reading.derived if part.role is Role.PROXY)
 
 
-def parts(path: Path) -> bytes:
-    """Do what nobody can leave out."""
+def parts(path: Path, meter: str = "") -> bytes:
+    """Do what nobody can leave out; `meter` are the options of a loudness meter that listens."""
     data = path.read_bytes()
     hashlib.sha256(data).hexdigest()
     out = io.BytesIO()
     with soundfile.SoundFile(io.BytesIO(data)) as sound:
         flac = soundfile.SoundFile(out, "w", sound.samplerate, sound.channels, "PCM_16", format="FLAC")
+        graph = _meter(sound.samplerate, meter) if meter else None
+        at = 0
         while len(block := sound.read(sound.samplerate, dtype="int16", always_2d=True)):
             flac.write(block)
+            if graph is not None:
+                frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="s16", layout="stereo")
+                frame.sample_rate, frame.pts, frame.time_base = sound.samplerate, at, Fraction(1, sound.samplerate)
+                graph.push(frame)
+                with suppress(av.error.BlockingIOError):
+                    while True:
+                        graph.pull()
+            at += len(block)
         flac.close()
     return out.getvalue()
 
 
+def _meter(rate_hz: int, options: str) -> av.filter.Graph:
+    graph = av.filter.Graph()
+    graph.threads = 1
+    source = graph.add_abuffer(sample_rate=rate_hz, format="s16", layout="stereo", time_base=Fraction(1, rate_hz))
+    graph.link_nodes(source, graph.add("ebur128", options), graph.add("abuffersink")).configure()
+    return graph
+
+
 def _check(path: Path) -> None:
     """Raise AssertionError: the proxy does not hold the samples of the source."""
-    part = _ours(path)
-    held = soundfile.read(io.BytesIO(part.data) if part.file is None else part.file, dtype="int16")[0]
+    held = soundfile.read(io.BytesIO(_ours(path).content()), dtype="int16")[0]
     assert np.abs(held.astype(int) - soundfile.read(path, dtype="int16")[0]).max() <= 1
 
 

@@ -3,16 +3,18 @@
 import io
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from pydicom import dcmread, dcmwrite
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless, UltrasoundMultiFrameImageStorage, generate_uid
 
 from yuelu.pipelines.deid import burned
+from yuelu.pipelines.deid.changes import Box, Changes
 from yuelu.pipelines.deid.suspects import STATED, burned_in
 from yuelu.pipelines.deid.text import detector
 from yuelu.pipelines.media.reading import Refused
@@ -101,8 +103,69 @@ def test_text_of_one_frame_is_blanked_in_all(dicom_files: Path) -> None:
     evidence = burned.clean(dataset, CAUSE)
     after = pixel_array(back(dataset))
     letters = np.abs(frames[7].astype(int) - still).max(axis=2) > 40
-    assert evidence["frames_checked"] == 5
+    assert evidence["frames_checked"] == 12
     assert all(not frame[letters].any() for frame in after)
+
+
+def cine(count: int, height: int = 144, width: int = 176) -> NDArray[np.uint8]:
+    """Return speckle that moves within a sector, as an ultrasound film does, and black beside it."""
+    random = np.random.default_rng(count)
+    rows, columns = np.mgrid[:height, :width]
+    sector = (np.abs(columns - width / 2) < rows / 2) & (rows > 30)
+    frames = [cv2.GaussianBlur(random.rayleigh(60, (height, width)).astype(np.float32), (3, 3), 0) for _ in range(count)]
+    return np.asarray(np.clip(np.stack(frames) * sector, 0, 255), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("at", "shade", "size"),
+    [((4, 4), 110, 12), ((60, 90), 255, 16)],
+    ids=["grey, beside the picture", "over speckle"],
+)
+def test_text_of_one_frame_in_sixty_is_found(at: tuple[int, int], shade: int, size: int) -> None:
+    frames = cine(60)
+    before = frames[37].copy()
+    frames[37] = burn(before, "ZHANG SAN", size, shade, at)
+    letters = np.abs(frames[37].astype(int) - before) > 60
+    dataset = grey_film(frames)
+    evidence = burned.clean(dataset, CAUSE)
+    after = pixel_array(dataset)
+    assert evidence["frames_checked"] == 60
+    assert evidence["blanked_share"] < 0.3
+    assert (after[:, letters] == frames.min()).mean() > 0.97
+
+
+def grey_film(frames: NDArray[np.uint8]) -> Dataset:
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = UltrasoundMultiFrameImageStorage
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = generate_uid(entropy_srcs=["film"])
+    dataset.NumberOfFrames, dataset.Rows, dataset.Columns = frames.shape
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation, dataset.PixelRepresentation = 1, "MONOCHROME2", 0
+    dataset.BitsAllocated = dataset.BitsStored = 8
+    dataset.HighBit, dataset.PixelData = 7, frames.tobytes()
+    dataset["PixelData"].VR = "OB"
+    return dataset
+
+
+def test_a_film_that_moves_too_much_is_refused() -> None:
+    with pytest.raises(Refused, match="20 frames move too much to look for text in each: more than the limit of 300000 pixels"):
+        burned.clean(grey_film(cine(20)), CAUSE, most_px=300_000)
+
+
+def test_a_still_film_is_looked_at_once() -> None:
+    still = np.repeat(cine(1), 200, axis=0)
+    assert burned.clean(grey_film(still), CAUSE, most_px=300_000)["frames_checked"] == 200
+
+
+def test_what_changes_slowly_is_told_at_last() -> None:
+    changes, told = Changes(), 0
+    ground = np.full((64, 64), 100, np.uint8)
+    assert changes.new(ground) == (Box(0, 0, 64, 64),)
+    for step in range(1, 11):  # letters fade in, 8 levels each time
+        told += bool(changes.new(burn(ground, "LI", 16, 100 + 8 * step, (20, 20))))
+    assert 1 <= told <= 3
+    assert changes.new(ground + np.uint8(40)) == ()  # brighter all over: no letters
 
 
 @pytest.mark.parametrize("name", ["examples_rgb_color.dcm", "examples_palette.dcm", "examples_jpeg2k.dcm"])

@@ -10,7 +10,7 @@ from yuelu.base.records import Medium, Role
 from yuelu.pipelines.media.pictures import png
 from yuelu.pipelines.media.reading import Derived
 
-Block = NDArray[np.float32]  # shape (samples, channels), full scale is 1
+Block = NDArray[np.float32] | NDArray[np.int16]  # shape (samples, channels), full scale is 1 or 32768
 Channels = NDArray[np.float32]  # shape (channels, samples), each in one piece of memory: many times faster to reduce
 
 _CLIPPED, _SILENT = 0.999, 0.001  # of full scale; -60 dB
@@ -37,22 +37,27 @@ class Levels:
 
     def add(self, block: Channels) -> None:
         """Take the next samples."""
-        sizes = np.abs(block)
-        loudest, count = sizes.max(axis=0), block.shape[1]
-        sounding = loudest >= _SILENT
-        if sounding.any():
-            at = np.flatnonzero(sounding)
-            self.first_sound = self.samples + int(at[0]) if self.first_sound is None else self.first_sound
-            self.last_sound = self.samples + int(at[-1])
-        self.samples += count
+        sizes, count = np.abs(block), block.shape[1]
         self._channel_peaks = np.maximum(self._channel_peaks, sizes.max(axis=1))
         self._sums = self._sums + block.sum(axis=1, dtype=np.float64)
-        self.clipped += int((loudest >= _CLIPPED).sum())
-        self.silent += count - int(sounding.sum())
-        starts = np.arange(0, count, max(1, self.rate_hz // 10))
-        self.peaks += np.maximum.reduceat(loudest, starts).tolist()
-        power = np.square(block).mean(axis=0)
-        self.powers += (np.add.reduceat(power, starts) / np.diff(starts, append=count)).tolist()
+        loudest = sizes[0]
+        for one in sizes[1:]:
+            np.maximum(loudest, one, out=loudest)
+        sounding = loudest >= _SILENT
+        if (heard := int(np.count_nonzero(sounding))) > 0:
+            self.first_sound = self.samples + int(sounding.argmax()) if self.first_sound is None else self.first_sound
+            self.last_sound = self.samples + count - 1 - int(sounding[::-1].argmax())
+        self.samples += count
+        self.silent += count - heard
+        peaks = _tenths(loudest[None], self.rate_hz).max(axis=2)[0]
+        if peaks.max() >= _CLIPPED:
+            self.clipped += int(np.count_nonzero(loudest >= _CLIPPED))
+        self.peaks += peaks.tolist()
+        tenths = _tenths(block, self.rate_hz)
+        sums = np.matmul(tenths[:, :, None, :], tenths[:, :, :, None]).sum(axis=0, dtype=np.float64).ravel()
+        lengths = np.full(len(sums), tenths.shape[2])
+        lengths[-1] = count - tenths.shape[2] * (len(sums) - 1)
+        self.powers += (sums / (lengths * self.channels)).tolist()
 
     def probes(self) -> dict[str, Any]:
         """Return the probes. `noise_floor_dbfs` is None where even that is digital silence."""
@@ -79,3 +84,11 @@ class Levels:
         rows = np.abs(np.arange(height) - (height - 1) / 2)[:, None]
         pixels = np.where(rows <= np.maximum(columns * height / 2, 1), 64, 255).astype(np.uint8)
         return Derived(Role.THUMBNAIL, Medium.IMAGE, "image/png", png(pixels), {"width_px": width, "height_px": height})
+
+
+def _tenths(block: Channels, rate_hz: int) -> NDArray[np.float32]:
+    """Return the samples by tenths of a second, shape (channels, tenths, samples); the last one is filled up with zeros."""
+    size = max(1, rate_hz // 10)
+    if over := -block.shape[1] % size:
+        block = np.pad(block, ((0, 0), (0, over)))
+    return block.reshape(len(block), -1, size)

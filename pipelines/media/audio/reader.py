@@ -10,11 +10,13 @@ import av
 import numpy as np
 import soundfile
 from av.audio.resampler import AudioResampler
+from numpy.typing import NDArray
 
 from yuelu.base.records import Medium, Role
 from yuelu.pipelines.media.audio.fingerprint import SoundPrint
-from yuelu.pipelines.media.audio.levels import Block, Levels
+from yuelu.pipelines.media.audio.levels import Block, Channels, Levels
 from yuelu.pipelines.media.audio.loudness import Loudness
+from yuelu.pipelines.media.audio.true_peak import TruePeak
 from yuelu.pipelines.media.container import opened, packets
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.memory import memory_file
@@ -24,6 +26,8 @@ from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused
 MOST_CHANNELS, HIGHEST_RATE_HZ, LOWEST_RATE_HZ = 8, 655_350, 3000
 _HIGHEST_CHANNELS = 1024  # that libsndfile reads
 _BLOCK_SAMPLES = 1 << 20  # of all channels together, read at once
+# What libsndfile gives as 16-bit numbers without loss; they go into the proxy as they are.
+_SIXTEEN_BITS = frozenset({"PCM_S8", "PCM_U8", "PCM_16", "ULAW", "ALAW"})
 _USUAL_LAYOUTS = {1: "mono", 2: "stereo"}
 
 
@@ -65,8 +69,9 @@ def _from_sndfile(sound: Any) -> _Sound:
 def _sndfile_blocks(sound: Any) -> Iterator[Block]:
     # At most a second at a time: libsndfile has crashed on long single calls, and memory stays bounded.
     size = max(1, min(sound.samplerate, _BLOCK_SAMPLES // sound.channels))
-    while len(block := sound.read(size, dtype="float32", always_2d=True)):
-        yield block
+    whole = sound.subtype in _SIXTEEN_BITS
+    while len(block := sound.read(size, dtype="int16" if whole else "float32", always_2d=True)):
+        yield block if whole else _finite(block)
 
 
 def _from_libav(container: Any, stream: Any) -> _Sound:
@@ -95,31 +100,44 @@ def _libav_blocks(container: Any, stream: Any, layout: str, rate_hz: int, facts:
         for frame in frames:
             held += [np.asarray(even.to_ndarray(), np.float32).reshape(-1, channels) for even in resampler.resample(frame)]
         if sum(map(len, held)) >= rate_hz:
-            yield np.concatenate(held)
+            yield _finite(np.concatenate(held))
             held = []
     held += [np.asarray(even.to_ndarray(), np.float32).reshape(-1, channels) for even in resampler.resample(None)]
     facts["broken_packets"] = broken
     if held:
-        yield np.concatenate(held)
+        yield _finite(np.concatenate(held))
+
+
+def _finite(block: NDArray[Any]) -> NDArray[Any]:
+    return block if np.isfinite(block).all() else np.nan_to_num(block, posinf=1.0, neginf=-1.0)
+
+
+def _by_channel(block: Block) -> Channels:
+    """Return the samples of each channel in one piece of memory."""
+    if block.dtype == np.int16:
+        return np.multiply(block.T, np.float32(1 / 32768), dtype=np.float32, order="C")
+    return np.ascontiguousarray(block.T)
 
 
 def _reading(sound: _Sound, context: Context) -> Reading:
     rate_hz, channels = sound.rate_hz, sound.channels
     if not (1 <= channels <= _HIGHEST_CHANNELS and 1 <= rate_hz <= HIGHEST_RATE_HZ):
         raise Refused(f"{channels} channels at {rate_hz} Hz", f"FLAC holds 1 to {MOST_CHANNELS} at up to {HIGHEST_RATE_HZ} Hz")
-    levels, loudness, printed = Levels(rate_hz, channels), Loudness(rate_hz, sound.layout), SoundPrint(rate_hz)
+    levels, printed = Levels(rate_hz, channels), SoundPrint(rate_hz)
+    loudness, true_peak = Loudness(rate_hz, sound.layout), TruePeak(rate_hz)
     kept = min(channels, MOST_CHANNELS)
     # A recording slower than browsers play is shown with each sample repeated: times stay, and so does the waveform.
     repeat = -(-LOWEST_RATE_HZ // rate_hz)
     out = memory_file()
     with soundfile.SoundFile(out, "w", rate_hz * repeat, kept, "PCM_16", format="FLAC") as proxy:
-        for raw in sound.blocks:
-            block = raw if np.isfinite(raw).all() else np.nan_to_num(raw, posinf=1.0, neginf=-1.0)
+        for block in sound.blocks:
+            context.get_on()
             _check_length(levels.samples + len(block), rate_hz, context.limits)
-            by_channel = np.ascontiguousarray(block.T)
+            by_channel = _by_channel(block)
             levels.add(by_channel)
-            loudness.add(block)
-            printed.add(by_channel.mean(axis=0))
+            loudness.add(by_channel)
+            true_peak.add(by_channel)
+            printed.add(by_channel.mean(axis=0) if channels > 1 else by_channel[0])
             _check_room(out, 2 * repeat * block.size, context.limits)
             proxy.write(np.repeat(block[:, :kept], repeat, axis=0) if repeat > 1 else block[:, :kept])
     if not levels.samples:
@@ -127,7 +145,8 @@ def _reading(sound: _Sound, context: Context) -> Reading:
     duration_s = levels.samples / rate_hz
     told = {"duration_s": duration_s, "sample_rate_hz": rate_hz * repeat, "channels": kept}
     facts = {"duration_s": duration_s, "sample_rate_hz": rate_hz, "channels": channels, "layout": sound.layout, **sound.facts,
-             "probes": {**levels.probes(), **loudness.facts()}, "fingerprints": {"sound": printed.codes()}}  # fmt: skip
+             "probes": {**levels.probes(), **loudness.facts(), **true_peak.facts()},
+             "fingerprints": {"sound": printed.codes()}}  # fmt: skip
     derived = (Derived(Role.PROXY, Medium.AUDIO, "audio/flac", b"", told, out), levels.waveform())
     return Reading(Medium.AUDIO, context.media_type.replace("video/", "audio/"), facts, derived)
 

@@ -43,7 +43,7 @@ def read(file: BinaryIO, context: Context) -> Reading:
     count = _checked(dataset, context.limits)
     subject, series = subject_of(dataset), str(dataset.get("SeriesInstanceUID") or "")
     head = face_risk(dataset)  # asked of attributes that may not survive
-    data, evidence = deidentified(given, dataset, context.key, context.sha256, parse(context.deid))
+    data, evidence = deidentified(given, dataset, context.key, context.sha256, parse(context.deid), limits=context.limits)
     copy = dcmread(io.BytesIO(data))  # what annotators see comes from the copy that we keep
     shown = Shown(copy)
     medium, parts, facts = _derived(copy, count, shown, context.limits)

@@ -29,6 +29,7 @@ def stream_facts(stream: Any, looked: Scan, upright: Upright) -> dict[str, Any]:
         "bits": max((part.bits for part in pixels.components), default=8) if pixels else None,
         "alpha": any(part.is_alpha for part in pixels.components) if pixels else False,
         "colour": _colour(context),
+        **({"tone_mapping": upright.tone.told} if upright.tone else {}),
         "sample_aspect": str(upright.aspect or 1).replace("/", ":"),
         "rotation_deg": upright.rotation_deg,
         "interlaced_frames": upright.interlaced,

@@ -18,8 +18,10 @@ from yuelu.pipelines.media.video.probes import Watcher
 from yuelu.pipelines.media.video.proxy import Picture, mp4
 from yuelu.pipelines.media.video.scan import Scan, scan
 from yuelu.pipelines.media.video.sound_track import SoundTrack
+from yuelu.pipelines.media.video.tone import ToneMap
 from yuelu.pipelines.media.video.upright import Sourced, Upright
 
+_BT709 = (1, 1, 1)  # matrix, primaries and transfer by ITU-T H.273
 _MOST_EARLY = 500  # packets of sound kept until the first frame tells where the clock starts
 
 
@@ -28,7 +30,7 @@ def read(file: BinaryIO, context: Context) -> Reading:
 
     Raises Refused: too large or too long, or nothing in it can be decoded.
     """
-    looked = scan(file, context.demuxer, context.limits)
+    looked = scan(file, context)
     with opened(file, context.demuxer) as container, mp4() as made:
         job = _Job(container, looked, made.out, context)
         job.run()
@@ -69,14 +71,18 @@ class _Job:
         # Where nothing in the file can be trusted to tell the time, frames count it.
         self.time_base = Fraction(self.stream.time_base) if looked.timing.timestamps else 1 / rate
         self.clock = _Clock(rate * self.time_base, looked.timing.timestamps)
-        self.upright = Upright(self.stream.sample_aspect_ratio, context.limits)
+        coded = self.stream.codec_context
+        tone = ToneMap.of(int(coded.color_trc), int(coded.color_primaries))
+        self.upright = Upright(self.stream.sample_aspect_ratio, context.limits, tone=tone)
         self.picture, self.watcher = Picture(out, rate, context.limits), Watcher(looked.packets)
         self.track: SoundTrack | None = None
+        self._get_on = context.get_on
         self.broken, self.decoded, self._early = 0, 0, list[Any]()
 
     def run(self) -> None:
         """Write the proxy."""
         for packet in packets(self.container, [self.stream, *([self.sound] if self.sound else [])]):
+            self._get_on()
             if packet.stream is self.stream:
                 self._see(packet)
             elif self.clock.first is not None:
@@ -111,6 +117,7 @@ class _Job:
             self._begin(shown.frame)
         self.watcher.see(shown.frame)
         for packet in self.picture.show(Sourced(shown.number, pts, shown.duration, shown.frame), index):
+            self._get_on()  # a frame may stand for an hour
             self.out.mux(packet)
         if self._early:
             early, self._early = self._early, []
@@ -121,6 +128,8 @@ class _Job:
         context = self.stream.codec_context
         is_rgb = context.format is not None and context.format.is_rgb
         colours = (0 if is_rgb else context.colorspace, context.color_primaries, context.color_trc)
+        if self.upright.tone is not None:
+            colours = _BT709
         self.picture.begin(frame.width, frame.height, colours, context.height)
         if self.sound is not None and self.clock.first is not None:
             start = self.clock.first * self.time_base

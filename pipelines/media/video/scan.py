@@ -1,6 +1,7 @@
 """A first look through a video file: timestamps of all packets, nothing decoded but the first of the sound."""
 
 import contextlib
+from array import array
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, BinaryIO
@@ -8,9 +9,8 @@ from typing import Any, BinaryIO
 import av
 
 from yuelu.pipelines.media.container import opened, packets, video_streams
-from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.pictures import check_size
-from yuelu.pipelines.media.reading import Refused
+from yuelu.pipelines.media.reading import Context, Refused
 from yuelu.pipelines.media.video.timing import Timing, timing
 
 _TRIES = 50  # packets of a sound stream that may fail to decode before it is given up
@@ -29,18 +29,20 @@ class Scan:
     sound_streams: int
 
 
-def scan(file: BinaryIO, demuxer: str, limits: Limits) -> Scan:
+def scan(file: BinaryIO, context: Context) -> Scan:
     """Return the first look at the video. Raises Refused: too large, or longer than the limits allow."""
-    with opened(file, demuxer) as container:
+    limits = context.limits
+    with opened(file, context.demuxer) as container:
         streams = video_streams(container)
         if not streams:
             raise Refused("no video in the container", "check the file at its origin")
         video = streams[0]
         check_size(video.width or 0, video.height or 0, limits)
         sound = _Sound(container)
-        pts: list[int] = []
+        pts = array("q")
         count, last = 0, 0
         for packet in packets(container, [video, *([sound.stream] if sound.stream else [])]):
+            context.get_on()
             if packet.stream is not video:
                 sound.listen(packet)
             elif not packet.is_discard and packet.size:
@@ -51,7 +53,7 @@ def scan(file: BinaryIO, demuxer: str, limits: Limits) -> Scan:
                 if count > limits.frames:
                     raise Refused(f"more than {limits.frames} frames", "cut the video first")
         stated = video.average_rate or video.guessed_rate
-        found = timing(pts if len(pts) > count // 2 else [], video.time_base, stated, limits.frames)
+        found = timing(pts if len(pts) > count // 2 else (), video.time_base, stated, limits.frames)
         return Scan(
             video.index, sound.stream.index if sound.heard else None, count, found, last * Fraction(video.time_base),
             len(streams), len(container.streams.audio),

@@ -1,4 +1,4 @@
-"""Frames as an annotator sees them: square pixels, upright, whole pictures (not two fields), on white, 8 bit 4:2:0."""
+"""Frames as an annotator sees them: square pixels, upright, whole pictures (not two fields), on white, 8 bit 4:2:0, no HDR."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -8,10 +8,11 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.pictures import check_size
+from yuelu.pipelines.media.video.tone import FORMAT, ToneMap
 
 LONGEST_PX = 1280
 _PIXELS = "yuv420p"
@@ -45,6 +46,8 @@ class Upright:
     size: tuple[int, int] | None = None  # of the proxy, set by the first frame: later ones are scaled to it
     interlaced: int = 0
     rotation_deg: int = 0
+    tone: ToneMap | None = None  # of a stream of high dynamic range
+    _deep_scaler: VideoReformatter = field(default_factory=VideoReformatter)
     _scaler: VideoReformatter = field(default_factory=VideoReformatter)  # one for all frames: setting it up is dear
     _weave: "_Deinterlacer | None" = None
     _waiting: deque[Sourced] = field(default_factory=deque)
@@ -85,7 +88,13 @@ class Upright:
         if any(part.is_alpha for part in frame.format.components):
             frame = _on_white(frame)
         width, height = self.size[::-1] if turns % 2 else self.size
-        even = self._scaler.reformat(frame, width, height, format=_PIXELS, interpolation=_SCALING, dst_color_range=1, threads=1)
+        matrix = None  # as the source has it
+        if self.tone is not None:
+            deep = self._deep_scaler.reformat(frame, width, height, format=FORMAT, interpolation=_SCALING, threads=1)
+            frame, matrix = self.tone.apply(deep), Colorspace.ITU709
+        even = self._scaler.reformat(
+            frame, width, height, format=_PIXELS, dst_colorspace=matrix, interpolation=_SCALING, dst_color_range=1, threads=1
+        )
         return Sourced(sourced.number, sourced.pts, sourced.duration, _turned(even, turns) if turns else even)
 
 
