@@ -53,9 +53,9 @@ class DecoderPlugin(WorkerPlugin):
         self.name, self.job, self.decoders, self.versions = name, job, Decoders(limits), versions()
 
     def setup(self, worker: Worker) -> None:
-        """Start a process for each thread, so that their start-up overlaps with the listing. Raises Misconfigured."""
+        """Start what decoders are forked from, so that this overlaps with the listing. Raises Misconfigured."""
         check_versions(self.versions, versions(), worker.address)
-        self.decoders.warm(worker.state.nthreads)
+        self.decoders.warm()
 
     def teardown(self, worker: Worker) -> None:
         """End the processes."""

@@ -15,7 +15,7 @@ from yuelu.base.records import Medium, Role
 from yuelu.pipelines.media.audio.fingerprint import SoundPrint
 from yuelu.pipelines.media.audio.levels import Block, Levels
 from yuelu.pipelines.media.audio.loudness import Loudness
-from yuelu.pipelines.media.container import opened, packets
+from yuelu.pipelines.media.streams import opened, packets
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.memory import memory_file
 from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused

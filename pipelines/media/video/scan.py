@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import av
 
-from yuelu.pipelines.media.container import opened, packets, video_streams
+from yuelu.pipelines.media.streams import opened, packets, video_streams
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.pictures import check_size
 from yuelu.pipelines.media.reading import Refused
