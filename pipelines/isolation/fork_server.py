@@ -1,7 +1,7 @@
 """The process that decoders are forked from: it has imported what they need, and never sees an object.
 
-It is started with an empty environment, holds no descriptor but its own socket and /dev/null, and has one thread: a lock that another
-thread held would stay locked in a fork for ever. A decoder confines itself before it reads its first request.
+It is started with an empty environment, holds no descriptor but its own socket and /dev/null, and has one thread: a lock
+that another thread held would stay locked in a fork for ever. A decoder confines itself before it reads its first request.
 
 Started as `python -I -m yuelu.pipelines.isolation.fork_server SOCKET`. A message on the socket is one JSON object:
     {"reader": module, "limits": {...}, "readable": [...]} and a descriptor    fork a decoder that answers on it: {"pid": ...}
