@@ -152,8 +152,10 @@ class Workers:
 def connected(scheduler: str | None, workers: int, job: Job, limits: Limits) -> Iterator[Workers]:
     """Yield workers that know the job and can decode. Raises ServiceUnavailable: nobody answers at `scheduler`."""
     run = f"yuelu-{secrets.token_hex(8)}"
-    # Without Dask's own back-pressure a task costs a third; the flow keeps few batches in flight itself.
-    with dask.config.set({"distributed.scheduler.worker-saturation": "inf"}), _client(scheduler, workers) as client:
+    # Without Dask's own back-pressure a task costs a third; the flow keeps few batches in flight itself. Its logs of the
+    # last 1,000 events and messages would hold the objects of 250 tasks and more, which is 45 MB.
+    lean: dict[str, Any] = {"distributed.scheduler.worker-saturation": "inf", "distributed.admin.low-level-log-length": 10}
+    with dask.config.set(lean), _client(scheduler, workers) as client:
         _register(client, DecoderPlugin(run, job, limits))
         try:
             yield Workers(client, run)
