@@ -1,8 +1,11 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
 
 from yuelu.pipelines.media.counts import counted, percentiles
 from yuelu.pipelines.media.dicom.greyscale import common_window, robust_window
@@ -14,12 +17,12 @@ some = st.sampled_from(["u1", "i1", "u2", "i2", "u4", "i4"]).flatmap(
 
 
 @given(some, st.floats(0, 100))
-def test_percentiles_are_those_of_numpy(values: np.ndarray, wanted: float) -> None:
+def test_percentiles_are_those_of_numpy(values: NDArray[Any], wanted: float) -> None:
     assert percentiles(*counted(values), [wanted]) == [np.percentile(values, wanted)]
 
 
 @given(some)
-def test_values_are_counted(values: np.ndarray) -> None:
+def test_values_are_counted(values: NDArray[Any]) -> None:
     different, counts = counted(values)
     assert np.array_equal(np.repeat(different, counts), np.sort(values))
 
