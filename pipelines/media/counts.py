@@ -23,7 +23,7 @@ def counted(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
 def percentiles(values: NDArray[Any], counts: NDArray[np.int64], wanted: Sequence[float]) -> list[float]:
     """Return the percentiles of ascending `values` of which there are `counts`, between two values by linear interpolation.
 
-    They are those of numpy.percentile to the last bit. Source: R. J. Hyndman and Y. Fan (1996), Sample Quantiles in
+    They are those of numpy.percentile but for rounding. Source: R. J. Hyndman and Y. Fan (1996), Sample Quantiles in
     Statistical Packages, definition 7.
     """
     up_to = np.cumsum(counts)
