@@ -1,9 +1,9 @@
 """A folder as a store."""
 
 import os
-import shutil
-import tempfile
+import secrets
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,6 +12,7 @@ from yuelu.base.store.port import Entry, checked_key
 
 _PARTS = ".parts"  # unfinished writes live here, on the same file system, out of every listing
 _CHUNK = 1 << 20  # bytes copied at a time
+_NEW = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
 
 
 class LocalStore:
@@ -31,23 +32,22 @@ class LocalStore:
 
     def create(self, key: str, data: bytes | BinaryIO) -> None:
         """Write `data` under a new key, whole or not at all. Raises KeyTaken."""
-        path = self.path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        parts = self.root / _PARTS
-        parts.mkdir(exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=parts) as part:
-            if isinstance(data, bytes):
-                part.write(data)
-            else:
-                data.seek(0)
-                shutil.copyfileobj(data, part, _CHUNK)
-            part.flush()
-            os.fsync(part.fileno())
-            Path(part.name).chmod(0o444)
-            try:
-                os.link(part.name, path)  # atomic like rename, but refuses to replace
-            except FileExistsError:
-                raise KeyTaken(f"{key} already exists", "a key is written once; use a new one") from None
+        path, part = self.path(key), self.root / _PARTS / secrets.token_hex(8)
+        try:
+            descriptor = os.open(part, _NEW, 0o600)
+        except FileNotFoundError:
+            part.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(part, _NEW, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb", buffering=0) as file:
+                _write(file, data)
+                os.fchmod(descriptor, 0o444)
+                os.fsync(descriptor)
+            _link(part, path)
+        except FileExistsError:
+            raise KeyTaken(f"{key} already exists", "a key is written once; use a new one") from None
+        finally:
+            part.unlink()
         _sync_folder(path.parent)
 
     def read(self, key: str) -> bytes:
@@ -74,6 +74,25 @@ class LocalStore:
         for key, path in sorted(keys):
             if key.startswith(prefix) and not key.startswith(f"{_PARTS}/"):
                 yield Entry(key, path.stat().st_size)
+
+
+def _write(file: BinaryIO, data: bytes | BinaryIO) -> None:
+    chunks = [data] if isinstance(data, bytes) else iter(partial(data.read, _CHUNK), b"")
+    if not isinstance(data, bytes):
+        data.seek(0)
+    for chunk in chunks:
+        left = memoryview(chunk)
+        while left:  # the kernel may take less than it is given
+            left = left[file.write(left) :]
+
+
+def _link(part: Path, path: Path) -> None:
+    """Give the part its name: atomic like a rename, but an existing one is not replaced. Raises FileExistsError."""
+    try:
+        os.link(part, path)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.link(part, path)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -53,9 +53,9 @@ class DecoderPlugin(WorkerPlugin):
         self.name, self.job, self.decoders, self.versions = name, job, Decoders(limits), versions()
 
     def setup(self, worker: Worker) -> None:
-        """Start a process for each thread, so that their start-up overlaps with the listing. Raises Misconfigured."""
+        """Start what decoders are forked from, so that this overlaps with the listing. Raises Misconfigured."""
         check_versions(self.versions, versions(), worker.address)
-        self.decoders.warm(worker.state.nthreads)
+        self.decoders.warm()
 
     def teardown(self, worker: Worker) -> None:
         """End the processes."""
@@ -152,8 +152,10 @@ class Workers:
 def connected(scheduler: str | None, workers: int, job: Job, limits: Limits) -> Iterator[Workers]:
     """Yield workers that know the job and can decode. Raises ServiceUnavailable: nobody answers at `scheduler`."""
     run = f"yuelu-{secrets.token_hex(8)}"
-    # Without Dask's own back-pressure a task costs a third; the flow keeps few batches in flight itself.
-    with dask.config.set({"distributed.scheduler.worker-saturation": "inf"}), _client(scheduler, workers) as client:
+    # Without Dask's own back-pressure a task costs a third; the flow keeps few batches in flight itself. Its logs of the
+    # last 1,000 events and messages would hold the objects of 250 tasks and more, which is 45 MB.
+    lean: dict[str, Any] = {"distributed.scheduler.worker-saturation": "inf", "distributed.admin.low-level-log-length": 10}
+    with dask.config.set(lean), _client(scheduler, workers) as client:
         _register(client, DecoderPlugin(run, job, limits))
         try:
             yield Workers(client, run)

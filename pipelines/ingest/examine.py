@@ -7,7 +7,7 @@ import os
 import time
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from yuelu.base.errors import ServiceUnavailable
 from yuelu.base.records import asset_key
@@ -20,6 +20,7 @@ from yuelu.pipelines.media.recognise import HEAD_BYTES, recognise
 from yuelu.pipelines.sources.port import Listed
 
 _CHUNK = 1 << 20
+_AT_ONCE = 1 << 23  # bytes of a derived part that are read once, to be hashed and stored
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})  # no object is to blame for these
 _AGAIN = "make room, then run the same command again: what is recorded stays"
 
@@ -79,10 +80,16 @@ def _request(descriptor: int, digest: str, job: Job) -> dict[str, Any]:
 def _stored(made: Derived, store: Store) -> Part:
     """Write what was derived to the store. Raises ServiceUnavailable: the store does not take it."""
     file = io.BytesIO(made.data) if made.file is None else made.file
-    digest = hashlib.file_digest(cast(io.BytesIO, file), "sha256").hexdigest()  # it reads from whatever has `readinto`
     size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    data: bytes | BinaryIO = file
+    if size <= _AT_ONCE:
+        data = file.read(size)
+        digest, size = hashlib.sha256(data).hexdigest(), len(data)
+    else:
+        digest = hashlib.file_digest(cast(io.BytesIO, file), "sha256").hexdigest()  # it reads from whatever has `readinto`
     try:
-        create_once(store, asset_key(digest), file)
+        create_once(store, asset_key(digest), data)
     except OSError as error:
         raise ServiceUnavailable(f"the store {store.address} takes no more: {error.strerror}", _AGAIN) from error
     return Part(digest, made.role, made.medium, made.media_type, size, made.facts)

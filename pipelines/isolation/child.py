@@ -4,19 +4,17 @@ Confined are its memory, processor time, wall time, open files, the size of file
 environment, no standard streams, no descriptor but the socket. The network, the file system and other processes are
 closed to it by the layers of `sandbox`, as far as the kernel has them (`yuelu doctor` tells).
 
-Started as `python -I -m yuelu.pipelines.isolation.child SOCKET LIMITS FOLDERS` with an empty environment.
+`fork_server` forks it.
 """
 
 import errno
 import importlib
-import json
 import os
 import re
 import resource
 import runpy
 import signal
 import socket
-import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, BinaryIO, cast
@@ -32,21 +30,19 @@ _PANIC = "pyo3_runtime"  # the module of PanicException
 _IDLE_S = 3600  # a run on a cluster may have been killed without a word; its processes shall not stay for ever
 
 
-def main() -> None:
-    """Answer requests until the other end closes."""
-    limits = Limits(**json.loads(sys.argv[2]))
+def serve(channel: socket.socket, limits: Limits, readable: tuple[str, ...]) -> None:
+    """Answer requests until the other end closes. Confines this process for ever: `readable` are folders that it may read."""
     _confine(limits)
-    sandbox.enter(tuple(json.loads(sys.argv[3])))
+    sandbox.enter(readable)
     warnings.simplefilter("ignore")
-    with socket.socket(fileno=int(sys.argv[1])) as channel:
-        while (received := receive_request(channel)) is not None:
-            request, descriptor = received
-            with os.fdopen(descriptor, "rb") as file:
-                whole = limits_for(limits, request, descriptor)
-                resource.setrlimit(resource.RLIMIT_FSIZE, (whole.reply_bytes, _most_bytes(limits)))
-                told, parts = answer(request, file, whole, Allowance(limits, whole).get_on)
-            _send(channel, told, parts, whole)
-            signal.alarm(_IDLE_S)  # whoever is not asked any more has been forgotten
+    while (received := receive_request(channel)) is not None:
+        request, descriptor = received
+        with os.fdopen(descriptor, "rb") as file:
+            whole = limits_for(limits, request, descriptor)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (whole.reply_bytes, _most_bytes(limits)))
+            told, parts = answer(request, file, whole, Allowance(limits, whole).get_on)
+        _send(channel, told, parts, whole)
+        signal.alarm(_IDLE_S)  # whoever is not asked any more has been forgotten
 
 
 def _send(channel: socket.socket, told: dict[str, Any], parts: list[bytes | BinaryIO], limits: Limits) -> None:
@@ -113,7 +109,3 @@ def _reader(name: str) -> Callable[[BinaryIO, Context], Reading]:
     place, _, function = name.rpartition(":")
     names = runpy.run_path(place) if place.endswith(".py") else vars(importlib.import_module(place))
     return cast(Callable[[BinaryIO, Context], Reading], names[function])
-
-
-if __name__ == "__main__":
-    main()

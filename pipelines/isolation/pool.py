@@ -1,69 +1,20 @@
 """A few long-lived decoding processes, replaced when they die, hang or have done their share."""
 
-import json
 import os
 import signal
-import socket
-import subprocess
-import sys
-import tempfile
-import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any, BinaryIO, cast
 
 from yuelu.base.errors import InvalidRecord, ServiceUnavailable
 from yuelu.base.store.ranged import Ranged
 from yuelu.pipelines.isolation.allowance import limits_for
-from yuelu.pipelines.isolation.frames import Reply, receive_reply, send
+from yuelu.pipelines.isolation.frames import Reply
+from yuelu.pipelines.isolation.launcher import Decoder, Launcher
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.reading import Reading, Refused, clean_text, from_wire
-
-# All that a decoder inherits. Threads of numeric libraries would only reserve memory against its limit.
-_ENVIRONMENT = {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1",
-                "MALLOC_ARENA_MAX": "2"}  # fmt: skip
-
-
-class _Process:
-    def __init__(self, limits: Limits, readable: tuple[str, ...]) -> None:
-        self.limits, self.jobs = limits, 0
-        self.channel, theirs = socket.socketpair()
-        told = [str(theirs.fileno()), json.dumps(asdict(limits)), json.dumps(readable)]
-        with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-I", "-m", "yuelu.pipelines.isolation.child", *told],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=_ENVIRONMENT,
-                cwd=tempfile.gettempdir(),
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,  # Ctrl-C is for whoever waits for the decoder, not for the decoder
-            )
-
-    def ask(self, request: dict[str, Any], descriptor: int, limits: Limits) -> Reply:
-        self.jobs += 1
-        deadline = time.monotonic() + limits.wall_s
-        self.channel.settimeout(limits.wall_s)
-        send(self.channel, request, descriptor)
-        return receive_reply(self.channel, limits.reply_bytes, deadline)
-
-    def end(self) -> int:
-        """Kill the process if it still runs; return its exit code."""
-        self.channel.close()
-        try:
-            return self.process.wait(0.2)  # it leaves by itself when its channel closes
-        except subprocess.TimeoutExpired:
-            self.kill()
-            return self.process.wait()
-
-    def kill(self) -> None:
-        """Kill it, and whatever it may have started."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
 
 
 class Decoders:
@@ -74,17 +25,17 @@ class Decoders:
 
     def __init__(self, limits: Limits, readable: tuple[str, ...] = ()) -> None:
         self.limits, self.readable = limits, readable
-        self._idle: deque[_Process] = deque()
-        self._busy: set[_Process] = set()
+        self._idle: deque[Decoder] = deque()
+        self._launcher = Launcher()
         self._closed = False
         self._lock = Lock()
 
     def __reduce__(self) -> tuple[object, ...]:
         return Decoders, (self.limits, self.readable)  # processes do not travel to a Dask worker
 
-    def warm(self, count: int) -> None:
-        """Start `count` processes now, so that their start-up overlaps with other work."""
-        self._idle.extend(_Process(self.limits, self.readable) for _ in range(count))
+    def warm(self) -> None:
+        """Start what the processes are forked from, so that this overlaps with other work."""
+        self._launcher.warm()
 
     @contextmanager
     def read(self, request: dict[str, Any], descriptor: int) -> Iterator[Reading]:
@@ -106,17 +57,17 @@ class Decoders:
             os.close(reply.descriptor)
 
     def _asked(self, request: dict[str, Any], descriptor: int, *, fresh: bool = False) -> Reply:
-        limits = limits_for(self.limits, request, descriptor)
-        process = self._take(fresh)
+        limits, reader = limits_for(self.limits, request, descriptor), request["reader"].rpartition(":")[0]
+        decoder = self._taken("" if reader.endswith(".py") else reader, fresh=fresh)
         keep = False
         try:
             os.lseek(descriptor, 0, os.SEEK_SET)  # the position is shared with whoever read before
-            reply = process.ask(request, descriptor, limits)
-            keep = process.jobs < self.limits.jobs and not reply.told.get("exhausted", False)
+            reply = decoder.ask(request, descriptor, limits)
+            keep = decoder.jobs < self.limits.jobs and not reply.told.get("exhausted", False)
         except TimeoutError:
             raise Refused(f"decoding took longer than {limits.wall_s:g} s", "cut the object first") from None
         except (EOFError, OSError):
-            code = process.end()
+            code = decoder.end()
             if self._closed:
                 raise ServiceUnavailable("the decoders were closed", "start the run again") from None
             if (reason := _out_of_time(code, self.limits, limits)) is not None:  # its own time: nobody else is to blame
@@ -125,37 +76,37 @@ class Decoders:
         except InvalidRecord as error:
             raise Refused(error.problem, error.hint) from None
         finally:
-            self._give_back(process, keep)
+            self._give_back(decoder, keep)
         return reply
 
-    def _take(self, fresh: bool) -> _Process:
+    def _taken(self, reader: str, *, fresh: bool) -> Decoder:
+        """Return a process that has imported the reader: to fork another is faster than to import it there."""
         with self._lock:
-            if self._closed:
-                raise ServiceUnavailable("the decoders were closed", "start the run again")
-            process = self._idle.popleft() if self._idle and not fresh else None
-            if process is None:
-                process = _Process(self.limits, self.readable)
-            self._busy.add(process)
-            return process
+            idle = None if fresh else next((one for one in self._idle if not reader or reader in one.imported), None)
+            if idle is not None:
+                self._idle.remove(idle)
+                return idle
+            replaced = self._idle.popleft() if self._idle else None
+        if replaced is not None:
+            replaced.end(0)
+        return self._launcher.start(reader, self.limits, self.readable)
 
-    def _give_back(self, process: _Process, keep: bool) -> None:
+    def _give_back(self, decoder: Decoder, keep: bool) -> None:
         with self._lock:
-            self._busy.discard(process)
             if keep and not self._closed:
-                self._idle.append(process)
+                self._idle.append(decoder)
                 return
-        if process.process.poll() is None:
-            process.kill()
-        process.end()
+        decoder.end(0)
 
     def close(self) -> None:
         """End every process, those at work too: whoever waits for one is told that it is over."""
         with self._lock:
             self._closed = True
-            for process in self._busy:
-                process.kill()
-            while self._idle:
-                self._idle.pop().end()
+            idle = tuple(self._idle)
+            self._idle.clear()
+        self._launcher.close()
+        for decoder in idle:
+            decoder.end(0)
 
 
 def _reading(reply: Reply) -> Reading:
@@ -175,7 +126,7 @@ def _part(descriptor: int, start: int, end: int) -> BinaryIO:
     return cast(BinaryIO, Ranged(fetch, end - start))
 
 
-def _out_of_time(code: int, step: Limits, whole: Limits) -> str | None:
+def _out_of_time(code: int | None, step: Limits, whole: Limits) -> str | None:
     """Return what was used up, None where nothing was."""
     if code == -signal.SIGXCPU:
         text = f"decoding used more than {step.cpu_s} s of processor time"
@@ -183,7 +134,9 @@ def _out_of_time(code: int, step: Limits, whole: Limits) -> str | None:
     return f"decoding did not get on for {step.wall_s:g} s" if code == -signal.SIGALRM else None
 
 
-def _death(code: int) -> str:
+def _death(code: int | None) -> str:
+    if code is None:
+        return "the decoder died"
     if code < 0:
         return f"the decoder died of {signal.Signals(-code).name}"
     return f"the decoder left with exit code {code}"

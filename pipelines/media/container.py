@@ -1,51 +1,15 @@
 """Containers that may hold video or only sound: look inside, then hand over."""
 
-import contextlib
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import av
-from av.stream import Disposition
-
+from yuelu.pipelines.media.audio import reader as audio
 from yuelu.pipelines.media.reading import Context, Reading
-
-# Whatever a file refers to stays closed: external data of a MOV, the parts of a playlist. The demuxer is always named, so a
-# playlist that calls itself a film is no film.
-_CLOSED = {"protocol_whitelist": "none", "enable_drefs": "0"}
-_STANDS_OUT = Disposition.default | Disposition.forced
-
-
-def opened(file: BinaryIO, demuxer: str) -> Any:
-    """Return the container in `file`, read from its start; nothing but this open file is ever read."""
-    file.seek(0)
-    return av.open(file, format=demuxer or None, metadata_errors="ignore", options=dict(_CLOSED))
-
-
-def video_streams(container: Any) -> list[Any]:
-    """Return the streams that move (a cover picture does not), the one to show first: marked as default, then the largest."""
-    moving = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
-    marked = any(not stream.disposition & _STANDS_OUT for stream in moving)  # a mark on every stream says nothing
-    return sorted(
-        moving,
-        key=lambda stream: (
-            -bool(marked and stream.disposition & _STANDS_OUT),
-            -(stream.width or 0) * (stream.height or 0),
-            stream.index,
-        ),
-    )
-
-
-def packets(container: Any, streams: list[Any]) -> Iterator[Any]:
-    """Yield the packets of the streams, in file order. A file that breaks off ends there."""
-    with contextlib.suppress(av.FFmpegError, IndexError):  # the latter for streams that a broken index does not name
-        yield from container.demux(streams)
+from yuelu.pipelines.media.streams import opened, video_streams
+from yuelu.pipelines.media.video import reader as video
 
 
 def read(file: BinaryIO, context: Context) -> Reading:
     """Return the reading of the best video stream, else of the best sound stream."""
-    from yuelu.pipelines.media.audio import reader as audio  # noqa: PLC0415
-    from yuelu.pipelines.media.video import reader as video  # noqa: PLC0415  they open containers with what stands above
-
     with opened(file, context.demuxer) as container:
         moving = bool(video_streams(container))
     return video.read(file, context) if moving else audio.read_with_libav(file, context)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from yuelu.base.records import Medium, Role
+from yuelu.pipelines.media.counts import counted, percentiles
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.reading import Derived, Refused
 
@@ -22,6 +23,7 @@ _DARK, _BRIGHT = 5, 250
 _WINDOW_PERCENTILES = (0.5, 99.5)
 _SAMPLED = 1 << 24  # values that percentiles are taken from
 _BAND = 1 << 22  # values that are windowed at a time: eight bytes each while that lasts
+_RUNS = 3  # Z_RLE of zlib
 _NOISE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 
@@ -65,6 +67,9 @@ def percentile_window(values: NDArray[Any]) -> tuple[float, float]:
     no value is finite.
     """
     sample = values.ravel()[:: -(-values.size // _SAMPLED) or 1]
+    if sample.dtype.kind in "iu" and sample.size:
+        low, high = percentiles(*counted(sample), _WINDOW_PERCENTILES)
+        return (low, high) if low != high else (float(sample.min()), float(sample.max()))
     finite = sample[np.isfinite(sample)] if sample.dtype.kind == "f" else sample
     if finite.size == 0:
         return 0.0, 0.0
@@ -104,7 +109,9 @@ def thumbnail(pixels: Pixels) -> Derived:
 def png(pixels: Pixels) -> bytes:
     """Return the pixels as PNG."""
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG", compress_level=4)
+    # Of grey noise nothing but runs can be found again: half the time, and 3 % less on slices of scanners than by default.
+    how = {"compress_type": _RUNS} if pixels.ndim == 2 else {"compress_level": 3}
+    Image.fromarray(pixels).save(file, "PNG", **how)
     return file.getvalue()
 
 

@@ -16,6 +16,7 @@ from pydicom.sequence import Sequence
 
 from yuelu.pipelines.deid.copies import deidentified
 from yuelu.pipelines.deid.options import Options
+from yuelu.pipelines.media.dicom.parse import parsed
 
 _KEY = b"k" * 32
 _FILES = 4  # copies of each object, so that nothing is remembered from one round to the next but what a worker would
@@ -113,7 +114,7 @@ def _each(do: Callable[[bytes], object], paths: list[Path], rounds: int) -> None
 
 
 def _ours(data: bytes) -> bytes:
-    return deidentified(data, dcmread(io.BytesIO(data)), _KEY, "fallback", _OPTIONS)[0]
+    return deidentified(data, parsed(data), _KEY, "fallback", _OPTIONS)[0]
 
 
 def _parse_and_write(data: bytes) -> bytes:

@@ -55,7 +55,7 @@ def cpu_s() -> float:
         spent += used.ru_utime + used.ru_stime
     for child in psutil.Process().children(recursive=True):
         times = child.cpu_times()
-        spent += times.user + times.system
+        spent += times.user + times.system + times.children_user + times.children_system
     return spent
 
 

@@ -13,7 +13,7 @@ import pytest
 from films import film, numbers_of, picture
 
 from yuelu.base.records import Medium, Role
-from yuelu.pipelines.media import container
+from yuelu.pipelines.media import container, streams
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused
 from yuelu.pipelines.media.video import frame_table
@@ -306,7 +306,7 @@ def _grown(data: bytes, old: bytes, new: bytes) -> bytes:
 def test_playlists_are_text(context_for: Contexts) -> None:
     playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"
     for demuxer in ("hls", "concat", ""):
-        with pytest.raises((av.FFmpegError, ValueError)), container.opened(BytesIO(playlist), demuxer) as opened:
+        with pytest.raises((av.FFmpegError, ValueError)), streams.opened(BytesIO(playlist), demuxer) as opened:
             list(opened.demux())
 
 

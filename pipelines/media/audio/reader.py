@@ -17,10 +17,10 @@ from yuelu.pipelines.media.audio.fingerprint import SoundPrint
 from yuelu.pipelines.media.audio.levels import Block, Channels, Levels
 from yuelu.pipelines.media.audio.loudness import Loudness
 from yuelu.pipelines.media.audio.true_peak import TruePeak
-from yuelu.pipelines.media.container import opened, packets
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.memory import memory_file
 from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused
+from yuelu.pipelines.media.streams import opened, packets
 
 # FLAC holds 8 channels and 655350 Hz (RFC 9639, section 9.1); browsers play no less than 3000 Hz.
 MOST_CHANNELS, HIGHEST_RATE_HZ, LOWEST_RATE_HZ = 8, 655_350, 3000

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from yuelu.pipelines.media.counts import counted, percentiles
 from yuelu.pipelines.media.dicom.look import Look, Window
 from yuelu.pipelines.media.pictures import Pixels, windowed
 
@@ -20,7 +21,7 @@ def shown_grey(stored: NDArray[Any], look: Look, fallback: Window | None = None)
     Source: DICOM PS3.3 sections C.11.1 (modality), C.11.2 (VOI), C.7.6.3.1.2 (photometric interpretation).
     """
     if look.voi is None and look.window is None and fallback is None:
-        fallback = robust_window([look.modal(stored)])
+        fallback = common_window([(stored, look)])
     if stored.dtype.kind in "iu" and stored.size:
         low, high = int(stored.min()), int(stored.max())
         if high - low < min(_FEW, stored.size):
@@ -56,7 +57,29 @@ def robust_window(samples: Iterable[NDArray[Any]]) -> Window:
     values = np.concatenate([each.ravel() for each in finite]) if finite else np.zeros(0)
     if not values.size:
         return Window(0.5, 1, "LINEAR_EXACT")
-    low, high = (float(edge) for edge in np.percentile(values, _PERCENTILES))
+    low, high = np.percentile(values, _PERCENTILES)
+    return _window(float(low), float(high), values)
+
+
+def common_window(frames: Iterable[tuple[NDArray[Any], Look]]) -> Window:
+    """Return the `robust_window` of stored values after each frame's modality transformation.
+
+    Of whole numbers, each is transformed once and counted: that takes a tenth of the time.
+    """
+    seen = list(frames)
+    if any(stored.dtype.kind not in "iu" or not stored.size for stored, _ in seen):
+        return robust_window(look.modal(stored) for stored, look in seen)
+    different = [(look.modal(values), counts) for (values, counts), look in ((counted(stored), look) for stored, look in seen)]
+    values, counts = np.concatenate([values for values, _ in different]), np.concatenate([counts for _, counts in different])
+    order = np.argsort(values)
+    order = order[np.isfinite(values[order])]
+    if not order.size:
+        return Window(0.5, 1, "LINEAR_EXACT")
+    low, high = percentiles(values[order], counts[order], _PERCENTILES)
+    return _window(low, high, values[order])
+
+
+def _window(low: float, high: float, values: NDArray[Any]) -> Window:
     if low == high:
         low, high = float(values.min()), float(values.max())
     return Window((low + high) / 2, (high - low) or 1.0, "LINEAR_EXACT")

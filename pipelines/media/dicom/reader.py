@@ -1,11 +1,10 @@
 """DICOM images: de-identified copy, facts of the image, and proxies shown as the object says they should be."""
 
-import io
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, BinaryIO
 
-from pydicom import config, dcmread
+from pydicom import config
 from pydicom.dataset import Dataset
 
 from yuelu.base.canonical import keyed
@@ -19,6 +18,7 @@ from yuelu.pipelines.media.dicom.facts import facts_of, window_facts
 from yuelu.pipelines.media.dicom.film import film
 from yuelu.pipelines.media.dicom.film_times import frame_times, is_cine
 from yuelu.pipelines.media.dicom.frames import check_frames, pixel_keyword
+from yuelu.pipelines.media.dicom.parse import parsed
 from yuelu.pipelines.media.dicom.planes import planes_of, shown_order
 from yuelu.pipelines.media.dicom.render import Shown
 from yuelu.pipelines.media.dicom.syntaxes import plugins
@@ -44,7 +44,7 @@ def read(file: BinaryIO, context: Context) -> Reading:
     subject, series = subject_of(dataset), str(dataset.get("SeriesInstanceUID") or "")
     head = face_risk(dataset)  # asked of attributes that may not survive
     data, evidence = deidentified(given, dataset, context.key, context.sha256, parse(context.deid), limits=context.limits)
-    copy = dcmread(io.BytesIO(data))  # what annotators see comes from the copy that we keep
+    copy = parsed(data)  # what annotators see comes from the copy that we keep
     shown = Shown(copy)
     medium, parts, facts = _derived(copy, count, shown, context.limits)
     facts |= {**facts_of(copy), "series": keyed(context.key, "series", series) if series else None}
@@ -62,7 +62,7 @@ def _opened(file: BinaryIO, context: Context) -> tuple[bytes, Dataset]:
     data = file.read(context.limits.picture_bytes + 1)
     if len(data) > context.limits.picture_bytes:
         raise Refused(f"more than {context.limits.picture_bytes} bytes in one object", "split the object first")
-    return data, dcmread(io.BytesIO(data), force=True)
+    return data, parsed(data)
 
 
 def _checked(dataset: Dataset, limits: Limits) -> int:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from yuelu.pipelines.media.dicom.frames import Frames, whole
-from yuelu.pipelines.media.dicom.greyscale import robust_window, shown_grey
+from yuelu.pipelines.media.dicom.greyscale import common_window, shown_grey
 from yuelu.pipelines.media.dicom.look import Look, Window, look_of
 from yuelu.pipelines.media.dicom.palette import Palette, coloured, palette_of
 from yuelu.pipelines.media.pictures import Pixels, windowed
@@ -73,7 +73,7 @@ class Shown:
         size = max(1, whole(self.dataset, "Rows") * whole(self.dataset, "Columns"))
         few = min(len(bare), _SAMPLED_FRAMES, max(1, _SAMPLED_PX // size))
         sampled = sorted({bare[(2 * number + 1) * len(bare) // (2 * few)] for number in range(few)})
-        return robust_window(self._look(i).modal(self.frames.keep(i)) for i in sampled)
+        return common_window((self.frames.keep(i), self._look(i)) for i in sampled)
 
 
 def render(dataset: Dataset, frame: int = 0) -> Pixels:

@@ -10,10 +10,10 @@ import av
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from yuelu.pipelines.media.container import opened, packets, video_streams
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.pictures import THUMBNAIL_PX, Pixels, check_size
 from yuelu.pipelines.media.reading import Refused
+from yuelu.pipelines.media.streams import opened, packets, video_streams
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from typing import Any, BinaryIO
 import av
 
 from yuelu.base.records import Medium, Role
-from yuelu.pipelines.media.container import opened, packets
 from yuelu.pipelines.media.pictures import thumbnail
 from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused
+from yuelu.pipelines.media.streams import opened, packets
 from yuelu.pipelines.media.video import frame_table
 from yuelu.pipelines.media.video.facts import stream_facts
 from yuelu.pipelines.media.video.probes import Watcher

@@ -8,9 +8,9 @@ from typing import Any, BinaryIO
 
 import av
 
-from yuelu.pipelines.media.container import opened, packets, video_streams
 from yuelu.pipelines.media.pictures import check_size
 from yuelu.pipelines.media.reading import Context, Refused
+from yuelu.pipelines.media.streams import opened, packets, video_streams
 from yuelu.pipelines.media.video.timing import Timing, timing
 
 _TRIES = 50  # packets of a sound stream that may fail to decode before it is given up
