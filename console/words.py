@@ -38,10 +38,13 @@ def say_reason(language: str, reason: str) -> str:
     if language == "zh":
         for pattern, text in _chinese_reasons():
             if found := pattern.fullmatch(reason):
-                return _GROUP.sub(
-                    lambda group, found=found: say_reason(language, say(language, found[int(group[1])] or "")), text
-                )
+                return _filled(text, found, language)
     return reason
+
+
+def _filled(text: str, found: re.Match[str], language: str) -> str:
+    """Return `text` with the groups of the match in their places, in `language` where they are words of ours."""
+    return _GROUP.sub(lambda at: say_reason(language, say(language, found[int(at[1])] or "")), text)
 
 
 def say_class(language: str, kind: str, details: Sequence[str], kinds: int) -> str:

@@ -1,6 +1,6 @@
 """Pixels without the text that was burned into them: found by a detector, blanked in every frame, looked at again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -92,19 +92,31 @@ def frames(dataset: Dataset) -> Iterator[Frame]:
 def _text(look: Look, dataset: Dataset, found_by: Detector) -> Mask:
     """Return where text is, so that none is found once that is blanked. Raises Refused."""
     empty = _empty(dataset, look)
-    text = np.zeros(look.frames[0].shape[:2], np.bool_)
+
+    def shown(text: Mask) -> Iterator[Pixels]:
+        for frame in look.frames:
+            yield from _shown(_blanked(frame, text, empty), dataset)
+
+    return text_in(shown, look.frames[0].shape[:2], found_by, _CHECK)
+
+
+def text_in(shown: Callable[[Mask], Iterable[Pixels]], shape: tuple[int, ...], found_by: Detector, hint: str) -> Mask:
+    """Return where text is, so that none is found once that is blanked. `shown` gives the pictures with a part blanked.
+
+    Raises Refused: too much text, or text that stays; `hint` says what to do then.
+    """
+    text = np.zeros(shape, np.bool_)
     for _ in range(_ROUNDS):
         before, found = text, np.zeros_like(text)
-        for frame in look.frames:
-            for picture in _shown(_blanked(frame, text, empty), dataset):
-                found |= found_by.find(picture)
+        for picture in shown(text):
+            found |= found_by.find(picture)
         text = before | found
         if text.mean() > _LARGEST_SHARE:
-            raise Refused(f"burned-in text over more than {_LARGEST_SHARE:.0%} of the picture", _CHECK)
+            raise Refused(f"burned-in text over more than {_LARGEST_SHARE:.0%} of the picture", hint)
         if (text == before).all():
             return text
     if _apart(found, before):
-        raise Refused("burned-in text is still found after blanking", _CHECK)
+        raise Refused("burned-in text is still found after blanking", hint)
     return text  # what was found last were only the rims of what is blank already
 
 

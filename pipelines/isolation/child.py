@@ -88,7 +88,7 @@ def answer(request: dict[str, Any], file: BinaryIO, limits: Limits) -> tuple[dic
         if detect := request.get("detect"):
             # Asked for by few, so that the others' processes need not load it.
             hide = importlib.import_module("yuelu.pipelines.media.people").without_people
-            reading = hide(reading, detect.split(","))
+            reading = hide(reading, detect.split(","), limits)
         return to_wire(reading)
     except Refused as refusal:
         return {"refused": refusal.problem, "hint": refusal.hint}, []

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+SEARCHING_S = 3600  # of wall and of processor time, where every frame of a video is searched for people or text
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
