@@ -12,6 +12,7 @@ class Limits:
     file_bytes: int = 4 << 30
     picture_bytes: int = 1 << 29  # of an encoded picture or DICOM object, which are read whole
     pixels: int = 100_000_000  # of one picture or one video frame that is decoded at once
+    whole_pixels: int = 400_000_000  # of one that is decoded at once and shown in tiles: 3 to 8 bytes each meanwhile
     tiled_pixels: int = 2_000_000_000  # of one picture that is read and shown piece by piece
     series_bytes: int = 1 << 28  # of a series written as text, which is read whole
     cells: int = 20_000_000  # values of one series, all channels together
