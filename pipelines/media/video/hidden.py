@@ -1,6 +1,6 @@
 """A proxy without what was found in its frames: the same frames at the same times, coded anew where something was found.
 
-Every frame is searched for faces and plates, and what is found in one is hidden in all frames within half a second of it, with
+Every frame is searched for faces and plates, and what is found in one is hidden in all frames within a second of it, with
 a margin: a detector that misses a face for some frames does not show it. Text is looked for in every second of film: in its
 first frame, and in its brightest and darkest values, which show letters that stand still before a moving picture.
 """
@@ -25,7 +25,7 @@ from yuelu.pipelines.media.reading import Derived, Refused
 from yuelu.pipelines.media.video.proxy import Picture, mp4
 from yuelu.pipelines.media.video.upright import Sourced
 
-_HELD_S = 0.5  # before and after the frame in which something was found
+_HELD_S = 1.0  # before and after the frame in which something was found
 _MARGIN = 0.2  # of a box, on each side
 _FACES_PX = 640
 _SQUARES = 6  # across a hidden box: nothing of a face comes back from six of them
