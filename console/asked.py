@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from yuelu.base.errors import Misconfigured
@@ -16,7 +17,10 @@ from yuelu.pipelines.sources.address import open_sources
 from yuelu.pipelines.sources.port import Source
 from yuelu.pipelines.sources.sheet import read_sheet
 
-_NEEDED = ("owner", "legal_basis", "terms")
+# What must be said of every collection, with an example of each.
+_EXAMPLES: Mapping[str, str] = MappingProxyType(
+    {"owner": '"Hospital A"', "legal_basis": '"contract 7"', "terms": '"research only"'}
+)
 
 
 def asked_for(
@@ -34,14 +38,15 @@ def asked_for(
     """
     chosen = chosen_of(said)
     sources = open_sources(texts, os.environ)
-    missing = [name for name in _NEEDED if not said.get(name)]
+    missing = [name for name in _EXAMPLES if not said.get(name)]
     if sheet is None:
         if missing:
             options = ", ".join(f"--{name.replace('_', '-')}" for name in missing)
+            example = " ".join(f"--{name.replace('_', '-')} {_EXAMPLES[name]}" for name in missing)
             raise Misconfigured(
-                f"without a delivery sheet, {options} must be given", "say whose the media are, or give --sheet FILE"
+                f"without a delivery sheet, {options} must be given", f"{example}, or the same in a sheet: --sheet FILE"
             )
-        terms = {name: str(said[name]) for name in _NEEDED}
+        terms = {name: str(said[name]) for name in _EXAMPLES}
         grade = said.get("grade") or "general"
         return sources, Collection(collection, grade=grade, category=said.get("category"), **terms, **chosen)
     rows = read_sheet(sheet.read_bytes(), sheet.name, {*missing, *required})

@@ -13,6 +13,7 @@ from yuelu.base.store.address import single_winner
 from yuelu.base.workspace import Workspace, open_workspace
 from yuelu.datasets.release import history, names
 from yuelu.pipelines.isolation import sandbox
+from yuelu.pipelines.media.formats import formats
 
 _PACKAGES = {"pydicom": "platform", "cv2": "platform", "av": "platform", "dask": "platform", "soundfile": "platform",
              "nibabel": "platform", "onnxruntime": "ocr", "rapidocr": "ocr"}  # fmt: skip
@@ -39,7 +40,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Return the findings, the workspace first; nothing is changed but one small object under `probe/` in the store."""
-    findings = [*_packages(), _isolation(), _syntaxes(), _label_studio(settings)]
+    findings = [*_packages(), _isolation(), _formats(), _syntaxes(), _label_studio(settings)]
     try:
         workspace = open_workspace(settings)
     except YueluError as error:
@@ -120,6 +121,16 @@ def _syntaxes() -> Finding:
         return Finding("DICOM transfer syntaxes", True, found)
     hints = "; ".join(dict.fromkeys(one.hint for one in missing))
     return Finding("DICOM transfer syntaxes", False, f"{found}, not {', '.join(one.name for one in missing)}", hints)
+
+
+def _formats() -> Finding:
+    """Which formats have a decoder; MDF's comes with an extra that few need, so it may be missing."""
+    known = [one for one in formats() if one.media_type is not None]
+    missing = [one for one in known if not one.read]
+    found = f"{len(known) - len(missing)} of {len(known)} can be read" + "".join(f", not {one.name}" for one in missing)
+    wrong = [one for one in missing if one.name != "MDF"]
+    hints = "; ".join(dict.fromkeys(one.hint for one in missing))
+    return Finding("formats", not wrong, found, hints or "'yuelu doctor --formats' lists them, and those without a reader")
 
 
 def _packages() -> Iterator[Finding]:

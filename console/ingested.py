@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from yuelu.console.show import print_json, size, table
-from yuelu.console.words import say, say_reason
+from yuelu.console.words import say, say_class
 
 if TYPE_CHECKING:
     from yuelu.base.workspace import Workspace
@@ -100,6 +100,7 @@ def say_summary(found: "Summary", language: str) -> None:
         (t("owner"), found.terms["owner"]),
         (t("legal basis"), found.terms["legal_basis"]),
         (t("terms"), found.terms["terms"]),
+        *_chosen(found.terms, language),
         (t("files"), f"{found.listed} ({size(found.bytes)}): "
          + ", ".join(f"{t(name)} {count}" for name, count in found.outcomes.items() if count)),
         (t("media"), ", ".join(kinds) or "-"),
@@ -108,7 +109,8 @@ def say_summary(found: "Summary", language: str) -> None:
     table("", ("", ""), lines)
     if found.quarantine:
         columns = [t(name) for name in ("files", "why", "next step", "such as")]
-        rows = [(one.files, say_reason(language, one.reason), t(one.next_step), one.examples[0]) for one in found.quarantine]
+        rows = [(one.files, say_class(language, one.reason, one.details, one.kinds), t(one.next_step), one.examples[0])
+                for one in found.quarantine]  # fmt: skip
         table("\n" + t("In quarantine"), columns, rows, long=columns[1:])
     if found.alarms:
         columns = [t(name) for name in ("files", "alarm", "limit", "such as")]
@@ -117,6 +119,14 @@ def say_summary(found: "Summary", language: str) -> None:
     if found.largest:
         columns = [t(name) for name in ("bytes", "file")]
         table("\n" + t("Largest files"), columns, [(size(one.bytes), one.path) for one in found.largest], long=columns[1:])
+
+
+def _chosen(terms: Mapping[str, str | None], language: str) -> list[tuple[str, str]]:
+    """Return what was chosen about people and said about the kind of data, as rows; what was not, is left out."""
+    from yuelu.pipelines.deid.options import names_of
+
+    named = {"category": terms["category"], "DICOM profile": names_of(terms["deid"] or ""), "searched for": terms["detect"]}
+    return [(say(language, name), value) for name, value in named.items() if value]
 
 
 def near_line(found: "Summary", language: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -9,6 +10,8 @@ from typing import TypeVar
 import click
 
 _Command = TypeVar("_Command", bound=click.Command)
+_GROUP = re.compile(r"\\(\d)")
+_BESIDE = 90  # characters of details beside a class of reasons
 
 
 @cache
@@ -35,8 +38,29 @@ def say_reason(language: str, reason: str) -> str:
     if language == "zh":
         for pattern, text in _chinese_reasons():
             if found := pattern.fullmatch(reason):
-                return found.expand(text)
+                return _filled(text, found, language)
     return reason
+
+
+def _filled(text: str, found: re.Match[str], language: str) -> str:
+    """Return `text` with the groups of the match in their places, in `language` where they are words of ours."""
+    return _GROUP.sub(lambda at: say_reason(language, say(language, found[int(at[1])] or "")), text)
+
+
+def say_class(language: str, kind: str, details: Sequence[str], kinds: int) -> str:
+    """Return a class of reasons in `language`, with what was said beside it: all of that, or the first where it is much."""
+    said = say_reason(language, kind)
+    if not kinds:
+        return said
+    told = [_shortened(say_reason(language, say(language, detail))) for detail in details]
+    first = told if sum(map(len, told)) <= _BESIDE else told[:1]
+    more = say(language, "and {count} more", count=kinds - len(first)) if kinds > len(first) else ""
+    colon, stop = ("：", "；") if language == "zh" else (": ", "; ")
+    return f"{said}{colon}{stop.join(first)}{' ' if more else ''}{more}" if first != [said] else said
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _BESIDE else f"{text[: _BESIDE - 1]}…"
 
 
 def translate_help(command: _Command, language: str) -> _Command:

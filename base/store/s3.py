@@ -38,8 +38,7 @@ class S3Store:
     @property
     def address(self) -> str:
         """`s3://bucket/prefix`, with the endpoint behind a `?` when it is not Amazon's."""
-        place = f"s3://{self.bucket}/{self.prefix}".rstrip("/")
-        return f"{place}?endpoint={self.endpoint}" if self.endpoint else place
+        return s3_address(self.bucket, self.prefix, self.endpoint)
 
     def _name(self, key: str) -> str:
         return f"{self.prefix}/{checked_key(key)}" if self.prefix else checked_key(key)
@@ -113,6 +112,12 @@ class S3Store:
         if error_code(error) == "NotImplemented":
             return Misconfigured(f"{self.address} cannot create a key only once", "use a server that honours If-None-Match")
         return ServiceUnavailable(f"{self.address}: {error}", "check the endpoint, the bucket and the credentials")
+
+
+def s3_address(bucket: str, prefix: str, endpoint: str | None) -> str:
+    """Return what names a prefix of a bucket; an endpoint of None is Amazon's."""
+    place = f"s3://{bucket}/{prefix}".rstrip("/")
+    return f"{place}?endpoint={endpoint}" if endpoint else place
 
 
 def error_code(error: ClientError) -> str:

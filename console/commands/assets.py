@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,7 +10,7 @@ import click
 from yuelu.base.settings import Settings
 from yuelu.console.commands.series import series
 from yuelu.console.show import bar, json_option, limit_option, print_json, size, table
-from yuelu.console.words import say, say_reason
+from yuelu.console.words import say, say_class, say_reason
 
 if TYPE_CHECKING:
     from yuelu.base.workspace import Workspace
@@ -197,7 +198,8 @@ def say_quarantine(language: str, found: "tuple[Reason, ...]") -> None:
         click.echo(say(language, "Nothing is in quarantine."))
         return
     columns = [say(language, name) for name in ("files", "why", "next step", "such as")]
-    rows = [(one.files, say_reason(language, one.reason), say(language, one.next_step), one.examples[0]) for one in found]
+    rows = [(one.files, say_class(language, one.reason, one.details, one.kinds), say(language, one.next_step), one.examples[0])
+            for one in found]  # fmt: skip
     table("", columns, rows, long=columns[1:])
 
 
@@ -248,8 +250,8 @@ def retry(
     from yuelu.pipelines.ingest.again import read_again
     from yuelu.pipelines.media.limits import limits_of
 
-    limits = limits_of(limit)
-    chosen: dict[str, Any] = {"collection": collection, "reason": reason, "paths": paths}
+    limits, words = limits_of(limit), partial(say_reason, settings.language)
+    chosen: dict[str, Any] = {"collection": collection, "reason": reason, "paths": paths, "words": words}
     with bar("retry", quiet=as_json) as progress:
         reports = read_again(_open(settings), os.environ, **chosen, workers=workers, progress=progress, limits=limits)
     if as_json:

@@ -11,11 +11,13 @@ from yuelu.console.show import bar, json_option, limit_option
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("--collection", required=True, metavar="NAME", help="The collection that the media become part of.")
-@click.option("--owner", help="Who owns the media.")
-@click.option("--legal-basis", help="On what basis they may be processed: a contract, a consent, a licence.")
+@click.option("--owner", help="Who owns the media. [required without --sheet]")
+@click.option(
+    "--legal-basis", help="On what basis they may be processed: a contract, a consent, a licence. [required without --sheet]"
+)
 @click.option("--grade", help="Their grade (GB/T 43697), or the owner's own. [default: general, or the sheet's highest]")
 @click.option("--category", help="Their category (GB/T 43697), such as industry/health.")
-@click.option("--terms", help="On what terms they may be used.")
+@click.option("--terms", help="On what terms they may be used. [required without --sheet]")
 @click.option(
     "--deid-options",
     metavar="NAMES",
@@ -25,14 +27,15 @@ from yuelu.console.show import bar, json_option, limit_option
 @click.option(
     "--detect",
     metavar="KINDS",
-    help="Blur what is found of 'faces' or 'plates' (or 'faces,plates') in pictures; it misses many, and videos are refused. "
-    "'none' for nothing. [default: as before, at first none]",
+    help="Look into pictures and videos for 'text', 'faces' or 'plates', or several between commas: text is blanked, the others "
+    "are blurred; it misses many. 'none' for nothing. [default: as before, at first none]",
 )
 @click.option(
     "--sheet",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A delivery sheet (CSV or JSON): a path in each row, and its owner, legal_basis, grade, category, terms or group.",
+    help="A delivery sheet (CSV or JSON): a path in each row, and its owner, legal_basis, grade, category, terms or group. "
+    "What a row leaves out, the options say.",
 )
 @click.option(
     "--require",

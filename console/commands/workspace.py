@@ -6,6 +6,7 @@ import click
 
 from yuelu.base.settings import Settings
 from yuelu.console.show import bar, json_option, print_json, table
+from yuelu.console.words import say
 
 
 @click.command()
@@ -80,12 +81,18 @@ def status(settings: Settings, html: Path | None, as_json: bool) -> None:
 
 
 @click.command()
+@click.option(
+    "--formats", is_flag=True, help="List the formats instead: which are read here, and how to get or bring the others."
+)
 @json_option
 @click.pass_obj
-def doctor(settings: Settings, as_json: bool) -> None:
+def doctor(settings: Settings, formats: bool, as_json: bool) -> None:
     """Check what the work needs: ledger, log, store, Label Studio, codecs; says what to do about what is missing."""
     from yuelu.console.doctor import examine
 
+    if formats:
+        _show_formats(settings.language, as_json)
+        return
     findings = examine(settings)
     if as_json:
         print_json([finding.to_json() for finding in findings])
@@ -93,3 +100,15 @@ def doctor(settings: Settings, as_json: bool) -> None:
         table("", ("", "check", "found", "try"), [(f.mark, f.check, f.found, f.hint) for f in findings])
     if not all(finding.ok for finding in findings):
         click.get_current_context().exit(1)
+
+
+def _show_formats(language: str, as_json: bool) -> None:
+    from yuelu.pipelines.media.formats import formats
+
+    known = formats()
+    if as_json:
+        print_json([one.to_json() for one in known])
+        return
+    columns = [say(language, name) for name in ("format", "read", "how to get it, or to bring it")]
+    rows = [(say(language, one.name), say(language, "yes" if one.read else "no"), say(language, one.hint)) for one in known]
+    table("", columns, rows, long=columns[2:])

@@ -18,7 +18,7 @@ from yuelu.base.workspace import Workspace
 from yuelu.console.listings import clusters
 from yuelu.console.page.template import template
 from yuelu.console.show import size
-from yuelu.console.words import say, say_reason
+from yuelu.console.words import say, say_class
 from yuelu.pipelines.ingest.alarms import alarms
 from yuelu.pipelines.ingest.summary import Summary, accepted_media
 
@@ -91,7 +91,7 @@ def report_page(
         run=run,
         language=language,
         t=partial(say, language),
-        reason=partial(say_reason, language),
+        why=partial(say_class, language),
         size=size,
         other_page=_FILES["zh" if language == "en" else "en"],
     )

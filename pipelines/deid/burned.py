@@ -1,6 +1,6 @@
 """Pixels without the text that was burned into them: found by a detector, blanked in every frame, looked at again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal, cast
@@ -120,25 +120,36 @@ def frames(decoded: Frames) -> Iterator[Frame]:
 
 def _text(decoded: Frames, look: Look, empty: Any, found_by: Detector) -> Mask:
     """Return where text is, so that none is found once that is blanked. Raises Refused."""
-    text = look.text
+
+    def shown(text: Mask) -> Iterator[Pixels]:
+        for frame in chain(look.projections, map(decoded.values, look.again)):
+            yield from _shown(_blanked(frame, text, empty), decoded.dataset)
+
+    return text_in(shown, look.text, found_by, _CHECK)
+
+
+def text_in(shown: Callable[[Mask], Iterable[Pixels]], text: Mask, found_by: Detector, hint: str) -> Mask:
+    """Return where text is, so that none is found once that is blanked. `text` is what is known of it already.
+
+    `shown` gives the pictures with a part blanked. Raises Refused: too much text, or text that stays; `hint` says what then.
+    """
     for _ in range(_ROUNDS):
         before, found = text, np.zeros_like(text)
-        _check_share(text)
-        for frame in chain(look.projections, map(decoded.values, look.again)):
-            for picture in _shown(_blanked(frame, text, empty), decoded.dataset):
-                found |= found_by.find(picture)
+        _check_share(text, hint)
+        for picture in shown(text):
+            found |= found_by.find(picture)
         text = before | found
         if (text == before).all():
             return text
-    _check_share(text)
+    _check_share(text, hint)
     if _apart(found, before):
-        raise Refused("burned-in text is still found after blanking", _CHECK)
+        raise Refused("burned-in text is still found after blanking", hint)
     return text  # what was found last were only the rims of what is blank already
 
 
-def _check_share(text: Mask) -> None:
+def _check_share(text: Mask, hint: str) -> None:
     if text.mean() > _LARGEST_SHARE:
-        raise Refused(f"burned-in text over more than {_LARGEST_SHARE:.0%} of the picture", _CHECK)
+        raise Refused(f"burned-in text over more than {_LARGEST_SHARE:.0%} of the picture", hint)
 
 
 def _apart(found: Mask, blank: Mask) -> bool:

@@ -56,3 +56,8 @@ def parse(text: str) -> Options:
     asked = [part.strip() for part in text.split(",") if part.strip()]
     codes = {by_name.get(part, part) for part in asked}
     return Options(tuple(sorted(codes - {_BASIC}))) if asked else Options()
+
+
+def names_of(text: str) -> str:
+    """Return the names of the options in `Options.text`, as `parse` takes them; "basic" where there are none."""
+    return ",".join(METHODS[code][0] for code in text.split(",") if code and code != _BASIC) or METHODS[_BASIC][0]

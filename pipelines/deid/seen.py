@@ -1,7 +1,8 @@
-"""Faces and licence plates in photographs: a seam for detectors, and the two whose models ship inside a package we have.
+"""Faces, licence plates and text in pictures: a seam for detectors, and those whose models ship inside a package we have.
 
-OpenCV's cascades find frontal, upright faces and plates of the Russian form; they miss every other. They are off unless
-asked for, and what they find is a help to people, never a proof that nobody can be recognised.
+Text is found by `deid.text`, the extra `ocr`. OpenCV's cascades find frontal, upright faces and plates of the Russian form; they
+miss every other. All are off unless asked for, and what they find is a help to people, never a proof that nobody can be
+recognised.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 
 from yuelu.base.errors import InvalidRecord, NotFound
 
-# One screen holds every detector: what it finds -> the model inside OpenCV's package.
+TEXT = "text"
+# One screen holds every other detector: what it finds -> the model inside OpenCV's package.
 DETECTORS: Mapping[str, str] = MappingProxyType(
     {"faces": "haarcascade_frontalface_default.xml", "plates": "haarcascade_russian_plate_number.xml"}
 )
@@ -38,8 +40,8 @@ def kinds(text: str) -> tuple[str, ...]:
     """Return what `text` asks to look for, between commas, sorted. Raises InvalidRecord: nothing looks for that."""
     asked = sorted({part.strip() for part in text.split(",") if part.strip()})
     for kind in asked:
-        if kind not in DETECTORS:
-            raise InvalidRecord(f"no detector of {kind!r}", f"known: {', '.join(DETECTORS)}")
+        if kind not in (*DETECTORS, TEXT):
+            raise InvalidRecord(f"no detector of {kind!r}", f"known: {', '.join((*DETECTORS, TEXT))}")
     return tuple(asked)
 
 

@@ -1,6 +1,6 @@
 """Reading files in quarantine again: all of them, or those of one reason or path."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import select
 
@@ -10,6 +10,7 @@ from yuelu.base.progress import Progress, silent
 from yuelu.base.records import Outcome
 from yuelu.base.workspace import Workspace
 from yuelu.pipelines.ingest.flow import ingest
+from yuelu.pipelines.ingest.reasons import why
 from yuelu.pipelines.ingest.records import Collection, IngestReport
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.sources.address import open_sources
@@ -24,16 +25,18 @@ def read_again(
     collection: str | None = None,
     reason: str | None = None,
     paths: Sequence[str] = (),
+    words: Callable[[str], str] = str,
     workers: int = 2,
     progress: Progress = silent,
     limits: Limits | None = None,
 ) -> tuple[IngestReport, ...]:
     """Read chosen files in quarantine again; return for each collection how they ended now.
 
-    `environment` holds the credentials of the sources, which the ledger does not. `reason` is a part of the reason; `paths`
-    are paths below their source. Raises NotFound: no such file in quarantine.
+    `environment` holds the credentials of the sources, which the ledger does not. `reason` is a part of the reason or of its
+    class, also in the `words` of those who read it; `paths` are paths below their source. Raises NotFound: no such file in
+    quarantine.
     """
-    chosen = in_quarantine(workspace, collection=collection, reason=reason, paths=paths)
+    chosen = in_quarantine(workspace, collection=collection, reason=reason, paths=paths, words=words)
     if not chosen:
         raise NotFound("no such file in quarantine", "see 'yuelu assets quarantine'")
     reports = []
@@ -52,15 +55,24 @@ def read_again(
 
 
 def in_quarantine(
-    workspace: Workspace, *, collection: str | None = None, reason: str | None = None, paths: Sequence[str] = ()
+    workspace: Workspace,
+    *,
+    collection: str | None = None,
+    reason: str | None = None,
+    paths: Sequence[str] = (),
+    words: Callable[[str], str] = str,
 ) -> list[Place]:
     """Return where the chosen files in quarantine lie."""
     columns = (ListingRow.collection, ListingRow.source, ListingRow.path)
-    asked = select(*columns).where(ListingRow.outcome == Outcome.QUARANTINED).order_by(*columns)
+    asked = select(*columns, ListingRow.reason).where(ListingRow.outcome == Outcome.QUARANTINED).order_by(*columns)
     if collection is not None:
         asked = asked.where(ListingRow.collection == collection)
-    if reason is not None:
-        asked = asked.where(ListingRow.reason.contains(reason, autoescape=True))
     with workspace.ledger.reading() as session:
-        found = [(name, source, path) for name, source, path in session.execute(asked)]
-    return [place for place in found if not paths or place[2] in paths]
+        found = [((name, source, path), told or "") for name, source, path, told in session.execute(asked)]
+    chosen = (place for place, told in found if reason is None or _says(told, reason, words))
+    return [place for place in chosen if not paths or place[2] in paths]
+
+
+def _says(told: str, reason: str, words: Callable[[str], str]) -> bool:
+    kind = why(told).kind
+    return any(reason in text for text in (told, kind, words(told), words(kind)))

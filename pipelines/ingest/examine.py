@@ -14,7 +14,7 @@ from yuelu.base.records import asset_key
 from yuelu.base.store.port import Store, create_once
 from yuelu.pipelines.ingest.records import Found, Job, Part
 from yuelu.pipelines.isolation.pool import Decoders
-from yuelu.pipelines.media.readers import READERS
+from yuelu.pipelines.media.readers import READERS, UNREAD
 from yuelu.pipelines.media.reading import Derived, Refused
 from yuelu.pipelines.media.recognise import HEAD_BYTES, recognise
 from yuelu.pipelines.sources.port import Listed
@@ -64,7 +64,7 @@ def _digest(descriptor: int) -> str:
 def _request(descriptor: int, digest: str, job: Job) -> dict[str, Any]:
     name = recognise(os.pread(descriptor, HEAD_BYTES, 0))
     if name not in READERS:
-        raise Refused(f"no reader for {name}")
+        raise Refused(f"no reader for {name}", UNREAD[name])
     reader = READERS[name]
     return {
         "reader": reader.reader,

@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from itertools import chain, islice
 
 from distributed import Future
@@ -17,7 +18,7 @@ from yuelu.pipelines.ingest.cluster import Done, Task, connected
 from yuelu.pipelines.ingest.records import Collection, IngestReport, Job
 from yuelu.pipelines.ingest.rows import Run, begin, finish, record, recorded, registered
 from yuelu.pipelines.ingest.tally import Tally
-from yuelu.pipelines.media.limits import Limits
+from yuelu.pipelines.media.limits import SEARCHING_S, Limits
 from yuelu.pipelines.near.rows import find_near
 from yuelu.pipelines.sources.port import Counted, Listed, Source
 
@@ -67,7 +68,7 @@ def ingest(
     job = Job(by_address, workspace.store, key, run.deid, run.detect)
     todo = _unfinished(run, chain(first, listing), tally, tell, retry=retry)
     try:
-        with closing(_examined(todo, job, scheduler, workers, limits or Limits())) as results:
+        with closing(_examined(todo, job, scheduler, workers, limits or _limits(job))) as results:
             for done in results:
                 record(run, done.findings, tally, time.monotonic() - started)
                 tell()
@@ -79,6 +80,11 @@ def ingest(
         find_near(workspace)
     progress(tally.done, tally.listed)
     return tally.report(collection.name, time.monotonic() - started)
+
+
+def _limits(job: Job) -> Limits:
+    usual = Limits()
+    return replace(usual, wall_s=SEARCHING_S, cpu_s=SEARCHING_S) if job.detect else usual
 
 
 def _unfinished(run: Run, listing: Iterable[Listed], tally: Tally, tell: Callable[[], None], *, retry: bool) -> Iterator[Batch]:

@@ -10,6 +10,8 @@ from yuelu.base.records import Medium, Role
 from yuelu.base.store.port import Store
 from yuelu.pipelines.sources.port import Listed, Source
 
+# On what terms a collection is held: names of its columns in the ledger.
+TERMS = ("owner", "legal_basis", "grade", "category", "terms", "deid", "detect")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 

@@ -15,14 +15,13 @@ from yuelu.base.ledger.engine import Ledger, Transaction
 from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow, RunRow
 from yuelu.base.records import Asset, Outcome, Role
 from yuelu.pipelines.deid.options import Options
-from yuelu.pipelines.ingest.records import Collection, Found, Known, checked_name
+from yuelu.pipelines.ingest.records import TERMS, Collection, Found, Known, checked_name
 from yuelu.pipelines.ingest.settle import Settled, settle
 from yuelu.pipelines.ingest.tally import Tally
 from yuelu.pipelines.ingest.treatment import with_other_treatment_refused
 from yuelu.pipelines.sources.port import Listed
 
 _VALUES = 10_000  # in one statement: SQLite takes 32,766
-_TERMS = ("owner", "legal_basis", "grade", "category", "terms", "deid", "detect")
 _OF_NEW = {"deid": Options().text, "detect": ""}
 
 
@@ -30,14 +29,14 @@ def register(ledger: Ledger, collection: Collection, actor: str) -> None:
     """Write the collection, unless it is there. Raises Conflict: it is there on other terms. Raises Misconfigured: a bad name."""
     if not registered(ledger, collection.name):
         checked_name(collection.name)
-    values = {name: getattr(collection, name) for name in ("name", *_TERMS)}
+    values = {name: getattr(collection, name) for name in ("name", *TERMS)}
     with ledger.transaction(actor) as t:
         new = {**values, **{name: value for name, value in _OF_NEW.items() if values[name] is None}}
         if t.add_new(CollectionRow, [{**new, "created_at": ledger.now()}]):
             t.event("create collection", collection.name, after=digest(new))
             return
         row = t.session.get_one(CollectionRow, collection.name)
-        other = [name for name in _TERMS if values[name] is not None and getattr(row, name) != values[name]]
+        other = [name for name in TERMS if values[name] is not None and getattr(row, name) != values[name]]
         if other:
             raise Conflict(
                 f"collection {collection.name!r} exists with another {', '.join(other)}",

@@ -13,23 +13,29 @@ from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow
 from yuelu.base.ledger.near import ClusterRow
 from yuelu.base.records import Outcome, Role
 from yuelu.pipelines.ingest.alarms import LIMITS, alarms
+from yuelu.pipelines.ingest.reasons import why
+from yuelu.pipelines.ingest.records import TERMS
 from yuelu.pipelines.ingest.steps import next_step
 from yuelu.pipelines.near.rows import last_search
 
 EXAMPLES = 5
 LARGEST = 5
-_TERMS = ("owner", "legal_basis", "grade", "terms")
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Files in quarantine for one reason: how many, what to do next, and some of them."""
+    """Files in quarantine for one class of reasons: how many, what to do next, some of them, and some of what was said.
+
+    `details` are different ones, in order of path; `kinds` is how many different ones there are.
+    """
 
     reason: str
     next_step: str
     files: int
     bytes: int
     examples: tuple[str, ...]
+    details: tuple[str, ...] = ()
+    kinds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,7 @@ class Summary:
     """One collection as the ledger has it now; every number is over all that was ever listed in it."""
 
     collection: str
-    terms: Mapping[str, str]
+    terms: Mapping[str, str | None]
     created_at: str
     sources: tuple[str, ...]
     listed: int
@@ -101,7 +107,7 @@ def summary(session: Session, collection: str) -> Summary:
     sources = select(ListingRow.source).where(mine).distinct().order_by(ListingRow.source)
     return Summary(
         collection=collection,
-        terms={name: getattr(row, name) for name in _TERMS},
+        terms={name: getattr(row, name) for name in TERMS},
         created_at=row.created_at.isoformat(timespec="seconds"),
         sources=tuple(session.scalars(sources)),
         listed=sum(count for count, _ in ended.values()),
@@ -156,19 +162,25 @@ def _accepted(session: Session, collection: str) -> tuple[Counter[str], Counter[
 
 
 def quarantine(session: Session, collection: str | None = None) -> tuple[Reason, ...]:
-    """Return why files are in quarantine, the most frequent reason first; of one collection, or of all."""
+    """Return why files are in quarantine, the most frequent class of reasons first; of one collection, or of all."""
     columns = (ListingRow.reason, ListingRow.hint, ListingRow.bytes, ListingRow.path)
     asked = select(*columns).where(ListingRow.outcome == Outcome.QUARANTINED).order_by(ListingRow.path)
     if collection is not None:
         asked = asked.where(ListingRow.collection == collection)
     sizes: dict[tuple[str, str], list[int]] = {}
     examples: dict[tuple[str, str], list[str]] = {}
+    details: dict[tuple[str, str], dict[str, None]] = {}
     for reason, hint, size, path in session.execute(asked.execution_options(yield_per=2000)):
-        key = reason or "", next_step(reason, hint)
+        kind, detail = why(reason or "")
+        key = kind, next_step(reason, hint)
         sizes.setdefault(key, []).append(size)
+        details.setdefault(key, {}).update({detail: None} if detail else {})
         if len(some := examples.setdefault(key, [])) < EXAMPLES:
             some.append(path)
-    reasons = (Reason(*key, len(all_), sum(all_), tuple(examples[key])) for key, all_ in sizes.items())
+    reasons = (
+        Reason(*key, len(all_), sum(all_), tuple(examples[key]), tuple(details[key])[:EXAMPLES], len(details[key]))
+        for key, all_ in sizes.items()
+    )
     return tuple(sorted(reasons, key=lambda one: (-one.files, one.reason, one.next_step)))
 
 

@@ -84,7 +84,7 @@ def answer(
         if detect := request.get("detect"):
             # Asked for by few, so that the others' processes need not load it.
             hide = importlib.import_module("yuelu.pipelines.media.people").without_people
-            reading = hide(reading, detect.split(","))
+            reading = hide(reading, detect.split(","), limits)
         return to_wire(reading)
     except Refused as refusal:
         return {"refused": refusal.problem, "hint": refusal.hint}, []

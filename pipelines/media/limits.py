@@ -13,6 +13,8 @@ _FASTEST_HZ = 60  # frames of a film of the longest kind
 _CPU_PER_SECOND, _WALL_PER_CPU = 2, 2  # of a film at most; other processes want the processor, too
 _LARGE, _GROWTH, _LARGEST_REPLY = 64 << 20, 16, 8 << 30  # bytes of a film; a proxy may well be larger than a small one
 
+SEARCHING_S = 3600  # of wall and of processor time, where every frame of a video is searched for people or text
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -25,6 +27,7 @@ class Limits:
     file_bytes: int = 32 << 30
     picture_bytes: int = 1 << 29  # of an encoded picture or DICOM object, which are read whole
     pixels: int = 100_000_000  # of one picture or one video frame that is decoded at once
+    whole_pixels: int = 400_000_000  # of one that is decoded at once and shown in tiles: 3 to 8 bytes each meanwhile
     tiled_pixels: int = 2_000_000_000  # of one picture that is read and shown piece by piece
     series_bytes: int = 1 << 28  # of a series written as text, which is read whole
     cells: int = 20_000_000  # values of one series, all channels together

@@ -27,13 +27,17 @@ _RUNS = 3  # Z_RLE of zlib
 _NOISE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 
-def check_size(width: int, height: int, limits: Limits) -> None:
-    """Raise Refused: no pixels, or more than the limit. Called before anything is decoded."""
+def check_size(width: int, height: int, limits: Limits, *, tiled: bool = False) -> None:
+    """Raise Refused: no pixels, or more than the limit. Called before anything is decoded.
+
+    A picture that is shown in tiles may have more.
+    """
+    most = limits.whole_pixels if tiled else limits.pixels
     if width < 1 or height < 1:
         raise Refused(f"a picture of {width} x {height} pixels", "check the file at its origin")
-    if width * height > limits.pixels:
+    if width * height > most:
         raise Refused(
-            f"{width} x {height} pixels are more than the limit of {limits.pixels}",
+            f"{width} x {height} pixels are more than the limit of {most}",
             "save it as a tiled TIFF, which is read piece by piece",
         )
 

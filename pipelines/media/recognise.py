@@ -8,7 +8,7 @@ from yuelu.pipelines.media.timeseries.sniff import layout_of, text_encoding
 HEAD_BYTES = 4096  # what `recognise` wants to see
 _GZIP = b"\x1f\x8b"
 
-# (offset, bytes, name). Names outside READERS only make the reason of a quarantine readable. First match wins.
+# (offset, bytes, name). Names outside READERS stand in UNREAD. First match wins.
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (128, b"DICM", "DICOM"),  # before all others: the preamble may imitate anything
     (0, b"\xff\xd8\xff", "JPEG"),
@@ -32,9 +32,9 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"PAR1", "Parquet"),
     (0, b"MATLAB 5.0 MAT-file", "MATLAB"),
     (0, b"MDF     ", "MDF"),
-    (0, b"\x89HDF\r\n\x1a\n", "HDF5 or MATLAB 7.3: save it as Parquet or MATLAB 5"),
-    (0, b"\x93NUMPY", "NumPy arrays, which tell no time: save them as Parquet"),
-    (0, b"TDSm", "LabVIEW TDMS files: export them as CSV"),
+    (0, b"\x89HDF\r\n\x1a\n", "HDF5 or MATLAB 7.3"),
+    (0, b"\x93NUMPY", "NumPy arrays"),
+    (0, b"TDSm", "LabVIEW TDMS"),
     (4, b"moov", "MP4"),
     (4, b"mdat", "MP4"),
     (4, b"wide", "MP4"),
@@ -70,7 +70,7 @@ _BY_FORM = {
 
 
 def recognise(head: bytes) -> str:
-    """Return the name of the content that starts with `head`: a key of READERS, or a name for the quarantine's reason."""
+    """Return the name of the content that starts with `head`: a key of READERS, or of UNREAD."""
     for offset, magic, name in _SIGNATURES:
         if head[offset : offset + len(magic)] == magic:
             return _closer(name, head)
@@ -84,7 +84,7 @@ def recognise(head: bytes) -> str:
         (_aac, "AAC"),
         (_mp3, "MP3"),
         (_table, "CSV"),
-        (_wfdb, "WFDB headers, whose signals lie in other files: convert the record to CSV"),
+        (_wfdb, "WFDB headers"),
         (_text, "text"),
     ):
         if looks_like(head):
@@ -95,7 +95,7 @@ def recognise(head: bytes) -> str:
 def _closer(name: str, head: bytes) -> str:
     """Return what the content is where its signature leaves it open."""
     if name == "DICOM" and _DIRECTORY in head[:1024]:
-        return "DICOM directories: the files they list are objects themselves"
+        return "DICOM directories"
     if name == "Ogg" and _THEORA in head:
         return "Ogg video"
     if name == "gzip archives":

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from yuelu.base.errors import NotFound, ServiceUnavailable
-from yuelu.base.store.s3 import error_code
+from yuelu.base.store.s3 import error_code, s3_address
 from yuelu.pipelines.media.reading import Refused
 from yuelu.pipelines.sources.archive import SUFFIXES, kind_of, member_uri, members, opened_member, outer
 from yuelu.pipelines.sources.entries import TOTAL_BYTES
@@ -39,8 +39,7 @@ class S3Source:
     @property
     def address(self) -> str:
         """`s3://bucket/prefix`, with the endpoint behind a `?` when it is not Amazon's."""
-        place = f"s3://{self.bucket}/{self.prefix}".rstrip("/")
-        return f"{place}?endpoint={self.endpoint}" if self.endpoint else place
+        return s3_address(self.bucket, self.prefix, self.endpoint)
 
     def listed(self) -> Iterator[Listed]:
         """Yield every object below the prefix, in order of key. Raises NotFound, ServiceUnavailable."""

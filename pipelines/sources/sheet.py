@@ -4,6 +4,7 @@ Pure: bytes in, rows out, or an error that names the row.
 """
 
 import csv
+import difflib
 import io
 import json
 import unicodedata
@@ -150,7 +151,9 @@ def _columns(cells: list[str], place: str) -> list[str]:
         cells = cells[:-1]  # spreadsheets leave empty columns behind the last one
     columns = [_COLUMNS.get(cell.strip().casefold(), "") for cell in cells]
     if unknown := [cell for cell, column in zip(cells, columns, strict=True) if not column]:
-        raise Misconfigured(f"{place}: unknown column {unknown[0]!r}", f"use path, {', '.join(VALUES)}")
+        meant = difflib.get_close_matches(unknown[0].strip().casefold(), _COLUMNS, 1)
+        guess = f"is {meant[0]!r} meant? " if meant else ""
+        raise Misconfigured(f"{place}: unknown column {unknown[0]!r}", f"{guess}use path, {', '.join(VALUES)}")
     if twice := next((column for column in columns if columns.count(column) > 1), None):
         raise Misconfigured(f"{place}: two columns mean {twice!r}", "keep one of them")
     if "path" not in columns:
@@ -165,7 +168,8 @@ def _row(place: str, line: int, values: Mapping[str, Any], required: Collection[
         raise Misconfigured(f"{place}: no path", "name a file or a folder; '.' is the whole source")
     if missing := [name for name in ("path", *VALUES) if name in required and name != "path" and said.get(name) is None]:
         option = missing[0].replace("_", "-")
-        raise Misconfigured(f"{place}: {path!r} has no {missing[0]}", f"fill it in, or give --{option} for all that say nothing")
+        else_ = "leave out --require group" if option == "group" else f"give --{option} for all that say nothing"
+        raise Misconfigured(f"{place}: {path!r} has no {missing[0]}", f"fill it in, or {else_}")
     if path.startswith(("/", "\\")) or path[1:2] == ":" or ".." in path.replace("\\", "/").split("/"):
         raise Misconfigured(f"{place}: {path!r} does not lie below the source", "write paths as they are below the source")
     return Row(line, _plain(path), **said)

@@ -58,3 +58,35 @@ def test_a_wrong_choice_about_people_is_told_before_anything_is_read(media: Path
     code, said = asked(media, "nowhere", "--owner", "o", "--legal-basis", "l", "--terms", "t", option, value)
     assert code != 0
     assert problem in said
+
+
+def test_what_is_missing_is_asked_for_with_an_example(media: Path) -> None:
+    _, said = asked(media, str(media), "--owner", "o", "--legal-basis", "l")
+    assert "--terms must be given" in said
+    assert '--terms \\"research only\\"' in said
+    told = CliRunner(env={"YUELU_LANGUAGE": "en"}).invoke(main, ["ingest", "--help"]).output
+    assert " ".join(told.split()).count("[required without") == 3
+
+
+@pytest.mark.parametrize(
+    ("sheet", "more", "hint"),
+    [("path,categry\n.,x\n", (), "is 'category' meant?"), ("path\n.\n", ("--require", "group"), "leave out --require group")],
+)
+def test_a_wrong_sheet_says_what_would_be_right(media: Path, sheet: str, more: tuple[str, ...], hint: str) -> None:
+    (media.parent / "s.csv").write_text(sheet)
+    terms = ("--owner", "o", "--legal-basis", "l", "--terms", "t")
+    code, said = asked(media, str(media), "--sheet", str(media.parent / "s.csv"), *terms, *more)
+    assert code == 2
+    assert hint in said
+
+
+def test_the_formats_are_listed_with_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = CliRunner(env={"YUELU_LANGUAGE": "en"}).invoke(main, ["doctor", "--formats", "--json"])
+    found = {one["name"]: one for one in json.loads(listed.output)}
+    assert found["JPEG"]["read"]
+    assert "heif-convert" in found["HEIF"]["hint"]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    without = CliRunner(env={"YUELU_LANGUAGE": "en"}).invoke(main, ["doctor", "--formats", "--json"])
+    missing = {one["name"]: one for one in json.loads(without.output)}
+    assert missing["MDF"]["hint"] == "pip install 'yuelu[mdf]'"
+    assert missing["JPEG"]["hint"] == "pip install 'yuelu[platform]'"

@@ -98,7 +98,7 @@ def test_quarantine_is_listed_by_reason_shown_and_read_again(
     door("ingest", folder, *terms)
     shown = door("assets", "quarantine", "list").stdout
     assert "no reader for text" in shown
-    assert re.search(r"2 +no reader for text +convert it to a format that is read", shown)
+    assert re.search(r"2 +no reader for text +leave it; only tables of numbers", shown)
     assert door("assets", "quarantine").stdout == shown
     (row,) = door.json("assets", "quarantine", "show", "late.png")
     assert (row["reason"], row["next_step"]) == ("an empty file", "have it sent again from its origin")
@@ -136,7 +136,7 @@ def test_a_run_is_reported_as_text_json_and_pages(
     assert told["page"] == str(tmp_path / "pages/index.html")
     assert told["summary"] == door.json("report", "ingest", "--collection", "trial")
     shown = door("report", "ingest", "--collection", "trial").stdout
-    for words in ("accepted 2", "In quarantine", "convert it to a format that is read", "Largest files"):
+    for words in ("accepted 2", "In quarantine", "leave it; only tables of numbers", "Largest files"):
         assert words in shown
     assert "no collection 'nothing'" in door("report", "ingest", "--collection", "nothing", code=1).stderr
 
@@ -189,7 +189,7 @@ def test_words_stay_whole_at_80_columns(
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= 80
     if language == "en":
-        for word in ("quarantined", "near-duplicates", "mean_share", "labelling", "convert", "format"):
+        for word in ("quarantined", "near-duplicates", "mean_share", "labelling", "reader", "numbers"):
             assert word in shown
 
 

@@ -96,7 +96,7 @@ def test_a_medium_is_ingested_once_by_its_directory_or_its_folder(
     assert again.already == again.listed == report.listed
     by_folder = ingest(workspace, [open_source(str(medium), {})], TERMS, workers=1)
     assert (by_folder.accepted, by_folder.duplicate) == (0, 7)
-    told = "no reader for DICOM directories: the files they list are objects themselves"
+    told = "no reader for DICOM directories"
     assert by_folder.reasons[told] == 1
 
 

@@ -141,7 +141,8 @@ def test_the_summary_tells_what_came_in(workspace: Workspace) -> None:
     )  # fmt: skip
     assert (found.near.clusters, found.near.assets, found.near.joining_groups) == (1, 2, 1)
     assert [one.path for one in found.largest][:2] == ["again.png", "dark.png"]
-    assert found.terms == {"owner": "o", "legal_basis": "l", "grade": "g", "terms": "t"}
+    said = {"owner": "o", "legal_basis": "l", "grade": "g", "category": None, "terms": "t"}
+    assert found.terms == {**said, "deid": "113100,113107", "detect": ""}
 
 
 def test_alarms_are_probes_beyond_their_limits() -> None:

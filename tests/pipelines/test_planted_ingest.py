@@ -140,11 +140,13 @@ def test_faces_are_blurred_where_asked_and_the_choice_stays(make_workspace: Make
         if path.suffix not in (".jpg", ".mp4"):
             path.unlink()
     report = ingest(workspace, [at(folder)], terms("c", detect="faces", deid="113100"))
-    assert (report.accepted, report.reasons) == (1, {"no search for faces in videos": 1})
+    assert (report.accepted, report.reasons) == (2, {})
     with workspace.ledger.reading() as session:
         row = session.get_one(CollectionRow, "c")
         assert (row.deid, row.detect) == ("113100", "faces")
-        (source,) = session.scalars(select(AssetRow).where(AssetRow.role == Role.SOURCE))
+        sources = {row.medium: row for row in session.scalars(select(AssetRow).where(AssetRow.role == Role.SOURCE))}
+        assert "faces" in sources["video"].facts["detected"]
+        source = sources["image"]
         assert source.facts["detected"] == {"faces": 1}
         proxy = session.get_one(AssetRow, source.facts["proxy"])
         with workspace.store.open(str(proxy.store_key)) as file, Image.open(io.BytesIO(file.read())) as picture:
@@ -153,8 +155,8 @@ def test_faces_are_blurred_where_asked_and_the_choice_stays(make_workspace: Make
     assert np.abs(seen - before)[60:160, 190:270].mean() > 5 * np.abs(seen - before)[300:].mean()  # the face, and below it
     with pytest.raises(Conflict, match="another deid"):
         ingest(workspace, [at(folder)], terms("c", deid="113100,113106"))
-    again = ingest(workspace, [at(folder)], terms("other"))  # the same bytes, not to be blurred; the video is new
-    assert again.reasons == {"these bytes are there already, de-identified with other options": 1}
+    again = ingest(workspace, [at(folder)], terms("other"))  # the same bytes, not to be blurred
+    assert again.reasons == {"these bytes are there already, de-identified with other options": 2}
     with workspace.ledger.reading() as session:
         asked = select(ListingRow.outcome).where(ListingRow.collection == "other").order_by(ListingRow.path)
-        assert list(session.scalars(asked)) == [Outcome.QUARANTINED, Outcome.ACCEPTED]
+        assert list(session.scalars(asked)) == [Outcome.QUARANTINED, Outcome.QUARANTINED]

@@ -1,11 +1,9 @@
 """What goes out of assets that are more than one picture: stacks, time series, and videos with a frame table."""
 
-import io
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from published import RAW, Filled, both, box, item_id, items
 
@@ -16,6 +14,7 @@ from yuelu.base.records import asset_key
 from yuelu.datasets.pull import pull
 from yuelu.datasets.release import open_release
 from yuelu.datasets.verify import verify
+from yuelu.pipelines.media.video.frame_table import frame_table, table_bytes
 
 
 def put(filled: Filled, data: bytes, medium: str, media_type: str, role: str, **facts: Any) -> str:
@@ -112,9 +111,8 @@ def test_frame_ranges_tell_the_times_of_the_source(
     filled: Filled, frames: tuple[int, int], span_s: tuple[float | None, float | None]
 ) -> None:
     """The source starts at 1.4 s, and holds its second picture for two frames of the proxy."""
-    file = io.BytesIO()
-    pq.write_table(pa.table({"proxy_frame": [1, 2, 3, 4], "time_s": [1.4, 1.44, 1.44, 1.52]}), file)
-    table = put(filled, file.getvalue(), "video", "application/vnd.apache.parquet", "frame_table")
+    told = table_bytes(frame_table([0, 1, 1, 2], [140, 144, 144, 152], Fraction(1, 100)))
+    table = put(filled, told, "video", "application/vnd.apache.parquet", "frame_table")
     proxy = put(filled, b"clip", "video", "video/mp4", "proxy", frame_rate_hz=25.0, frames=4)
     relink(filled, proxy=proxy, frame_table=table, frames=4, frame_rate_hz=25.0)
     first, last = frames

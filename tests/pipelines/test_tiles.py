@@ -1,7 +1,11 @@
+import zlib
+from io import BytesIO
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from coded import encoded, pixels, proxies, reading
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +24,8 @@ from yuelu.pipelines.media.images.tiles import (
     to_facts,
     to_source,
 )
+from yuelu.pipelines.media.limits import Limits
+from yuelu.pipelines.media.reading import Refused
 
 sides = st.integers(1, 200_000)
 large = st.tuples(sides, sides).filter(lambda size: is_large(*size) and size[0] * size[1] < 4e9)
@@ -98,3 +104,40 @@ def test_a_label_on_a_tile_finds_its_place() -> None:
         if columns[-1] < seen.shape[1] - 1:
             assert to_source(tile, columns[-1] + 1, rows[-1] + 1) == pytest.approx((x + side, y + side), abs=slack)
     assert found >= 3
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_one_picture_in_tiles_may_have_more_pixels_than_others(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # readers set it, for their process
+    wide = encoded(Image.new("RGB", (9000, 40), (10, 200, 30)), kind)
+    assert len(proxies(reading(wide, Limits(pixels=1000)))) == 1 + 3
+    with pytest.raises(Refused, match="9000 x 40 pixels are more than the limit of 2000"):
+        reading(wide, Limits(pixels=1000, whole_pixels=2000))
+    small = encoded(Image.new("RGB", (300, 300)), kind)
+    with pytest.raises(Refused, match="300 x 300 pixels are more than the limit of 1000"):
+        reading(small, Limits(pixels=1000))
+
+
+def test_a_compressed_picture_of_a_gigapixel_is_read_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tiles are one tile, as deflate packs it; only some of the shown ones are made, or the test would take a minute."""
+    side, across, down = 512, 90, 44
+    ramp = np.tile(np.arange(side, dtype=np.uint16).astype(np.uint8)[None], (side, 1))
+    packed, file = zlib.compress(ramp.tobytes()), BytesIO()
+    with tifffile.TiffWriter(file, bigtiff=True) as out:
+        out.write((packed for _ in range(across * down)), shape=(down * side, across * side), dtype="uint8",
+                  tile=(side, side), compression="zlib", photometric="minisblack")  # fmt: skip
+    asked = list[tuple[int, int]]()
+
+    def few(raster: Any, tiles: Any, most_bytes: int) -> Any:
+        for tile in (tiles[1], tiles[-1]):
+            region = raster.region(tile.x_px, tile.y_px, tile.width_px, tile.height_px)
+            expected = ramp[(tile.y_px + np.arange(tile.height_px)) % side][:, (tile.x_px + np.arange(tile.width_px)) % side]
+            assert (region == expected).all()
+            asked.append((tile.x_px + tile.width_px, tile.y_px + tile.height_px))
+        return (), region[:512, :512]
+
+    monkeypatch.setattr(tile_maker, "proxies", few)
+    made = reading(file.getvalue())
+    assert (made.facts["width_px"], made.facts["height_px"]) == (across * side, down * side)
+    assert across * side * down * side > 1e9
+    assert asked[-1] == (across * side, down * side)

@@ -131,20 +131,16 @@ def test_mdf(version: str, context_for: Contexts, tmp_path: Path) -> None:
 def test_a_missing_library_is_named_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch, context_for: Contexts) -> None:
     data = b"MDF     4.10    " + bytes(100)
     monkeypatch.setitem(__import__("sys").modules, "asammdf", None)
-    with pytest.raises(Refused, match=r"needs asammdf: pip install 'yuelu\[mdf\]'"):
+    with pytest.raises(Refused, match=r"needs asammdf(.|\n)*pip install 'yuelu\[mdf\]'"):
         reading(data, context_for)
 
 
 def test_what_is_not_read_has_a_name(fixtures: Path) -> None:
     expected = {
-        (
-            fixtures / "wfdb_signals/100.hea"
-        ).read_bytes(): "WFDB headers, whose signals lie in other files: convert the record to CSV",
-        (
-            fixtures / "wfdb_signals/100_3chan.hea"
-        ).read_bytes(): "WFDB headers, whose signals lie in other files: convert the record to CSV",
-        b"\x89HDF\r\n\x1a\n": "HDF5 or MATLAB 7.3: save it as Parquet or MATLAB 5",
-        b"\x93NUMPY\x01\0": "NumPy arrays, which tell no time: save them as Parquet",
-        b"TDSm\x0e": "LabVIEW TDMS files: export them as CSV",
+        (fixtures / "wfdb_signals/100.hea").read_bytes(): "WFDB headers",
+        (fixtures / "wfdb_signals/100_3chan.hea").read_bytes(): "WFDB headers",
+        b"\x89HDF\r\n\x1a\n": "HDF5 or MATLAB 7.3",
+        b"\x93NUMPY\x01\0": "NumPy arrays",
+        b"TDSm\x0e": "LabVIEW TDMS",
     }
     assert {head: recognise(head[:4096]) for head in expected} == expected

@@ -97,3 +97,8 @@ def test_other_tables_are_refused() -> None:
     parquet.write_table(pa.table({"a": [1]}), file)
     with pytest.raises(InvalidRecord, match="not a frame table: columns a"):
         frame_table.read_table(file.getvalue())
+    with pytest.raises(InvalidRecord, match="not a frame table"):
+        frame_table.read_table(b"no table")
+    shifted = table().set_column(0, frame_table.SCHEMA.field(0), pa.array([0, 1, 2, 3, 4], pa.int32()))
+    with pytest.raises(InvalidRecord, match="its proxy frames are not 1, 2, 3"):
+        frame_table.read_table(frame_table.table_bytes(shifted))

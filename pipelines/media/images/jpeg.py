@@ -47,7 +47,7 @@ def read(file: BinaryIO, context: Context) -> Reading:
 
 def check(coded: Coded, context: Context) -> None:
     """Raise Refused: the picture is too large or of a kind that is not decoded."""
-    check_size(coded.width, coded.height, context.limits)
+    check_size(coded.width, coded.height, context.limits, tiled=tiles.is_large(coded.width, coded.height))
     if coded.bits != 8:
         raise Refused(f"a JPEG of {coded.bits} bits per sample; 8 are read", "export it as PNG or TIFF of 16 bits")
     if coded.process not in (*_PLAIN, *ARITHMETIC):

@@ -11,6 +11,7 @@ from PIL import Image, ImageCms
 from yuelu.pipelines.media.images import colour
 from yuelu.pipelines.media.images.orientation import upright, valid
 from yuelu.pipelines.media.images.stills import MOST_FRAMES, one, several
+from yuelu.pipelines.media.images.tiles import is_large
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.pictures import Pixels, check_size, percentile_window, windowed
 from yuelu.pipelines.media.reading import Context, Reading, Refused
@@ -46,11 +47,11 @@ def whole(file: BinaryIO, limits: Limits) -> bytes:
 
 def opened(data: bytes, formats: tuple[str, ...], limits: Limits) -> Image.Image:
     """Return the picture, its size checked and nothing decoded."""
-    Image.MAX_IMAGE_PIXELS = limits.pixels
+    Image.MAX_IMAGE_PIXELS = None  # opening decodes nothing, and our own check says more
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # broken EXIF and the like; what matters raises
         image = Image.open(io.BytesIO(data), formats=formats)
-    check_size(image.width, image.height, limits)
+    check_size(image.width, image.height, limits, tiled=is_large(*image.size) and getattr(image, "n_frames", 1) == 1)
     return image
 
 
@@ -97,7 +98,8 @@ def _in_srgb(image: Image.Image, profile: bytes) -> tuple[Image.Image, str]:
         return shades, kind
     if image.mode == "1":
         image = image.convert("L")
-    return colour.to_srgb(image if image.mode in ("L", "CMYK") else image.convert("RGB"), profile)
+    # To convert a picture to the mode that it has would copy it, and it may be a gigabyte.
+    return colour.to_srgb(image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB"), profile)
 
 
 def lab_to_srgb(image: Image.Image) -> Image.Image:
@@ -114,4 +116,4 @@ def on_white(image: Image.Image) -> Pixels:
     """Return the pixels of a picture of 8 bits, grey or RGB; what is transparent lies on white."""
     if image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.asarray(image if image.mode == "L" else image.convert("RGB"))
+    return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))

@@ -42,7 +42,7 @@ def read(file: BinaryIO, context: Context) -> Reading:
         if tiles.is_large(page.imagewidth, page.imagelength) and not shows.libtiff(0) and shows.orientation(0) == 1:
             raster = shows.raster()
             return tiled(raster, context, shows.told)
-        check_size(page.imagewidth, page.imagelength, context.limits)
+        check_size(page.imagewidth, page.imagelength, context.limits, tiled=tiles.is_large(page.imagewidth, page.imagelength))
         return one(shows.pixels(0), context, shows.told)
 
 

@@ -19,7 +19,7 @@ def read(file: BinaryIO, context: Context) -> Reading:
     try:
         asammdf: Any = importlib.import_module("asammdf")
     except ImportError:
-        raise Refused("reading MDF needs asammdf: pip install 'yuelu[mdf]' on every worker") from None
+        raise Refused("reading MDF needs asammdf", "pip install 'yuelu[mdf]' on every worker, then retry") from None
     with asammdf.MDF(file, process_bus_logging=False) as mdf:
         groups = [(group.channel_group.cycles_nr, len(group.channels), place) for place, group in enumerate(mdf.groups)]
         if not groups:

@@ -58,10 +58,10 @@ def _time_place(schema: pa.Schema, channels: list[Channel], usable: list[int]) -
 
 def _clock(column: pa.ChunkedArray, channel: Channel) -> Clock:
     if _is_number(column.type):
-        return from_numbers(_array(pc.cast(column, pa.float64(), safe=False)), channel.name, channel.unit)
+        return from_numbers(floats(pc.cast(column, pa.float64(), safe=False)), channel.name, channel.unit)
     if pa.types.is_duration(column.type):
         column = pc.cast(pc.cast(column, pa.duration("ns")), pa.int64())
-        return from_numbers(_array(pc.cast(column, pa.float64(), safe=False)), channel.name, "ns")
+        return from_numbers(floats(pc.cast(column, pa.float64(), safe=False)), channel.name, "ns")
     if pa.types.is_string(column.type):
         found = calendar_ns(pc.fill_null(column, ""))
         if found is None:
@@ -73,8 +73,9 @@ def _clock(column: pa.ChunkedArray, channel: Channel) -> Clock:
 
 
 def _values(parquet: pq.ParquetFile, name: str) -> NDArray[np.float64]:
-    return _array(pc.cast(parquet.read([name], use_threads=False).column(0), pa.float64(), safe=False))
+    return floats(pc.cast(parquet.read([name], use_threads=False).column(0), pa.float64(), safe=False))
 
 
-def _array(column: pa.ChunkedArray) -> NDArray[np.float64]:
+def floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    """Return a column of numbers as one array; what is missing becomes not a number."""
     return np.asarray(column.combine_chunks().to_numpy(zero_copy_only=False), np.float64)

@@ -19,6 +19,7 @@ from yuelu.pipelines.media.timeseries.calendar import calendar_ns, whole_ns
 from yuelu.pipelines.media.timeseries.channels import Channel
 from yuelu.pipelines.media.timeseries.clock import Clock, from_calendar, from_numbers
 from yuelu.pipelines.media.timeseries.names import names_time
+from yuelu.pipelines.media.timeseries.parquet import floats
 from yuelu.pipelines.media.timeseries.series import Column, check_cells, reading_of
 from yuelu.pipelines.media.timeseries.sniff import Layout, layout_of, text_encoding
 
@@ -88,7 +89,7 @@ def _numbers(cells: _Cells, layout: Layout) -> tuple[NDArray[np.float64], float]
     """Return the column's numbers (NaN elsewhere), and which share of the cells that say something are numbers."""
     kind = cells.cells.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-        return _array(pc.cast(cells.cells, pa.float64(), safe=False)), 1.0
+        return floats(pc.cast(cells.cells, pa.float64(), safe=False)), 1.0
     if not pa.types.is_string(kind):
         return np.full(len(cells.cells), np.nan), 0.0
     text = pc.replace_substring(cells.text, ",", ".") if layout.decimal_comma else cells.text
@@ -97,11 +98,7 @@ def _numbers(cells: _Cells, layout: Layout) -> tuple[NDArray[np.float64], float]
     values = pc.cast(pc.if_else(numeric, bare, pa.scalar(None, pa.string())), pa.float64())
     said = len(text) - int(pc.sum(pc.is_in(pc.utf8_lower(text), pa.array(_MISSING))).as_py() or 0)
     found = int(pc.sum(numeric).as_py() or 0)
-    return _array(values), found / said if said else 0.0
-
-
-def _array(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    return np.asarray(column.combine_chunks().to_numpy(zero_copy_only=False), np.float64)
+    return floats(values), found / said if said else 0.0
 
 
 def _column(cells: _Cells, values: NDArray[np.float64]) -> Column:

@@ -59,9 +59,14 @@ def table_bytes(table: pa.Table) -> bytes:
 
 def read_table(data: bytes) -> pa.Table:
     """Return the table that `table_bytes` wrote. Raises InvalidRecord: it is another one."""
-    table = parquet.read_table(io.BytesIO(data))
+    try:
+        table = parquet.read_table(io.BytesIO(data))
+    except pa.ArrowException as error:
+        raise InvalidRecord(f"not a frame table: {error}", "ingest the video again") from None
     if not table.schema.equals(SCHEMA):
         raise InvalidRecord(f"not a frame table: columns {', '.join(table.column_names)}", "need those of frame_table.SCHEMA")
+    if table["proxy_frame"].to_pylist() != list(range(1, table.num_rows + 1)):
+        raise InvalidRecord("not a frame table: its proxy frames are not 1, 2, 3…", "ingest the video again")
     return table
 
 
