@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from yuelu.base.errors import InvalidRecord
+from yuelu.pipelines.media.images import tiles as tile_maker
 from yuelu.pipelines.media.images.tiles import (
     COMFORTABLE_PX,
     OVERLAP_PX,
