@@ -28,6 +28,13 @@ class Ranged(io.RawIOBase):
         """Return the place that is read next."""
         return self.at
 
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes, all that is left without it. What is fetched is not copied again."""
+        end = self.size if size < 0 else min(self.at + size, self.size)
+        data = self.fetch(self.at, end) if end > self.at else b""
+        self.at += len(data)
+        return data
+
     def readinto(self, buffer: Any) -> int:
         """Fill the buffer as far as there is something; return how far."""
         end = min(self.at + len(buffer), self.size)
