@@ -33,7 +33,7 @@ from yuelu.base.ledger.media import CollectionRow
 from yuelu.base.ledger.packets import PacketTaskRow, SubmissionRow
 from yuelu.base.ledger.work import BatchRow, ProjectRow, SiteRow, TaskRow
 
-_PROCESSES, _THREADS = 4, 16
+_PROCESSES, _THREADS = 4, 48
 _BOX = {"x": 10.5, "y": 20.25, "width": 30.125, "height": 40.0625, "rotation": 0, "rectanglelabels": ["part"]}
 _REGION = {"type": "rectanglelabels", "from_name": "box", "to_name": "image", "original_width": 640, "original_height": 480}
 _RESULT = [{**_REGION, "id": f"region{number}", "value": _BOX} for number in range(5)]
@@ -41,12 +41,12 @@ _RESULT = [{**_REGION, "id": f"region{number}", "value": _BOX} for number in ran
 
 def rows(settings: Settings) -> list[Row]:
     """Return one row for each way. The server's processor time is counted with ours."""
-    per_thread = 20 if settings.quick else 100
+    per_thread = 8 if settings.quick else 40
     total, made = per_thread * _PROCESSES * _THREADS, list[Row]()
     with _postgres() as address:
         for way, kind, count in (
             ("Recorder", OURS, total),
-            ("one transaction each", PEER, total // 5),
+            ("one transaction each", PEER, total // 8),
             ("bare rows, 50 in a transaction", PARTS, total),
         ):
             name = f"b{len(made)}"
@@ -143,7 +143,7 @@ def _postgres() -> Iterator[str]:
     own = {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []} if os.getuid() == 0 else {}
     command = [programs[-1] / "initdb", "-D", data, "-U", "yuelu", "-A", "trust"]
     subprocess.run(command, check=True, capture_output=True, cwd="/", **own)  # type: ignore[call-overload]
-    options = [f"-cport={port}", "-clisten_addresses=127.0.0.1", f"-cunix_socket_directories={folder}", "-cmax_connections=120"]
+    options = [f"-cport={port}", "-clisten_addresses=127.0.0.1", f"-cunix_socket_directories={folder}", "-cmax_connections=250"]
     with log_file.open("wb") as output:
         server = subprocess.Popen([programs[-1] / "postgres", "-D", data, *options], stderr=output, cwd="/", **own)  # type: ignore[call-overload]
     address = f"postgresql://yuelu@127.0.0.1:{port}"
