@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from yuelu.annotate.answers import answer_uid
 from yuelu.annotate.incoming import Incoming, checked
-from yuelu.annotate.packets import Packet, as_packet, closed_because, end_due, has_room, lock_batches
+from yuelu.annotate.packets import Packet, as_packet, closed_because, end_due
+from yuelu.annotate.places import has_room, lock_batches
 from yuelu.base.canonical import digest
 from yuelu.base.errors import Conflict, NotAllowed, NotFound, OutcomeUnknown, YueluError
 from yuelu.base.ledger.engine import Ledger, Transaction

@@ -15,7 +15,8 @@ from yuelu.base.ledger.upgrade import migrations
 from yuelu.base.ledger.work import AnnotatorRow
 
 BEFORE = """
-INSERT INTO collections (name, owner, legal_basis, grade, terms, created_at) VALUES ('c', 'o', 'b', 'g', 't', '2026-01-02 00:00:00');
+INSERT INTO collections (name, owner, legal_basis, grade, terms, created_at) VALUES
+ ('c', 'o', 'b', 'g', 't', '2026-01-02 00:00:00');
 INSERT INTO companies VALUES ('ash'), ('oak');
 INSERT INTO annotators (id, company, scripted) VALUES ('a', 'ash', '1'), ('b', 'oak', '0');
 INSERT INTO projects VALUES ('p', 'c', 'image', 't', '1', 'd', '1', 'd', 2, 'x', 'd', '2026-01-02 00:00:00');
