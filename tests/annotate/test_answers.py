@@ -7,12 +7,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from yuelu.annotate.answers import answer_uid, counted
+from yuelu.annotate.answers import answer_uid, counted, told_apart
 from yuelu.annotate.packets import lease
 from yuelu.annotate.projects import create_project
-from yuelu.annotate.tasks import create_tasks
+from yuelu.annotate.tasks import batch_id, create_tasks
 from yuelu.annotate.templates import load_template
-from yuelu.base.ledger.work import AnnotationRow, PacketRow, TaskRow
+from yuelu.base.ledger.packets import PacketRow, PacketTaskRow
+from yuelu.base.ledger.work import AnnotationRow, TaskRow
 
 MADE = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -26,7 +27,11 @@ def key(books: Any) -> str:
     create_tasks(books.ledger, "test", "p")
     with books.ledger.transaction("test") as t:
         found = str(t.session.scalars(select(TaskRow.item_key)).one())
-        t.add_new(PacketRow, [{"item_key": found, "annotator": name} for name in "abc"])
+        for name in "abc":
+            at = {"opened_at": MADE, "due_at": MADE, "closed_at": None}
+            who = {"project": "p", "batch": batch_id("p"), "annotator": name, "company": "ash", "round": 1, "state": "closed"}
+            t.add_new(PacketRow, [{"id": name, **who, **at}])
+            t.add_new(PacketTaskRow, [{"packet": name, "item_key": found, "annotator": name}])
     assert lease(books.ledger, "test", "p", list("def")) == 0
     return found
 
@@ -84,6 +89,22 @@ def test_of_repeated_answers_the_last_that_is_still_there(books: Any, key: str) 
     answer(books, key, "b", uid="kept", at=1)
     answer(books, key, "b", uid="skipped", at=2, cancelled=True)
     assert who(books, key) == [("a", "second")]
+
+
+def test_answers_are_told_apart(books: Any, key: str) -> None:
+    answer(books, key, "a", uid="early", at=1)
+    answer(books, key, "a", uid="late", at=2)
+    answer(books, key, "b", uid="gone", vanished=True)
+    answer(books, key, "b", uid="skip", cancelled=True)
+    answer(books, key, "c")
+    answer(books, key, "d")
+    with books.ledger.transaction("test") as t:  # when its packet ended without an answer the place was released
+        t.session.get_one(PacketTaskRow, ("c", key)).state = "released"
+    with books.ledger.reading() as session:
+        told = {each.row.uid: each.standing for each in told_apart(session, [key])}
+    assert told == {
+        "early": "repeated", "late": "counted", "gone": "vanished", "skip": "skipped", "c": "surplus", "d": "surplus",
+    }  # fmt: skip
 
 
 def test_ids_of_scripted_answers_are_uuids_that_never_change() -> None:
