@@ -12,14 +12,17 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from yuelu.annotate.channels import Plot, plots_of, same_questions, with_plots
+from yuelu.annotate.configurations import template_of
 from yuelu.annotate.label_studio.client import Client, ServerProject, ServerTask
 from yuelu.annotate.label_studio.service import SERVED
 from yuelu.annotate.tasks import batch_id, move, project_row
-from yuelu.annotate.templates import Template, load_template
+from yuelu.annotate.templates import Template
+from yuelu.base.canonical import sha256
 from yuelu.base.errors import Conflict, InvalidRecord, NotFound, OutcomeUnknown
 from yuelu.base.ledger.engine import Ledger
 from yuelu.base.ledger.media import AssetRow
-from yuelu.base.ledger.work import BatchRow, ProjectRow, SiteRow, TaskRow
+from yuelu.base.ledger.places import PlaceRow
+from yuelu.base.ledger.work import SiteRow, TaskRow
 from yuelu.base.media import Shown, shown_by
 from yuelu.base.progress import Progress, silent
 from yuelu.base.records import Medium
@@ -86,17 +89,6 @@ def dispatch(
     return DispatchReport(created=len(wanted) - before, already=before, total=len(wanted))
 
 
-def template_of(row: ProjectRow) -> Template:
-    """Return the project's label configuration. Raises Conflict: the file is no longer what the project was made with."""
-    template = load_template(row.template, row.template_version)
-    if (template.digest, template.description_digest) != (row.template_digest, row.description_digest):
-        raise Conflict(
-            f"label configuration {row.template} {row.template_version} changed since project {row.name} was made",
-            "restore it, and put the change in a new version",
-        )
-    return template
-
-
 def _with_channels(session: Session, project: str, template: Template) -> Template:
     """Return the template with the configuration that the server gets. Raises InvalidRecord: time series that do not fit one."""
     if template.medium is not Medium.TIMESERIES:
@@ -138,9 +130,13 @@ def _server_project(ledger: Ledger, project: str, client: Client, site: str, tem
             f"server project {found.id} was given another label configuration", "restore it there: a live one is never edited"
         )
     with ledger.transaction(_ACTOR) as t:
-        row = t.session.get_one(BatchRow, batch)
-        if (row.site, row.server_project) != (site, found.id):
-            row.site, row.server_project, row.synced_at = site, found.id, None
+        row = t.session.get(PlaceRow, (batch, site))
+        if row is None or row.server_project != found.id:
+            if row is not None:
+                t.session.delete(row)
+                t.session.flush()
+            digest = sha256(found.label_config.encode())
+            t.session.add(PlaceRow(batch=batch, site=site, server_project=found.id, config_digest=digest, synced_at=None))
             t.session.execute(update(TaskRow).where(TaskRow.batch == batch).values(server_task=None))
             t.event("batch.placed", batch, after=f"{site}/{found.id}")
     return found.id

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from yuelu.annotate.answers import counted, latest_versions
+from yuelu.annotate.configurations import template_of
 from yuelu.annotate.label_studio.client import Client, ServerTask
 from yuelu.annotate.results import Item, from_result
 from yuelu.annotate.tasks import batch_id, move, project_row
@@ -23,12 +24,12 @@ from yuelu.annotate.templates import Template
 from yuelu.base.canonical import sha256
 from yuelu.base.errors import NotFound
 from yuelu.base.ledger.engine import Ledger, Transaction
+from yuelu.base.ledger.places import PlaceRow
 from yuelu.base.ledger.work import AccountRow, AnnotationRow, BatchRow, RejectionRow, TaskRow
 from yuelu.base.media import shown_by
 from yuelu.base.progress import Progress, silent
 from yuelu.base.records import Annotation, Region, region_to_json
 from yuelu.base.workspace import Workspace
-from yuelu.pipelines.dispatch import template_of
 
 _ACTOR = "sync"
 _WINDOW = timedelta(seconds=120)  # a change is stamped before it is committed, by the server's clock
@@ -97,9 +98,9 @@ def sync(
     ledger = workspace.ledger
     with ledger.reading() as session:
         template = template_of(project_row(session, project))
-        batch = session.get_one(BatchRow, batch_id(project))
-        server_project, since, placed = batch.server_project, None if full else batch.synced_at, batch.site
-    if server_project is None or placed != site:
+        placed = session.get(PlaceRow, (batch_id(project), site))
+        server_project, since = (placed.server_project, None if full else placed.synced_at) if placed else (None, None)
+    if server_project is None:
         raise NotFound(f"project {project} is not on site {site!r}", "dispatch it there first")
     listed, began = client.tasks(server_project)
     by_key, sent_as = _by_key(ledger, project, listed)
@@ -111,7 +112,7 @@ def sync(
         report += _take(ledger, _Place(site, template, sent_as), keys, exported, began)
         progress(start + len(keys), total)
     with ledger.transaction(_ACTOR) as t:
-        t.session.get_one(BatchRow, batch_id(project)).synced_at = began
+        t.session.get_one(PlaceRow, (batch_id(project), site)).synced_at = began
     return report
 
 

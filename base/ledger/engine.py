@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
 from yuelu.base.errors import Misconfigured, ServiceUnavailable
-from yuelu.base.ledger import deliveries, judgement, log, media, near, reading, releases, work  # noqa: F401  the base must know every table
+from yuelu.base.ledger import deliveries, judgement, log, media, near, places, reading, releases, work  # noqa: F401  the base must know every table
 from yuelu.base.ledger.log import Event
 from yuelu.base.ledger.types import Table
 
