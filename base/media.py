@@ -87,8 +87,8 @@ def shown_by_each(session: Session, tasks: Mapping[str, Sequence[str]]) -> dict[
                 "cut the series or volume into parts, and ingest those",
             )
     proxies = rows_of(session, [file for each in files.values() for file in each])
-    for item in files:
-        if not files[item] or any(file not in proxies for file in files[item]):
+    for item, shown in files.items():
+        if not shown or any(file not in proxies for file in shown):
             raise NotFound(f"no proxy of asset {item}", "ingest its source again; it makes what is missing")
     return {
         name: tuple(Shown(assets[item], proxies[file]) for item in items for file in files[item]) for name, items in tasks.items()

@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ WINDOW = timedelta(seconds=120)  # a change is stamped before it is committed, b
 _PAGE = 1000
 _PART = 10_000  # tasks in one snapshot: half a minute of the server's, and tens of megabytes
 _TRIES = 3
-_TITLE = "yuelu reading"
+TITLE = "yuelu reading"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,10 @@ class Read:
 class Reader(Protocol):
     """Answers of server projects. All of these may be repeated; none changes a task or an answer."""
 
+    def verify(self, project: int, number: int) -> None:
+        """See that this reads the server on which reading `number` was just noted. Raises Misconfigured: another one."""
+        ...
+
     def counts(self, project: int) -> Counts:
         """Return how much there is."""
         ...
@@ -71,7 +75,7 @@ class Reader(Protocol):
         """Yield the tasks stamped since then (all without it), in order of id, some at a time; all of what did not change meanwhile."""
         ...
 
-    def answers(self, project: int, wanted: Wanted) -> Iterator[Read]:
+    def answers(self, project: int, wanted: Wanted) -> Generator[Read, None, None]:
         """Yield the wanted tasks with their answers."""
         ...
 
@@ -81,6 +85,9 @@ class ApiReader:
 
     def __init__(self, conversation: Conversation) -> None:
         self._server = conversation
+
+    def verify(self, project: int, number: int) -> None:
+        """Do nothing: it is that server."""
 
     def counts(self, project: int) -> Counts:
         """Return how much there is."""
@@ -98,7 +105,7 @@ class ApiReader:
                 return
             last = found[-1].task
 
-    def answers(self, project: int, wanted: Wanted) -> Iterator[Read]:
+    def answers(self, project: int, wanted: Wanted) -> Generator[Read, None, None]:
         """Yield the wanted tasks, in snapshots of a bounded size each; every one is deleted after it was read."""
         view = find_view(self._server, project)
         if view is None:
@@ -135,7 +142,7 @@ class ApiReader:
         """Yield a file with what the view selects, whole by its checksum, and leave nothing behind on the server."""
         path = f"/api/projects/{project}/exports"
         for attempt in range(_TRIES):
-            title = f"{_TITLE} {view.number}"
+            title = f"{TITLE} {view.number}"
             try:
                 # Sent once; an answer that is lost leaves a snapshot that the next reading clears away.
                 made = self._server.write_json("POST", f"{path}/", {"title": title, "task_filter_options": {"view": view.id}})
@@ -160,7 +167,7 @@ class ApiReader:
         """Delete the snapshots that readings made, also those of readings that were killed. Trouble is left to the next one."""
         with suppress(YueluError):
             for each in self._server.read_json(f"{path}/"):
-                if str(each["title"]).startswith(_TITLE):
+                if str(each["title"]).startswith(TITLE):
                     with suppress(NotFound):
                         self._server.write("DELETE", f"{path}/{each['id']}", None)
 
@@ -182,7 +189,7 @@ def find_view(server: Conversation, project: int) -> View | None:
     found = []
     for each in server.read_json("/api/dm/views/", {"project": project}):
         head, _, number = str((each.get("data") or {}).get("title", "")).rpartition(" ")
-        if head == _TITLE and number.isdecimal():
+        if head == TITLE and number.isdecimal():
             found.append(View(int(each["id"]), int(number)))
     return max(found, key=lambda view: view.number, default=None)
 
@@ -203,7 +210,7 @@ def clock(server: Conversation) -> datetime:
 
 
 def _view_data(project: int, number: int, filters: Mapping[str, Any]) -> dict[str, Any]:
-    return {"project": project, "data": {"title": f"{_TITLE} {number}", "filters": dict(filters)}}
+    return {"project": project, "data": {"title": f"{TITLE} {number}", "filters": dict(filters)}}
 
 
 def _tried(server: Conversation, method: str, path: str, body: Mapping[str, Any]) -> None:

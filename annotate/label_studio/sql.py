@@ -1,7 +1,8 @@
 """Reading answers straight from a Label Studio database, read-only: fast, and bound to the one version whose tables we know."""
 
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -12,10 +13,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from yuelu.annotate.label_studio.environment import VERSION
-from yuelu.annotate.label_studio.reading import Counts, Read, Stamp, Wanted
+from yuelu.annotate.label_studio.reading import TITLE, Counts, Read, Stamp, Wanted
 from yuelu.base.errors import Misconfigured, ServiceUnavailable
 
 _ROWS = 2000
+_LOOKS, _PAUSE_S = 20, 0.5
 _decoder = json.JSONDecoder(parse_constant=str)
 # The last migrations of 1.23.2 that touch what we read, and the columns that we read.
 _MIGRATIONS = {"tasks": "0060_add_allow_skip_to_task", "data_manager": "0018_remove_allow_skip"}
@@ -36,8 +38,8 @@ class SqlReader:
     Raises Misconfigured: it is no database of the version whose tables are known here. Raises ServiceUnavailable.
     """
 
-    def __init__(self, address: str) -> None:
-        self._engine = _engine(address)
+    def __init__(self, address: str, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._engine, self._sleep = _engine(address), sleep
         self._postgres = self._engine.dialect.name == "postgresql"
         with self._reading() as connection:
             _check(connection)
@@ -46,13 +48,27 @@ class SqlReader:
         """Give the connections back."""
         self._engine.dispose()
 
-    def number(self, project: int, title: str) -> int | None:
-        """Return the highest number that views of that title carry: it tells whether this is the database of that server."""
+    def verify(self, project: int, number: int) -> None:
+        """See that this is the database of the server that shows reading `number`; a copy of it may lag a little.
+
+        Raises Misconfigured: it is of another server, or too far behind.
+        """
+        for _ in range(_LOOKS):
+            shown = self._number(project)
+            if shown >= number:
+                return
+            self._sleep(_PAUSE_S)
+        raise Misconfigured(
+            f"the database shows reading {shown or 'none'} of server project {project}, the server shows {number}",
+            "the address is of another server, or of a copy that lags; put it right or leave it out",
+        )
+
+    def _number(self, project: int) -> int:
         asked = text("SELECT data FROM data_manager_view WHERE project_id = :project")
         with self._reading() as connection:
             titles = [str((_json(data) or {}).get("title", "")) for (data,) in connection.execute(asked, {"project": project})]
         numbers = [each.rpartition(" ") for each in titles]
-        return max((int(number) for head, _, number in numbers if head == title and number.isdecimal()), default=None)
+        return max((int(number) for head, _, number in numbers if head == TITLE and number.isdecimal()), default=0)
 
     def counts(self, project: int) -> Counts:
         """Return how much there is."""
@@ -71,7 +87,7 @@ class SqlReader:
             for part in connection.execution_options(yield_per=_ROWS).execute(asked, told).partitions():
                 yield tuple(Stamp(task, _moment(stamp)) for task, stamp in part)
 
-    def answers(self, project: int, wanted: Wanted) -> Iterator[Read]:
+    def answers(self, project: int, wanted: Wanted) -> Generator[Read, None, None]:
         """Yield the wanted tasks with their answers, all as they stood at one moment."""
         for some in _groups(wanted):
             yield from self._answers(project, some)
@@ -122,7 +138,9 @@ def _engine(address: str) -> Engine:
     try:
         url = make_url(address)
     except ArgumentError:
-        raise Misconfigured("the address of Label Studio's database cannot be read", "use postgresql://… or sqlite:///FILE") from None
+        raise Misconfigured(
+            "the address of Label Studio's database cannot be read", "use postgresql://… or sqlite:///FILE"
+        ) from None
     if url.get_backend_name() == "postgresql":
         options = "-c default_transaction_read_only=on"
         return create_engine(

@@ -4,28 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from yuelu.annotate.label_studio.http import Conversation
 from yuelu.annotate.label_studio.reading import Counts, find_view, write_view
-from yuelu.annotate.tasks import batch_id, project_row
-from yuelu.base.errors import Conflict, NotFound, OutcomeUnknown, WentBack
+from yuelu.annotate.label_studio.sites import Place
+from yuelu.base.errors import Conflict, OutcomeUnknown, WentBack
 from yuelu.base.ledger.engine import Ledger, Transaction
+from yuelu.base.ledger.places import OutboxRow
 from yuelu.base.ledger.reading import ReadPlaceRow, ReadTaskRow
-from yuelu.base.ledger.work import BatchRow, TaskRow
+from yuelu.base.ledger.work import TaskRow
 
 ACTOR = "sync"
 _CHUNK = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A server project that holds tasks of a batch."""
-
-    site: str
-    server_project: int
-    batch: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +29,18 @@ class Reading:
     since: datetime | None
 
 
-def places(session: Session, project: str) -> tuple[Place, ...]:
-    """Return where the project's tasks are. Raises NotFound: no such project."""
-    project_row(session, project)
-    batch = session.get_one(BatchRow, batch_id(project))
-    if batch.site is None or batch.server_project is None:
-        return ()
-    return (Place(batch.site, batch.server_project, batch.id),)
-
-
 def sent_as(session: Session, place: Place, server_tasks: Sequence[int]) -> dict[int, str]:
     """Return what each of the server tasks was dispatched as. Users can change the key that a server task names."""
     found: dict[int, str] = {}
     for start in range(0, len(server_tasks), _CHUNK):
         some = server_tasks[start : start + _CHUNK]
-        asked = select(TaskRow.server_task, TaskRow.item_key).where(TaskRow.batch == place.batch, TaskRow.server_task.in_(some))
-        found |= {task: key for task, key in session.execute(asked) if task is not None}
+        here = and_(OutboxRow.batch == place.batch, OutboxRow.site == place.site, OutboxRow.state == "sent")
+        sent = select(OutboxRow.server_task, OutboxRow.item_key).where(here, OutboxRow.server_task.in_(some))
+        found |= {task: key for task, key in session.execute(sent) if task is not None}
+        if rest := [task for task in some if task not in found]:
+            here = and_(TaskRow.batch == place.batch, or_(TaskRow.site == place.site, TaskRow.site.is_(None)))
+            noted = select(TaskRow.server_task, TaskRow.item_key).where(here, TaskRow.server_task.in_(rest))
+            found |= {task: key for task, key in session.execute(noted) if task is not None}
     return found
 
 
@@ -138,10 +126,3 @@ def _row(session: Session, place: Place) -> ReadPlaceRow:
         session.add(row)
         session.flush()
     return row
-
-
-def require(found: Sequence[Place], project: str, site: str | None = None) -> None:
-    """Raises NotFound: the project is nowhere, or not on that site."""
-    if not any(site in (None, place.site) for place in found):
-        where = f" on site {site!r}" if site else " on any site"
-        raise NotFound(f"project {project} is not{where}", "dispatch it there first")

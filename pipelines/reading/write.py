@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from yuelu.annotate.answers import counted
 from yuelu.annotate.label_studio.reading import Read
+from yuelu.annotate.label_studio.sites import Place
 from yuelu.annotate.results import Item
 from yuelu.annotate.tasks import move
 from yuelu.annotate.templates import Template
@@ -18,8 +19,8 @@ from yuelu.base.ledger.engine import Ledger, Transaction
 from yuelu.base.ledger.reading import ReadTaskRow
 from yuelu.base.ledger.work import AccountRow, AnnotationRow, BatchRow, ProjectRow, RejectionRow, TaskRow
 from yuelu.base.media import shown_by_each
-from yuelu.pipelines.reading.judge import Answer, Context, Known, Refused, judge, mismatch, older
-from yuelu.pipelines.reading.place import ACTOR, Place, Reading, sent_as, still_ours, went_back
+from yuelu.pipelines.reading.judge import Answer, Context, Known, Refused, judge, mismatch, older, plain
+from yuelu.pipelines.reading.place import ACTOR, Reading, sent_as, still_ours, went_back
 
 CHUNK = 500  # tasks in one transaction
 _KEYS = 500  # in one query
@@ -41,11 +42,12 @@ class SyncReport:
     reasons: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def __add__(self, other: "SyncReport") -> "SyncReport":
-        numbers = [getattr(self, name) + getattr(other, name) for name in SyncReport.__slots__ if name != "reasons"]
+        names = ("new", "updated", "unchanged", "vanished", "rejected", "submitted")
+        numbers = {name: getattr(self, name) + getattr(other, name) for name in names}
         reasons = dict(self.reasons)
         for reason, number in other.reasons.items():
             reasons[reason] = reasons.get(reason, 0) + number
-        return SyncReport(*numbers, reasons=reasons)
+        return SyncReport(**numbers, reasons=reasons)
 
 
 @dataclass(slots=True)
@@ -62,10 +64,24 @@ class _Change:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When a reading takes place, by the server's clock; `trusted` is False when that clock was seen to go back."""
+    """When a reading takes place, by the server's clock; `trusted` is False when that clock was seen to go back.
+
+    `first` tells that the server project was never read before: what it lacks of our answers was lost, and not deleted.
+    """
 
     began: datetime
-    trusted: bool
+    trusted: bool = True
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Against:
+    """What tasks are decided against; `known` grows as answers are taken."""
+
+    place: Place
+    moment: Moment
+    context: Context
+    known: dict[str, Known]
 
 
 def write(ledger: Ledger, reading: Reading, template: Template, tasks: Sequence[Read], moment: Moment) -> SyncReport:
@@ -78,14 +94,13 @@ def write(ledger: Ledger, reading: Reading, template: Template, tasks: Sequence[
         still_ours(t, reading)
         keys = sent_as(t.session, place, [task.task for task in tasks])
         ours = _keys_of(t.session, place, [task for task in tasks if task.task not in keys])
-        here = sorted({keys.get(task.task) or ours[task.task] for task in tasks if task.task in keys or task.task in ours})
-        answered = [key for task, key in keys.items() if key in set(here)]
+        answered = sorted(set(keys.values()))
         uids = [raw["unique_id"] for task in tasks for raw in task.annotations if raw.get("unique_id")]
         context = _context(t.session, place.site, template, answered)
-        known = _known(t.session, answered, uids)
+        against = _Against(place, moment, context, _known(t.session, answered, uids))
         change = _Change()
         for task in tasks:
-            _decide(change, task, keys.get(task.task), ours.get(task.task), context, known, place, moment)
+            _decide(change, task, keys.get(task.task), ours.get(task.task), against)
         return _apply(t, change, place, moment.began)
 
 
@@ -122,8 +137,8 @@ def _context(session: Session, site: str, template: Template, keys: Sequence[str
         some = select(TaskRow.item_key, TaskRow.items).where(TaskRow.item_key.in_(keys[start : start + _KEYS]))
         items |= {key: tuple(shown) for key, shown in session.execute(some)}
     measures = {key: tuple(Item.from_facts(one.facts) for one in shown) for key, shown in shown_by_each(session, items).items()}
-    accounts = session.execute(select(AccountRow.user_id, AccountRow.annotator).where(AccountRow.site == site))
-    return Context(template, measures, {user: annotator for user, annotator in accounts})
+    accounts = session.scalars(select(AccountRow).where(AccountRow.site == site))
+    return Context(template, measures, {row.user_id: row.annotator for row in accounts})
 
 
 def _known(session: Session, keys: Sequence[str], uids: Sequence[str]) -> dict[str, Known]:
@@ -141,53 +156,74 @@ def _known(session: Session, keys: Sequence[str], uids: Sequence[str]) -> dict[s
     return found
 
 
-def _decide(
-    change: _Change, task: Read, key: str | None, stranger: str | None, context: Context, known: dict[str, Known],
-    place: Place, moment: Moment,
-) -> None:  # fmt: skip
+def _decide(change: _Change, task: Read, key: str | None, stranger: str | None, against: _Against) -> None:
+    """Add to `change` what a task that was read means: `key` is what it was dispatched as, `stranger` what it only says it is."""
     taken = 0
     if key is not None or stranger is not None:
         wrong = mismatch(task.task, task.item_key, key)
         for raw in task.annotations:
-            read = Refused(str(key or stranger), wrong, raw) if wrong else judge(raw, str(key), context)
-            read = read if isinstance(read, Refused) else _take(change, read, known, place, task, moment)
+            read = Refused(str(key or stranger), wrong, plain(raw)) if wrong else judge(raw, str(key), against.context)
+            read = read if isinstance(read, Refused) else _take(change, read, task, against)
             if isinstance(read, Refused):
                 change.refused.append(read)
             else:
                 taken += 1
     if key is not None:
-        present = {raw.get("unique_id") for raw in task.annotations}
-        for each in [each for each in known.values() if each.item_key == key and not each.vanished and each.uid not in present]:
-            if moment.trusted and older(each, task.updated_at, moment.began):
-                raise went_back(place, f"answer {each.uid} is missing from a task that has not changed since it was given")
-            _bury(change, each)
+        _miss(change, task, key, against)
     clean = taken == len(task.annotations)
     stamp = {"server_task": task.task, "updated_at": task.updated_at if clean else None}
     change.stamps.append({**stamp, "present": len(task.annotations), "taken": taken})
 
 
-def _take(
-    change: _Change, answer: Answer, known: dict[str, Known], place: Place, task: Read, moment: Moment
-) -> Answer | Refused:
-    last = known.get(answer.uid)
+def _miss(change: _Change, task: Read, key: str, against: _Against) -> None:
+    """Bury the answers that the task no longer shows. Raises WentBack: nobody can have deleted them."""
+    moment, place = against.moment, against.place
+    present = {raw.get("unique_id") for raw in task.annotations}
+    ours = [each for each in against.known.values() if (each.item_key, each.site, each.vanished) == (key, place.site, False)]
+    for each in [each for each in ours if each.uid not in present]:
+        if moment.first:
+            raise went_back(place, f"it is new, and lacks answer {each.uid}")
+        if moment.trusted and older(each, task.updated_at, moment.began):
+            raise went_back(place, f"answer {each.uid} is missing from a task that has not changed since it was given")
+        _bury(change, each)
+
+
+def _take(change: _Change, answer: Answer, task: Read, against: _Against) -> Answer | Refused:
+    last, place, moment = against.known.get(answer.uid), against.place, against.moment
     if last is not None and (last.item_key, last.annotator, last.site) != (answer.item_key, answer.annotator, place.site):
         reason = f"its unique_id was {last.annotator}'s answer to task {last.item_key}"
-        return Refused(
-            answer.item_key, reason, {"id": answer.server_annotation, "unique_id": answer.uid, "result": list(answer.raw)}
-        )
+        raw = {"id": answer.server_annotation, "unique_id": answer.uid, "result": list(answer.raw)}
+        return Refused(answer.item_key, reason, raw)
     if last is not None and not last.vanished and last.content == answer.content:
         change.report += SyncReport(unchanged=1)
         return answer
     if last is not None and moment.trusted and older(last, task.updated_at, moment.began):
         raise went_back(place, f"answer {answer.uid} is an earlier one than we have")
     version = last.version + 1 if last else 1
-    names = ("uid", "item_key", "annotator", "server_annotation", "created_at", "updated_at", "lead_time_s", "cancelled", "content")
+    names = (
+        "uid",
+        "item_key",
+        "annotator",
+        "server_annotation",
+        "created_at",
+        "updated_at",
+        "lead_time_s",
+        "cancelled",
+        "content",
+    )
     row = {name: getattr(answer, name) for name in names}
     more = {"version": version, "site": place.site, "vanished": False, "regions": list(answer.regions), "raw": list(answer.raw)}
     change.answers.append({**row, **more, "before": last.content if last else None})
     change.changed.add(answer.item_key)
-    known[answer.uid] = Known(
-        answer.uid, version, answer.item_key, answer.annotator, place.site, answer.content, answer.updated_at, vanished=False
+    against.known[answer.uid] = Known(
+        uid=answer.uid,
+        version=version,
+        item_key=answer.item_key,
+        annotator=answer.annotator,
+        site=place.site,
+        content=answer.content,
+        updated_at=answer.updated_at,
+        vanished=False,
     )
     change.report += SyncReport(new=1) if last is None else SyncReport(updated=1)
     return answer

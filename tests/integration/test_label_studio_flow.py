@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from yuelu.annotate.answers import answer_uid, counted
 from yuelu.annotate.label_studio.client import Client
+from yuelu.annotate.label_studio.sites import places
 from yuelu.annotate.packets import lease
 from yuelu.annotate.results import Item, to_result
 from yuelu.annotate.tasks import batch_id, open_rework
@@ -70,10 +71,11 @@ def answer(bench: Any, project: str, template: str, *, who: Sequence[str] | None
 
 
 def on_server(bench: Any, project: str) -> list[dict[str, Any]]:
-    batch = next(row for row in bench.rows(BatchRow) if row.project == project)
+    with bench.workspace.ledger.reading() as session:
+        (place,) = places(session, project)
     with bench.admin() as admin:
-        tasks, _ = admin.tasks(batch.server_project)
-        return list(admin.export(batch.server_project, [task.id for task in tasks]))
+        tasks, _ = admin.tasks(place.server_project)
+        return list(admin.export(place.server_project, [task.id for task in tasks]))
 
 
 def run_dispatch(bench: Any, project: str) -> DispatchReport:
