@@ -118,7 +118,10 @@ class Conversation:
         never reached the server. Raises Conflict, InvalidRecord, NotFound: the server refused it.
         """
         try:
-            response = self._send(method, path, params=params, json=body)
+            if isinstance(body, bytes):  # JSON that was made beforehand
+                response = self._send(method, path, params=params, content=body)
+            else:
+                response = self._send(method, path, params=params, json=body)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise ServiceUnavailable(f"cannot reach {self.url}: {error}", "see whether Label Studio runs") from error
         except httpx.TransportError as error:
@@ -139,7 +142,10 @@ class Conversation:
         for attempt in range(2):
             if attempt or self._clock() - self._since > _FRESH_S:
                 self._refresh()
-            response = self._http.request(method, path, headers={"Authorization": f"Bearer {self._access}"}, **request)
+            headers = {"Authorization": f"Bearer {self._access}"}
+            if "content" in request:
+                headers["Content-Type"] = "application/json"
+            response = self._http.request(method, path, headers=headers, **request)
             if response.status_code != httpx.codes.UNAUTHORIZED:
                 break  # refused unread, so asking once more with a new token repeats nothing
         return response

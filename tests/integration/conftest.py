@@ -24,6 +24,7 @@ from yuelu.annotate.templates import load_template
 from yuelu.base.canonical import sha256
 from yuelu.base.errors import ServiceUnavailable
 from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow
+from yuelu.base.ledger.places import PlaceRow
 from yuelu.base.ledger.work import PacketRow, TaskRow
 from yuelu.base.records import asset_key
 from yuelu.base.settings import Settings
@@ -118,6 +119,10 @@ class Bench:
             rows = list(session.scalars(select(TaskRow).where(TaskRow.batch == batch_id(project)).order_by(TaskRow.item_key)))
             session.expunge_all()
         return rows
+
+    def server_project(self, project: str) -> int:
+        """Return the server project of the project's first batch."""
+        return next(row.server_project for row in self.rows(PlaceRow) if row.batch == batch_id(project))
 
     def leased(self, item_key: str) -> list[str]:
         """Return who is to answer a task."""

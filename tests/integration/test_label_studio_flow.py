@@ -9,17 +9,16 @@ from sqlalchemy import select
 
 from yuelu.annotate.answers import answer_uid, counted
 from yuelu.annotate.label_studio.client import Client
-from yuelu.annotate.label_studio.sites import places
 from yuelu.annotate.packets import lease
 from yuelu.annotate.results import Item, to_result
 from yuelu.annotate.tasks import batch_id, open_rework
 from yuelu.annotate.templates import load_template
 from yuelu.base.errors import OutcomeUnknown
 from yuelu.base.ledger.log import EventRow
-from yuelu.base.ledger.work import AnnotationRow, BatchRow, RejectionRow
+from yuelu.base.ledger.work import AnnotationRow, RejectionRow
 from yuelu.base.records import Box, Choice, FrameRange, Region, Segment
-from yuelu.pipelines import dispatch as dispatching
 from yuelu.pipelines.dispatch import DispatchReport, dispatch
+from yuelu.pipelines.outbox import sending
 from yuelu.pipelines.sync import SyncReport, sync
 
 pytestmark = pytest.mark.integration
@@ -71,11 +70,9 @@ def answer(bench: Any, project: str, template: str, *, who: Sequence[str] | None
 
 
 def on_server(bench: Any, project: str) -> list[dict[str, Any]]:
-    with bench.workspace.ledger.reading() as session:
-        (place,) = places(session, project)
     with bench.admin() as admin:
-        tasks, _ = admin.tasks(place.server_project)
-        return list(admin.export(place.server_project, [task.id for task in tasks]))
+        tasks, _ = admin.tasks(bench.server_project(project))
+        return list(admin.export(bench.server_project(project), [task.id for task in tasks]))
 
 
 def run_dispatch(bench: Any, project: str) -> DispatchReport:
@@ -126,7 +123,7 @@ def test_a_killed_dispatch_goes_on_where_it_was(bench: Any, monkeypatch: pytest.
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(dispatching, "_record", killed)  # between the POST and writing down what it did
+        patched.setattr(sending, "record", killed)  # between the POST and writing down what it did
         with pytest.raises(KeyboardInterrupt):
             run_dispatch(bench, project)
     assert {task.state for task in bench.tasks(project)} == {"new"}
@@ -149,9 +146,8 @@ def test_a_lost_answer_sends_nothing_twice(bench: Any, ending: str) -> None:
 def test_tasks_that_were_sent_twice_are_cleaned_up(bench: Any) -> None:
     project = bench.project("audio-segments", assets=2)
     run_dispatch(bench, project)
-    batch = bench.rows(BatchRow)[0]
     with bench.admin() as admin:
-        admin.import_tasks(batch.server_project, [task["data"] for task in on_server(bench, project)])
+        admin.import_tasks(bench.server_project(project), [task["data"] for task in on_server(bench, project)])
     assert len(on_server(bench, project)) == 4
     before = [task.server_task for task in bench.tasks(project)]
     run_dispatch(bench, project)
