@@ -9,7 +9,7 @@ that was restored from a backup is found out and held: its losses are no deletio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -192,7 +192,7 @@ def _settled(source: _Source, reading: Reading, since: datetime, moment: Moment)
         ]
         if not unread:
             reading = begin(source.ledger, source.server, source.place)
-            return report + _compare(source, reading, moment), reading
+            return report + replace(_compare(source, reading, moment), unchanged=0), reading  # they were counted before
         reading = begin(source.ledger, source.server, source.place)
         report += _read(source, reading, unread, moment)
     return report, reading

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from yuelu.annotate.label_studio.subnets import banned
 from yuelu.base.errors import ServiceUnavailable
 from yuelu.base.progress import Progress, silent
 from yuelu.base.signing import write_secret
@@ -18,6 +19,7 @@ DATABASE = "label_studio.sqlite3"
 PROGRAMS = Path(__file__).with_name("server")
 _HINT = "run './scripts/setup demo', or set YUELU_LABEL_STUDIO to an environment that has it"
 _COLD_S = 600  # all migrations take about a minute on a quiet machine
+_DELETE_SNAPSHOTS = "ff_back_dev_4664_remove_storage_file_on_export_delete_29032023_short"
 # What a process needs from ours; anything else could be a proxy, a credential or a setting that Label Studio reads.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
@@ -70,6 +72,9 @@ def variables(data: Path, media_root: Path | None, inherited: Mapping[str, str])
         "SENTRY_DSN": "",
         "FRONTEND_SENTRY_DSN": "",
         "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "false",
+        "USE_DEFAULT_BANNED_SUBNETS": "false",  # it bans the one address that webhooks go to
+        "USER_ADDITIONAL_BANNED_SUBNETS": banned(),
+        _DELETE_SNAPSHOTS: "true",  # the default leaves the file of a deleted snapshot where it is
         "LOCAL_FILES_SERVING_ENABLED": "true" if media_root else "false",
         "LOCAL_FILES_DOCUMENT_ROOT": str(media_root or data / "no-media"),  # the default is /
     }

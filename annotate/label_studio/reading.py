@@ -44,7 +44,7 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which tasks to read: those stamped since a moment, or those whose id is in one of the ranges (both ends included), or all."""
+    """Which tasks to read: those stamped since a moment, or those with ids in one of the ranges (ends included), or all."""
 
     since: datetime | None = None
     ranges: tuple[tuple[int, int], ...] = ()
@@ -72,7 +72,7 @@ class Reader(Protocol):
         ...
 
     def stamps(self, project: int, since: datetime | None = None) -> Iterator[tuple[Stamp, ...]]:
-        """Yield the tasks stamped since then (all without it), in order of id, some at a time; all of what did not change meanwhile."""
+        """Yield the tasks stamped since then (without it: all), in order of id, some at a time."""
         ...
 
     def answers(self, project: int, wanted: Wanted) -> Generator[Read, None, None]:

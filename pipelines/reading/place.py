@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from yuelu.annotate.label_studio.http import Conversation
@@ -14,7 +14,6 @@ from yuelu.base.errors import Conflict, OutcomeUnknown, WentBack
 from yuelu.base.ledger.engine import Ledger, Transaction
 from yuelu.base.ledger.places import OutboxRow
 from yuelu.base.ledger.reading import ReadPlaceRow, ReadTaskRow
-from yuelu.base.ledger.work import TaskRow
 
 ACTOR = "sync"
 _CHUNK = 500
@@ -37,10 +36,6 @@ def sent_as(session: Session, place: Place, server_tasks: Sequence[int]) -> dict
         here = and_(OutboxRow.batch == place.batch, OutboxRow.site == place.site, OutboxRow.state == "sent")
         sent = select(OutboxRow.server_task, OutboxRow.item_key).where(here, OutboxRow.server_task.in_(some))
         found |= {task: key for task, key in session.execute(sent) if task is not None}
-        if rest := [task for task in some if task not in found]:
-            here = and_(TaskRow.batch == place.batch, or_(TaskRow.site == place.site, TaskRow.site.is_(None)))
-            noted = select(TaskRow.server_task, TaskRow.item_key).where(here, TaskRow.server_task.in_(rest))
-            found |= {task: key for task, key in session.execute(noted) if task is not None}
     return found
 
 

@@ -96,7 +96,7 @@ def write(ledger: Ledger, reading: Reading, template: Template, tasks: Sequence[
         ours = _keys_of(t.session, place, [task for task in tasks if task.task not in keys])
         answered = sorted(set(keys.values()))
         uids = [raw["unique_id"] for task in tasks for raw in task.annotations if raw.get("unique_id")]
-        context = _context(t.session, place.site, template, answered)
+        context = context_of(t.session, place.site, template, answered)
         against = _Against(place, moment, context, _known(t.session, answered, uids))
         change = _Change()
         for task in tasks:
@@ -131,7 +131,8 @@ def _keys_of(session: Session, place: Place, strangers: Sequence[Read]) -> dict[
     return {task: key for task, key in named.items() if key in real}
 
 
-def _context(session: Session, site: str, template: Template, keys: Sequence[str]) -> Context:
+def context_of(session: Session, site: str, template: Template, keys: Sequence[str]) -> Context:
+    """Return what answers to those tasks of a site are read against."""
     items: dict[str, Sequence[str]] = {}
     for start in range(0, len(keys), _KEYS):
         some = select(TaskRow.item_key, TaskRow.items).where(TaskRow.item_key.in_(keys[start : start + _KEYS]))
