@@ -73,8 +73,8 @@ def replay(
     client: Client,
     site: str,
     sender_for: SenderFor,
-    progress: Progress = silent,
     *,
+    progress: Progress = silent,
     sleep: Callable[[float], None] = time.sleep,
 ) -> ReplayReport:
     """Give the site back what the ledger knows of the project, and let sync go on there. Safe to repeat, and after a kill.
@@ -160,7 +160,8 @@ def _differences(job: _Job, tasks: Sequence[Read]) -> list[Callable[[], ReplayRe
     with job.route.ledger.reading() as session:
         keys = sent_as(session, place, [task.task for task in tasks])
         template = configuration_of(session, session.get_one(BatchRow, place.batch))
-        context = context_of(session, place.site, template, sorted(set(keys.values())))
+        uids = [raw["unique_id"] for task in tasks for raw in task.annotations if raw.get("unique_id")]
+        context = context_of(session, place, template, sorted(set(keys.values())), uids)
         ours: dict[str, list[AnnotationRow]] = {}
         for row in latest_versions(session, sorted(set(keys.values()))):
             if row.site == place.site:

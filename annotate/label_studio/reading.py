@@ -112,8 +112,8 @@ class ApiReader:
             raise NotFound(f"server project {project} has no view of ours", "sync again; it makes one")
         for filters in self._parts(project, wanted):
             view.select(self._server, project, filters)
-            with self._snapshot(project, view) as file:
-                yield from map(_read, objects(io.TextIOWrapper(file, encoding="utf-8")))
+            with self._snapshot(project, view) as file, io.TextIOWrapper(file, encoding="utf-8") as text:
+                yield from map(_read, objects(text))
 
     def _page(self, project: int, filters: Sequence[Mapping[str, Any]], size: int = _PAGE, order: str = "tasks:id") -> Any:
         query = {"filters": {"conjunction": "and", "items": list(filters)}, "ordering": [order]}

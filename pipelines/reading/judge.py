@@ -65,12 +65,28 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """What came through the gateway under one id: of which task, by whom, and the digests of its versions."""
+
+    item_key: str
+    annotator: str
+    digests: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
-    """What answers are read against: the label configuration, each task's measures, and whose account is whose."""
+    """What answers are read against: the label configuration, each task's measures, and whose account is whose.
+
+    `service` is our own user on a site where answers are posted in people's names. `sent` is None while nobody has sent
+    anything for the project through the gateway; the `scripted` annotators never do.
+    """
 
     template: Template
     items: Mapping[str, Sequence[Item]]
     accounts: Mapping[int, str]
+    scripted: frozenset[str] = frozenset()
+    service: int | None = None
+    sent: Mapping[str, Sent] | None = None
 
 
 def judge(raw: Mapping[str, Any], key: str, context: Context) -> Answer | Refused:
@@ -87,6 +103,7 @@ def _judged(raw: Mapping[str, Any], key: str, context: Context) -> Answer | Refu
         raise InvalidRecord("it has no unique_id")
     if plain(raw) is not raw:
         raise InvalidRecord("it holds numbers or text that JSON has not")
+    _agrees(raw, key, annotator, context)
     regions: tuple[Region, ...] = ()
     if not raw["was_cancelled"]:
         parsed = from_result(raw["result"], context.template, context.items[key])
@@ -115,10 +132,22 @@ def _sender(raw: Mapping[str, Any], context: Context) -> str:
     annotator = context.accounts.get(named) if isinstance(named, int) else None
     if annotator is None:
         raise InvalidRecord(f"user {named} is no annotator of this site")
-    if sent != named:
+    if sent not in (named, context.service):
         other = context.accounts.get(sent) if isinstance(sent, int) else None
         raise InvalidRecord(f"answered as {annotator}, but last changed by {other or f'user {sent}'}")
     return annotator
+
+
+def _agrees(raw: Mapping[str, Any], key: str, annotator: str, context: Context) -> None:
+    """Raises InvalidRecord: a person's answer that is not what they sent through the gateway."""
+    if context.sent is None or annotator in context.scripted:
+        return
+    sent = context.sent.get(raw["unique_id"])
+    if sent is None or (sent.item_key, sent.annotator) != (key, annotator):
+        raise InvalidRecord("it was not sent through the gateway")
+    skipped = raw["was_cancelled"]
+    if digest({"skipped": skipped, "result": [] if skipped else raw["result"]}) not in sent.digests:  # as `incoming.checked`
+        raise InvalidRecord("it is not what was sent through the gateway")
 
 
 def _seconds(told: object) -> float | None:

@@ -11,15 +11,25 @@ from sqlalchemy.orm import Session
 
 from yuelu.annotate.answers import counted
 from yuelu.annotate.label_studio.reading import Read
-from yuelu.annotate.label_studio.sites import Place
+from yuelu.annotate.label_studio.sites import EXTERNAL, Place
 from yuelu.annotate.results import Item
 from yuelu.annotate.tasks import move
 from yuelu.annotate.templates import Template
 from yuelu.base.ledger.engine import Ledger, Transaction
+from yuelu.base.ledger.packets import PacketRow, SubmissionRow
 from yuelu.base.ledger.reading import ReadTaskRow
-from yuelu.base.ledger.work import AccountRow, AnnotationRow, BatchRow, ProjectRow, RejectionRow, TaskRow
+from yuelu.base.ledger.work import (
+    AccountRow,
+    AnnotationRow,
+    AnnotatorRow,
+    BatchRow,
+    ProjectRow,
+    RejectionRow,
+    SiteRow,
+    TaskRow,
+)
 from yuelu.base.media import shown_by_each
-from yuelu.pipelines.reading.judge import Answer, Context, Known, Refused, judge, mismatch, older, plain
+from yuelu.pipelines.reading.judge import Answer, Context, Known, Refused, Sent, judge, mismatch, older, plain
 from yuelu.pipelines.reading.place import ACTOR, Reading, sent_as, still_ours, went_back
 
 CHUNK = 500  # tasks in one transaction
@@ -96,7 +106,7 @@ def write(ledger: Ledger, reading: Reading, template: Template, tasks: Sequence[
         ours = _keys_of(t.session, place, [task for task in tasks if task.task not in keys])
         answered = sorted(set(keys.values()))
         uids = [raw["unique_id"] for task in tasks for raw in task.annotations if raw.get("unique_id")]
-        context = context_of(t.session, place.site, template, answered)
+        context = context_of(t.session, place, template, answered, uids)
         against = _Against(place, moment, context, _known(t.session, answered, uids))
         change = _Change()
         for task in tasks:
@@ -131,15 +141,39 @@ def _keys_of(session: Session, place: Place, strangers: Sequence[Read]) -> dict[
     return {task: key for task, key in named.items() if key in real}
 
 
-def context_of(session: Session, site: str, template: Template, keys: Sequence[str]) -> Context:
-    """Return what answers to those tasks of a site are read against."""
+def context_of(session: Session, place: Place, template: Template, keys: Sequence[str], uids: Sequence[str]) -> Context:
+    """Return what answers to those tasks, under those ids, are read against."""
     items: dict[str, Sequence[str]] = {}
     for start in range(0, len(keys), _KEYS):
         some = select(TaskRow.item_key, TaskRow.items).where(TaskRow.item_key.in_(keys[start : start + _KEYS]))
         items |= {key: tuple(shown) for key, shown in session.execute(some)}
     measures = {key: tuple(Item.from_facts(one.facts) for one in shown) for key, shown in shown_by_each(session, items).items()}
-    accounts = session.scalars(select(AccountRow).where(AccountRow.site == site))
-    return Context(template, measures, {row.user_id: row.annotator for row in accounts})
+    accounts = session.scalars(select(AccountRow).where(AccountRow.site == place.site))
+    site = session.get_one(SiteRow, place.site)
+    return Context(
+        template,
+        measures,
+        {row.user_id: row.annotator for row in accounts},
+        scripted=frozenset(session.scalars(select(AnnotatorRow.id).where(AnnotatorRow.scripted))),
+        service=site.user_id if site.kind == EXTERNAL else None,
+        sent=_sent(session, place, uids),
+    )
+
+
+def _sent(session: Session, place: Place, uids: Sequence[str]) -> dict[str, Sent] | None:
+    project = select(BatchRow.project).where(BatchRow.id == place.batch).scalar_subquery()
+    any_sent = select(SubmissionRow.uid).join(PacketRow, PacketRow.id == SubmissionRow.packet)
+    if session.scalars(any_sent.where(PacketRow.project == project).limit(1)).first() is None:
+        return None
+    found: dict[str, Sent] = {}
+    names = (SubmissionRow.uid, SubmissionRow.item_key, SubmissionRow.annotator, SubmissionRow.digest)
+    for start in range(0, len(uids), _KEYS):
+        for uid, key, annotator, digest in session.execute(
+            select(*names).where(SubmissionRow.uid.in_(uids[start : start + _KEYS]))
+        ):
+            earlier = found[uid].digests if uid in found else frozenset()
+            found[uid] = Sent(key, annotator, earlier | {digest})
+    return found
 
 
 def _known(session: Session, keys: Sequence[str], uids: Sequence[str]) -> dict[str, Known]:
