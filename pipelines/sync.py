@@ -16,6 +16,7 @@ from itertools import islice
 from sqlalchemy import select
 
 from yuelu.annotate.configurations import configuration_of
+from yuelu.annotate.label_studio.client import Client
 from yuelu.annotate.label_studio.http import Conversation
 from yuelu.annotate.label_studio.reading import WINDOW, ApiReader, Read, Reader, Stamp, Wanted, clock
 from yuelu.annotate.label_studio.sites import Place, places
@@ -37,7 +38,7 @@ _FEW = 200  # changed tasks that are looked up one by one before anything is rea
 _ROUNDS = 3  # how often a sync looks again while people go on answering
 _GAP = 50  # ids between two wanted ones that are asked for all the same, to keep the lists short
 _SLACK = timedelta(seconds=5)
-Connect = Callable[[str], Conversation]
+Connect = Callable[[str], Client]
 ReaderFor = Callable[[str, Conversation], Reader]
 
 
@@ -110,12 +111,9 @@ def sync_sites(
 
     def one(site: str) -> SiteReport:
         try:
-            client = connect(site)
-            try:
+            with connect(site) as client:
                 reader = reader_for(site, client) if reader_for else None
                 return SiteReport(site, sync(workspace, project, client, site, progress, full=full, reader=reader))
-            finally:
-                client.close()
         except YueluError as error:
             return SiteReport(site, SyncReport(), error)
 
