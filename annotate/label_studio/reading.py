@@ -115,9 +115,9 @@ class ApiReader:
             with self._snapshot(project, view) as file, io.TextIOWrapper(file, encoding="utf-8") as text:
                 yield from map(_read, objects(text))
 
-    def _page(self, project: int, filters: Sequence[Mapping[str, Any]], size: int = _PAGE, order: str = "tasks:id") -> Any:
+    def _page(self, project: int, filters: Sequence[Mapping[str, Any]], size: int | None = None, order: str = "tasks:id") -> Any:
         query = {"filters": {"conjunction": "and", "items": list(filters)}, "ordering": [order]}
-        asked = {"project": project, "page_size": size, "fields": "task_only", "include": "id,updated_at"}
+        asked = {"project": project, "page_size": size or _PAGE, "fields": "task_only", "include": "id,updated_at"}
         return self._server.read_json("/api/tasks/", {**asked, "query": json.dumps(query)})
 
     def _parts(self, project: int, wanted: Wanted) -> Iterator[dict[str, Any]]:
