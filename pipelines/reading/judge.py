@@ -30,6 +30,7 @@ class Known:
     content: str
     updated_at: datetime
     vanished: bool
+    cancelled: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,23 @@
 """Writing what was read to the ledger: some tasks in one transaction, each version of each answer exactly once."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, func, insert, or_, select
+from sqlalchemy import and_, delete, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from yuelu.annotate.answers import counted
+from yuelu.annotate.answers import tell_apart
 from yuelu.annotate.label_studio.reading import Read
 from yuelu.annotate.label_studio.sites import EXTERNAL, Place
 from yuelu.annotate.results import Item
 from yuelu.annotate.tasks import move
 from yuelu.annotate.templates import Template
 from yuelu.base.ledger.engine import Ledger, Transaction
-from yuelu.base.ledger.packets import PacketRow, SubmissionRow
+from yuelu.base.ledger.packets import PacketRow, PacketTaskRow, SubmissionRow
 from yuelu.base.ledger.reading import ReadTaskRow
 from yuelu.base.ledger.work import (
     AccountRow,
@@ -111,7 +112,7 @@ def write(ledger: Ledger, reading: Reading, template: Template, tasks: Sequence[
         change = _Change()
         for task in tasks:
             _decide(change, task, keys.get(task.task), ours.get(task.task), against)
-        return _apply(t, change, place, moment.began)
+        return _apply(t, change, against.known, place, moment.began)
 
 
 def bury_missing(ledger: Ledger, reading: Reading, missing: Sequence[int]) -> SyncReport:
@@ -120,14 +121,13 @@ def bury_missing(ledger: Ledger, reading: Reading, missing: Sequence[int]) -> Sy
     with ledger.transaction(ACTOR) as t:
         still_ours(t, reading)
         keys = sent_as(t.session, place, missing)
-        change = _Change()
-        for known in _known(t.session, sorted(keys.values()), []).values():
-            if not known.vanished:
-                _bury(change, known)
+        change, known = _Change(), _known(t.session, sorted(keys.values()), [])
+        for each in [each for each in known.values() if not each.vanished]:
+            _bury(change, each, known)
         for start in range(0, len(missing), _KEYS):
             here = and_(ReadTaskRow.site == place.site, ReadTaskRow.server_project == place.server_project)
             t.session.execute(delete(ReadTaskRow).where(here, ReadTaskRow.server_task.in_(missing[start : start + _KEYS])))
-        return _apply(t, change, place, ledger.now())
+        return _apply(t, change, known, place, ledger.now())
 
 
 def _keys_of(session: Session, place: Place, strangers: Sequence[Read]) -> dict[int, str]:
@@ -178,7 +178,7 @@ def _sent(session: Session, place: Place, uids: Sequence[str]) -> dict[str, Sent
 
 def _known(session: Session, keys: Sequence[str], uids: Sequence[str]) -> dict[str, Known]:
     """Return the last version of every answer to those tasks or under those ids."""
-    names = ("uid", "version", "item_key", "annotator", "site", "content", "updated_at", "vanished")
+    names = ("uid", "version", "item_key", "annotator", "site", "content", "updated_at", "vanished", "cancelled")
     asked = select(*(getattr(AnnotationRow, name) for name in names)).order_by(AnnotationRow.uid, AnnotationRow.version)
     found: dict[str, Known] = {}
     for start in range(0, max(len(keys), len(uids)), _KEYS):
@@ -220,7 +220,7 @@ def _miss(change: _Change, task: Read, key: str, against: _Against) -> None:
             raise went_back(place, f"it is new, and lacks answer {each.uid}")
         if moment.trusted and older(each, task.updated_at, moment.began):
             raise went_back(place, f"answer {each.uid} is missing from a task that has not changed since it was given")
-        _bury(change, each)
+        _bury(change, each, against.known)
 
 
 def _take(change: _Change, answer: Answer, task: Read, against: _Against) -> Answer | Refused:
@@ -259,25 +259,27 @@ def _take(change: _Change, answer: Answer, task: Read, against: _Against) -> Ans
         content=answer.content,
         updated_at=answer.updated_at,
         vanished=False,
+        cancelled=answer.cancelled,
     )
     change.report += SyncReport(new=1) if last is None else SyncReport(updated=1)
     return answer
 
 
-def _bury(change: _Change, known: Known) -> None:
-    change.buried.append(known)
-    change.changed.add(known.item_key)
+def _bury(change: _Change, last: Known, known: dict[str, Known]) -> None:
+    change.buried.append(last)
+    known[last.uid] = replace(last, version=last.version + 1, vanished=True)
+    change.changed.add(last.item_key)
     change.report += SyncReport(vanished=1)
 
 
-def _apply(t: Transaction, change: _Change, place: Place, seen_at: datetime) -> SyncReport:
+def _apply(t: Transaction, change: _Change, known: Mapping[str, Known], place: Place, seen_at: datetime) -> SyncReport:
     _insert_answers(t, change.answers)
-    for known in change.buried:
-        _insert_tombstone(t, known)
+    for last in change.buried:
+        _insert_tombstone(t, last)
     refused = _insert_refused(t, change.refused, place.site, seen_at)
     _stamp(t.session, place, change.stamps)
     t.session.flush()
-    return change.report + refused + _advance(t, sorted(change.changed))
+    return change.report + refused + _advance(t, sorted(change.changed), known)
 
 
 def _insert_answers(t: Transaction, rows: Sequence[dict[str, Any]]) -> None:
@@ -319,31 +321,22 @@ def _stamp(session: Session, place: Place, stamps: Sequence[dict[str, Any]]) -> 
     session.execute(upsert, [{**here, **each} for each in stamps])
 
 
-def _advance(t: Transaction, keys: Sequence[str]) -> SyncReport:
-    """Move the tasks that have all their answers."""
+def _advance(t: Transaction, keys: Sequence[str], known: Mapping[str, Known]) -> SyncReport:
+    """Move the tasks that have all their answers; `known` are the last versions of all answers to them."""
     waiting: dict[str, int] = {}
+    places: dict[str, set[str]] = {}
     for start in range(0, len(keys), _KEYS):
-        asked = select(TaskRow, ProjectRow.overlap).join(BatchRow, TaskRow.batch == BatchRow.id)
-        asked = asked.join(ProjectRow, BatchRow.project == ProjectRow.name).where(TaskRow.state == "dispatched")
-        waiting |= {
-            task.item_key: overlap
-            for task, overlap in t.session.execute(asked.where(TaskRow.item_key.in_(keys[start : start + _KEYS])))
-        }
-    answers: dict[str, int] = {}
-    for annotation in counted(t.session, sorted(_enough(t.session, waiting))):
-        answers[annotation.item_key] = answers.get(annotation.item_key, 0) + 1
+        some = keys[start : start + _KEYS]
+        open_ = select(TaskRow, ProjectRow.overlap).join(BatchRow, TaskRow.batch == BatchRow.id)
+        open_ = open_.join(ProjectRow, BatchRow.project == ProjectRow.name).where(TaskRow.item_key.in_(some))
+        rows = t.session.execute(open_.where(TaskRow.state == "dispatched"))
+        waiting |= {task.item_key: overlap for task, overlap in rows}
+        live = select(PacketTaskRow.item_key, PacketTaskRow.annotator).where(PacketTaskRow.item_key.in_(some))
+        for key, annotator in t.session.execute(live.where(PacketTaskRow.state != "released")):
+            places.setdefault(key, set()).add(annotator)
+    standings = tell_apart([each for each in known.values() if each.item_key in waiting], places, waiting)  # type: ignore[arg-type]
+    answers = Counter(each.row.item_key for each in standings if each.standing == "counted")
     moved = [key for key in sorted(answers) if answers[key] >= waiting[key]]
     for key in moved:
         move(t, key, "submitted", f"{answers[key]} answers")
     return SyncReport(submitted=len(moved))
-
-
-def _enough(session: Session, waiting: Mapping[str, int]) -> list[str]:
-    """Return the tasks that could have all their answers: counting who may answer reads whole answers, so few are looked at."""
-    keys, found = sorted(waiting), list[str]()
-    for start in range(0, len(keys), _KEYS):
-        some = keys[start : start + _KEYS]
-        asked = select(AnnotationRow.item_key, func.count(AnnotationRow.annotator.distinct()))
-        rows = session.execute(asked.where(AnnotationRow.item_key.in_(some)).group_by(AnnotationRow.item_key))
-        found += [key for key, number in rows if number >= waiting[key]]
-    return found

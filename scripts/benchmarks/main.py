@@ -17,7 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 # Modules of this folder, each with `rows(settings)`.
-AREAS = {"ingest": ("images", "decode", "deid", "hashing", "audio", "video", "near", "flow", "whole")}
+AREAS = {
+    "ingest": ("images", "decode", "deid", "hashing", "audio", "video", "near", "flow", "whole"),
+    "annotate": ("answers", "into_ledger"),
+}
 
 
 def main() -> None:
@@ -28,7 +31,7 @@ def main() -> None:
         sys.exit(f"nothing to measure: {options.area} has {', '.join(AREAS[options.area])}")
     if options.list:
         for name in names:
-            print(f"{name:8} {(import_module(name).__doc__ or '').splitlines()[0]}")
+            print(f"{name:11} {(import_module(name).__doc__ or '').splitlines()[0]}")
         return
     peers = Path("build/bench-env/bin/python").absolute() if options.peers else None
     rows, started = list[Row](), time.monotonic()
