@@ -2,19 +2,53 @@
 
 import hashlib
 import hmac
+import json
 from typing import Any
 
 import rfc8785
 
 from yuelu.base.errors import InvalidRecord
 
+_EXACT = 2**53 - 1  # the whole numbers that RFC 8785 takes
+# Between these Python spells a number that is not whole as RFC 8785 does: without an exponent.
+_SMALL, _LARGE = 1e-4, 1e16
+
+
+class _Rare(Exception):
+    """A value that the quick way does not spell, or that no way does."""
+
 
 def canonical(value: Any) -> bytes:
     """Return `value` (JSON types only) as RFC 8785 bytes. Raises InvalidRecord: NaN, bytes, integers over 2^53."""
     try:
-        return rfc8785.dumps(value)
+        try:
+            return json.dumps(_common(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        except (_Rare, RecursionError):
+            return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         raise InvalidRecord(f"not canonical JSON: {error}", "use finite numbers, text, lists and objects only") from None
+
+
+def _common(value: Any) -> Any:
+    """Return the same value so that Python's own encoder, which is many times faster, spells it as RFC 8785. Raises _Rare."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return value
+    if kind is int:
+        if -_EXACT <= value <= _EXACT:
+            return value
+    elif kind is float:
+        if value.is_integer():
+            if -_EXACT <= value <= _EXACT:
+                return int(value)
+        elif _SMALL <= abs(value) < _LARGE:
+            return value
+    elif kind is dict:
+        if all(type(key) is str and key.isascii() for key in value):  # other keys sort by UTF-16
+            return {key: _common(each) for key, each in value.items()}
+    elif kind is list or kind is tuple:
+        return [_common(each) for each in value]
+    raise _Rare
 
 
 def sha256(data: bytes) -> str:

@@ -9,7 +9,7 @@ import pytest
 FOLDER = Path(__file__).resolve().parent.parent / "scripts/benchmarks"
 AREAS = {
     "ingest": ["images", "decode", "deid", "hashing", "audio", "video", "near", "flow", "whole"],
-    "annotate": ["answers", "into_ledger"],
+    "annotate": ["answers", "into_ledger", "submissions"],
 }
 NAMES = [name for names in AREAS.values() for name in names]
 FRAME = {"main", "measuring", "drawing_table_site"}

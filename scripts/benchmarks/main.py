@@ -19,7 +19,7 @@ from rich.table import Table
 # Modules of this folder, each with `rows(settings)`.
 AREAS = {
     "ingest": ("images", "decode", "deid", "hashing", "audio", "video", "near", "flow", "whole"),
-    "annotate": ("answers", "into_ledger"),
+    "annotate": ("answers", "into_ledger", "submissions"),
 }
 
 
