@@ -64,6 +64,7 @@ def follow(
     pace: Pace,
     *,
     clock: Callable[[], float] = time.monotonic,
+    gap_s: float = _GAP_S,
 ) -> int:
     """Call `once` until `signals` says stop; return how often. Its argument says whether to compare everything.
 
@@ -83,8 +84,6 @@ def follow(
             compared = began if full or rounds == 0 else compared
         rounds += 1
         signals.wait(pace.interval_s)
-        if not signals.stopped:
-            signals_left = _GAP_S - (clock() - began)
-            if signals_left > 0:
-                time.sleep(signals_left)
+        if not signals.stopped and gap_s:
+            time.sleep(max(0.0, gap_s - (clock() - began)))
     return rounds

@@ -8,6 +8,7 @@ from yuelu.base.errors import InvalidRecord
 
 _PART = 1 << 20  # characters
 # The server writes numbers that JSON has not; text they can be kept as, and told apart from numbers.
+_AFTER = " \t\r\n,]"
 _decoder = json.JSONDecoder(parse_constant=str)
 
 
@@ -40,7 +41,7 @@ def _element(file: IO[str], text: str, at: int) -> tuple[Any, str, int]:
         except json.JSONDecodeError:
             end = len(text)
         else:
-            if end < len(text):  # a number at the very end could go on
+            if end < len(text) and text[end] in _AFTER:  # a number could go on
                 return element, text, end
         added = file.read(more)
         if not added:

@@ -56,7 +56,7 @@ class Receiver:
     def _status(self, path: str, secret: str, length: str | None) -> int:
         if path != PATH:
             return 404
-        if not hmac.compare_digest(secret.encode("utf-8", "replace"), self._secret):
+        if not hmac.compare_digest(secret.encode("utf-8", "surrogateescape"), self._secret):
             return 403
         if length is None or not length.isdecimal():
             return 411

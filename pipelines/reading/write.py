@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import and_, delete, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -329,13 +329,13 @@ def _advance(t: Transaction, keys: Sequence[str], known: Mapping[str, Known]) ->
         some = keys[start : start + _KEYS]
         open_ = select(TaskRow, ProjectRow.overlap).join(BatchRow, TaskRow.batch == BatchRow.id)
         open_ = open_.join(ProjectRow, BatchRow.project == ProjectRow.name).where(TaskRow.item_key.in_(some))
-        rows = t.session.execute(open_.where(TaskRow.state == "dispatched"))
-        waiting |= {task.item_key: overlap for task, overlap in rows}
+        found = t.session.execute(open_.where(TaskRow.state == "dispatched"))
+        waiting |= {task.item_key: overlap for task, overlap in found}
         live = select(PacketTaskRow.item_key, PacketTaskRow.annotator).where(PacketTaskRow.item_key.in_(some))
         for key, annotator in t.session.execute(live.where(PacketTaskRow.state != "released")):
             places.setdefault(key, set()).add(annotator)
-    standings = tell_apart([each for each in known.values() if each.item_key in waiting], places, waiting)  # type: ignore[arg-type]
-    answers = Counter(each.row.item_key for each in standings if each.standing == "counted")
+    rows = cast(list[AnnotationRow], [each for each in known.values() if each.item_key in waiting])  # they have what it takes
+    answers = Counter(each.row.item_key for each in tell_apart(rows, places, waiting) if each.standing == "counted")
     moved = [key for key in sorted(answers) if answers[key] >= waiting[key]]
     for key in moved:
         move(t, key, "submitted", f"{answers[key]} answers")

@@ -1,4 +1,4 @@
-"""Answers from a real Label Studio into a ledger: everything and what changed, over the API and from the database, against SDK and SQL."""
+"""Answers from a real Label Studio into a ledger: everything, and what changed; over the API and by SQL, against the SDK."""
 
 import json
 import sqlite3

@@ -88,10 +88,11 @@ def result(seed: int) -> list[dict[str, Any]]:
     """Return an answer with five boxes."""
     frame = {"to_name": "image", "origin": "manual", "original_width": 640, "original_height": 480, "image_rotation": 0}
     scene = {"id": "scene", "from_name": "scene", "to_name": "image", "type": "choices", "origin": "manual"}
+    shape = {"y": 10.25, "width": 12.5, "height": 20.0, "rotation": 0, "rectanglelabels": ["part"]}
     boxes = [
         {
             **frame, "id": f"r{number}", "from_name": "object", "type": "rectanglelabels", "item_index": 0,
-            "value": {"x": 1.5 * number + seed % 7, "y": 10.25, "width": 12.5, "height": 20.0, "rotation": 0, "rectanglelabels": ["part"]},
+            "value": {**shape, "x": 1.5 * number + seed % 7},
         }
         for number in range(5)
     ]  # fmt: skip
@@ -102,8 +103,9 @@ def _fill(database: Path, project: int, tasks: int, users: list[int]) -> None:
     moment = datetime.now(UTC) - timedelta(hours=1)
     stamp = moment.strftime("%Y-%m-%d %H:%M:%S.%f")
     task = (
-        "INSERT INTO task (id, data, meta, created_at, updated_at, is_labeled, project_id, overlap, inner_id, total_annotations,"
-        " cancelled_annotations, total_predictions, comment_count, unresolved_comment_count) VALUES (?,?,'{}',?,?,1,?,2,?,?,0,0,0,0)"
+        "INSERT INTO task (id, data, meta, created_at, updated_at, is_labeled, project_id, overlap, inner_id,"
+        " total_annotations, cancelled_annotations, total_predictions, comment_count, unresolved_comment_count)"
+        " VALUES (?,?,'{}',?,?,1,?,2,?,?,0,0,0,0)"
     )
     answer = (
         "INSERT INTO task_completion (result, was_cancelled, created_at, updated_at, task_id, lead_time, result_count,"
@@ -131,10 +133,13 @@ def change(bench: Bench, tasks: int, number: int) -> None:
     stamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
     connection = sqlite3.connect(bench.service.data / DATABASE, timeout=600)
     step = max(1, tasks // number)
+    moved = (
+        "UPDATE task_completion SET result = json_set(?, '$[1].value.x', 40), updated_at = ?"
+        " WHERE id = (SELECT min(id) FROM task_completion WHERE task_id = ?)"
+    )
     chosen = [(json.dumps(result(number)), stamp, task) for task in range(1, step * number, step)]
     with connection:
-        connection.executemany("UPDATE task_completion SET result = json_set(?, '$[1].value.x', abs(random()) % 50), updated_at = ?"
-                               " WHERE id = (SELECT min(id) FROM task_completion WHERE task_id = ?)", chosen)  # fmt: skip
+        connection.executemany(moved, chosen)
         connection.executemany("UPDATE task SET updated_at = ? WHERE id = ?", [(stamp, task) for _, _, task in chosen])
     connection.close()
 

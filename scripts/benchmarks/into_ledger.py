@@ -1,9 +1,13 @@
-"""Answers into the ledger alone, as sync writes them: SQLite and PostgreSQL (`YUELU_BENCH_POSTGRES`), its invariants checked after."""
+"""Answers into the ledger alone, as sync writes them, its invariants checked after: SQLite, and PostgreSQL if there is one.
+
+`YUELU_BENCH_POSTGRES` is the address of an empty database.
+"""
 
 import os
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from drawing_table_site import MADE, PROJECT, SITE, TEMPLATE, keys, result, workspace
 from measuring import OURS, PARTS, Row, Settings, memory_mb, timed
@@ -56,15 +60,14 @@ def _rows(settings: Settings, name: str, address: str | None, tasks: int) -> Ite
 def _reads(tasks: int) -> Iterator[Read]:
     results, stamp = [result(seed) for seed in range(7)], MADE.isoformat()
     for number, key in enumerate(keys(tasks), 1):
-        answers = tuple(
-            {
-                "id": number * 10 + user, "unique_id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{number} {user}")), "completed_by": user,
-                "updated_by": user, "result": results[number % 7], "was_cancelled": False, "created_at": stamp, "updated_at": stamp,
-                "lead_time": 1.5,
-            }
-            for user in (2, 3)
-        )  # fmt: skip
+        answers = tuple(_answer(number, user, results[number % 7], stamp) for user in (2, 3))
         yield Read(number, key, MADE, answers)
+
+
+def _answer(task: int, user: int, told: list[dict[str, Any]], stamp: str) -> dict[str, Any]:
+    uid = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{task} {user}"))
+    sender = {"id": task * 10 + user, "unique_id": uid, "completed_by": user, "updated_by": user}
+    return {**sender, "result": told, "was_cancelled": False, "created_at": stamp, "updated_at": stamp, "lead_time": 1.5}
 
 
 def _bare(space: Workspace) -> None:

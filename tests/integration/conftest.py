@@ -15,7 +15,7 @@ from sqlalchemy import select
 from yuelu.annotate.label_studio.accounts import provision, record_accounts
 from yuelu.annotate.label_studio.client import Client
 from yuelu.annotate.label_studio.environment import find
-from yuelu.annotate.label_studio.service import start, stop
+from yuelu.annotate.label_studio.service import running_service, start, stop
 from yuelu.annotate.label_studio.site import Site
 from yuelu.annotate.packets import holders, lease
 from yuelu.annotate.people import Annotator
@@ -60,7 +60,7 @@ def label_studio(label_studio_env: Path) -> Iterator[Site]:
     accounts = provision(label_studio_env, root / "data", ANNOTATORS)
     service = start(label_studio_env, root / "data", root / "media")
     yield Site(SITE, service, accounts)
-    stop(service)
+    stop(running_service(service.data) or service)  # a test may have started it again
     shutil.rmtree(root)
 
 

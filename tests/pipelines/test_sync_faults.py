@@ -214,15 +214,17 @@ def test_a_backup_made_while_we_read_is_known_by_the_stamps(desk: Desk) -> None:
     backups: list[Any] = []
 
     def meddle(request: httpx.Request) -> None:
-        if request.method == "PATCH" and "yuelu reading 3" in request.content.decode() and not backups:
+        if request.method == "PATCH":  # the first writes the number of the reading, the second says what it is to read
             backups.append(desk.table.backup())
-            desk.table.answer(desk.tasks[1], 12, result())
+        if len(backups) == 2:
+            desk.table.hook = lambda _: None
+            desk.table.answer(desk.tasks[0], 12, result())
 
     uid = desk.table.answer(desk.tasks[0], 11, result())
     desk.table.hook = meddle
     desk.sync()
     assert len(desk.answers()) == 2
-    desk.table.restore(backups[0])
+    desk.table.restore(backups[1])
     with pytest.raises(WentBack, match="missing from a task that has not changed since"):
         desk.sync()
     assert not any(gone for _, gone, _ in desk.answers().values())
