@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from drawing_table import KINDS, DrawingTable, random_faults
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from yuelu.annotate.label_studio.client import Client
 from yuelu.annotate.packets import lease
@@ -19,7 +19,7 @@ from yuelu.annotate.templates import load_template
 from yuelu.base.errors import Conflict, Interrupted, WentBack, YueluError
 from yuelu.base.ledger.log import EventRow, broken
 from yuelu.base.ledger.places import OutboxRow, PlaceRow
-from yuelu.base.ledger.reading import ReadPlaceRow
+from yuelu.base.ledger.reading import ReadPlaceRow, ReadTaskRow
 from yuelu.base.ledger.work import AccountRow, AnnotationRow, RejectionRow, SiteRow, TaskRow
 from yuelu.base.records import Box, Choice
 from yuelu.pipelines.sync import SyncReport, sync, sync_sites
@@ -242,6 +242,7 @@ def test_a_server_project_that_is_gone_or_new_is_no_deletion_of_answers(desk: De
         desk.sync()
     with desk.lab.ledger.transaction("test") as t:
         t.session.delete(t.session.get_one(ReadPlaceRow, ("site", table.project)))  # as if it were placed anew
+        t.session.execute(delete(ReadTaskRow))
     with pytest.raises(WentBack, match="it is new, and lacks answer"):
         desk.sync()
     assert desk.answers()[uid][:2] == (1, False)
