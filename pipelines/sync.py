@@ -132,7 +132,10 @@ def _sync_place(source: _Source, *, full: bool) -> SyncReport:
     began = clock(server)
     last = _last(source)
     behind = last.since is not None and began < last.since - _SLACK
-    moment = Moment(began, trusted=not behind, first=last.number == 0)
+    with ledger.reading() as session:
+        row = session.get(PlaceRow, (place.batch, place.site))
+        never = row is None or row.synced_at is None  # earlier versions of this code took no numbers
+    moment = Moment(began, trusted=not behind, first=last.number == 0 and never)
     if full or behind or last.since is None:
         report, reading = _everything(source, moment, compare=full or behind)
     else:

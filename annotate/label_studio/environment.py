@@ -19,7 +19,6 @@ DATABASE = "label_studio.sqlite3"
 PROGRAMS = Path(__file__).with_name("server")
 _HINT = "run './scripts/setup demo', or set YUELU_LABEL_STUDIO to an environment that has it"
 _COLD_S = 600  # all migrations take about a minute on a quiet machine
-_DELETE_SNAPSHOTS = "ff_back_dev_4664_remove_storage_file_on_export_delete_29032023_short"
 # What a process needs from ours; anything else could be a proxy, a credential or a setting that Label Studio reads.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
@@ -74,7 +73,6 @@ def variables(data: Path, media_root: Path | None, inherited: Mapping[str, str])
         "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "false",
         "USE_DEFAULT_BANNED_SUBNETS": "false",  # it bans the one address that webhooks go to
         "USER_ADDITIONAL_BANNED_SUBNETS": banned(),
-        _DELETE_SNAPSHOTS: "true",  # the default leaves the file of a deleted snapshot where it is
         "LOCAL_FILES_SERVING_ENABLED": "true" if media_root else "false",
         "LOCAL_FILES_DOCUMENT_ROOT": str(media_root or data / "no-media"),  # the default is /
     }

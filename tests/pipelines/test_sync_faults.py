@@ -21,17 +21,23 @@ from yuelu.base.ledger.log import EventRow, broken
 from yuelu.base.ledger.places import OutboxRow, PlaceRow
 from yuelu.base.ledger.reading import ReadPlaceRow, ReadTaskRow
 from yuelu.base.ledger.work import AccountRow, AnnotationRow, RejectionRow, SiteRow, TaskRow
-from yuelu.base.records import Box, Choice
+from yuelu.base.records import Box, Choice, Region
+from yuelu.pipelines.released_items import judged_answers
+from yuelu.pipelines.score import score
 from yuelu.pipelines.sync import SyncReport, sync, sync_sites
+from yuelu.quality.policy import default_policy
 
 PEOPLE = {"ann": 11, "bob": 12, "cat": 13}
 TEMPLATE = load_template("image-boxes")
 ROUNDS = int(os.environ.get("YUELU_FAULTS", "12"))
 
 
+def regions(x: int) -> tuple[Region, ...]:
+    return (Choice("scene", ("medical",)), Box("b", "object", "part", 0, float(x), 2.0, 30.0, 40.0))
+
+
 def result(x: int = 1) -> list[Any]:
-    regions = (Choice("scene", ("medical",)), Box("b", "object", "part", 0, float(x), 2.0, 30.0, 40.0))
-    return to_result(regions, TEMPLATE, [Item(width_px=640, height_px=480)])
+    return to_result(regions(x), TEMPLATE, [Item(width_px=640, height_px=480)])
 
 
 class Desk:
@@ -243,6 +249,7 @@ def test_a_server_project_that_is_gone_or_new_is_no_deletion_of_answers(desk: De
     with desk.lab.ledger.transaction("test") as t:
         t.session.delete(t.session.get_one(ReadPlaceRow, ("site", table.project)))  # as if it were placed anew
         t.session.execute(delete(ReadTaskRow))
+        t.session.execute(update(PlaceRow).values(synced_at=None))
     with pytest.raises(WentBack, match="it is new, and lacks answer"):
         desk.sync()
     assert desk.answers()[uid][:2] == (1, False)
@@ -311,6 +318,22 @@ def test_an_answer_that_no_database_takes_stops_nobody(desk: Desk, kind: str) ->
     assert [row["server_annotation"] for row in desk.lab.all(RejectionRow)]
     assert desk.sync() == SyncReport(unchanged=1)
     assert list(desk.answers()) == [good]
+
+
+def test_what_was_judged_stays_what_it_was(desk: Desk) -> None:
+    """F12: an answer is edited, and another deleted, after the task was accepted on them."""
+    uids = [desk.table.answer(desk.tasks[0], user, result()) for user in PEOPLE.values()]
+    desk.sync()
+    assert score(desk.lab.workspace, "p", default_policy()).outcomes == {"accept": 1}
+    desk.table.change(uids[0], result(50))
+    desk.table.delete(uids[1])
+    report = desk.sync()
+    assert (report.updated, report.vanished) == (1, 1)
+    with desk.lab.ledger.reading() as session:
+        judged = judged_answers(session, [desk.keys[0]])
+    assert sorted((each.uid, each.version) for each in judged) == sorted((uid, 1) for uid in uids)
+    assert {each.regions for each in judged} == {regions(1)}
+    assert desk.lab.states()["cat"] == ["accepted"]
 
 
 class Series:
