@@ -45,11 +45,13 @@ def main() -> None:
 def application() -> object:
     """Return the WSGI application (gunicorn calls this in its worker)."""
     set_up_path()
-    from core.feature_flags.stale_feature_flags import STALE_FEATURE_FLAGS  # noqa: PLC0415  importable only now
-    from django.core.wsgi import get_wsgi_application  # noqa: PLC0415
+    from django.core.wsgi import get_wsgi_application  # noqa: PLC0415  importable only now
+
+    served = get_wsgi_application()
+    from core.feature_flags.stale_feature_flags import STALE_FEATURE_FLAGS  # noqa: PLC0415  importable only once Django is up
 
     STALE_FEATURE_FLAGS[DELETE_FILES] = True
-    return get_wsgi_application()
+    return served
 
 
 if __name__ == "__main__":
