@@ -36,7 +36,7 @@ from yuelu.pipelines.reading.write import CHUNK, Moment, SyncReport, bury_missin
 __all__ = ["SiteReport", "SyncReport", "sync", "sync_sites"]
 _FEW = 200  # changed tasks that are looked up one by one before anything is read
 _ROUNDS = 3  # how often a sync looks again while people go on answering
-_GAP = 50  # ids between two wanted ones that are asked for all the same, to keep the lists short
+_GAP = 3  # ids between two wanted ones that are asked for all the same, to keep the lists short
 _SLACK = timedelta(seconds=5)
 Connect = Callable[[str], Client]
 ReaderFor = Callable[[str, Conversation], Reader]
@@ -172,8 +172,8 @@ def _changed(source: _Source, last: Reading, since: datetime, moment: Moment) ->
     report, reading = SyncReport(unchanged=unchanged), last
     if unread:
         reading = begin(source.ledger, source.server, source.place)
-        few = len(stamps) <= _FEW
-        report += _read(source, reading, unread if few else Wanted(since - WINDOW), moment)
+        only = {stamp.task for stamp in unread} if len(stamps) <= _FEW else None
+        report += _read(source, reading, Wanted(since - WINDOW), moment, only)
     more, reading = _settled(source, reading, since, moment)
     return report + more, reading
 
@@ -226,11 +226,13 @@ def _compare(source: _Source, reading: Reading, moment: Moment) -> SyncReport:
     return report
 
 
-def _read(source: _Source, reading: Reading, wanted: Sequence[Stamp] | Wanted, moment: Moment) -> SyncReport:
-    """Read and write the wanted tasks; the next ones are on their way while some are written."""
+def _read(
+    source: _Source, reading: Reading, wanted: Sequence[Stamp] | Wanted, moment: Moment, only: set[int] | None = None
+) -> SyncReport:
+    """Read and write the wanted tasks (those in `only`); the next ones are on their way while some are written."""
     report, done, project = SyncReport(), 0, source.place.server_project
     which = wanted if isinstance(wanted, Wanted) else Wanted(ranges=_ranges(wanted))
-    only = None if isinstance(wanted, Wanted) else {stamp.task for stamp in wanted}
+    only = only if isinstance(wanted, Wanted) else {stamp.task for stamp in wanted}
     try:
         source.reader.verify(project, reading.number)
         with closing(ahead(source.reader.answers(project, which), 2 * CHUNK)) as reads:
