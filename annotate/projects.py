@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from yuelu.annotate.configurations import keep
 from yuelu.annotate.tasks import batch_id
 from yuelu.annotate.templates import Template
 from yuelu.base.canonical import digest
@@ -51,7 +52,8 @@ def create_project(
             raise NotFound(f"no collection {collection!r}", "ingest its media first")
         t.session.add(row)
         t.session.flush()
-        t.session.add(BatchRow(id=batch_id(name), project=name))
+        configuration = keep(t, template, ledger.now())
+        t.session.add(BatchRow(id=batch_id(name), project=name, number=1, configuration=configuration))
         t.event("project.created", name, after=digest(_terms(row)))
         return True
 

@@ -22,7 +22,7 @@ from yuelu.base.canonical import digest
 from yuelu.base.errors import Conflict, NotAllowed, NotFound, OutcomeUnknown, YueluError
 from yuelu.base.ledger.engine import Ledger, Transaction
 from yuelu.base.ledger.packets import DraftRow, PacketRow, PacketTaskRow, SubmissionRow
-from yuelu.base.ledger.work import AnnotatorRow, BatchRow, TaskRow
+from yuelu.base.ledger.work import AnnotatorRow, TaskRow
 from yuelu.base.states import SUBMISSION_MOVES, checked_move
 
 _GATHER_S = 0.003
@@ -281,7 +281,7 @@ class _Waiting:
 def pending(session: Session, site: str, limit: int) -> tuple[SubmissionRow, ...]:
     """Return the oldest submissions that a site has not got yet, versions of one answer in order."""
     query = select(SubmissionRow).join(TaskRow, TaskRow.item_key == SubmissionRow.item_key)
-    query = query.join(BatchRow, BatchRow.id == TaskRow.batch).where(SubmissionRow.state == "pending", BatchRow.site == site)
+    query = query.where(SubmissionRow.state == "pending", TaskRow.site == site)
     return tuple(
         session.scalars(query.order_by(SubmissionRow.received_at, SubmissionRow.uid, SubmissionRow.version).limit(limit))
     )

@@ -58,6 +58,10 @@ class Conflict(YueluError):
     exit_code = 5
 
 
+class WentBack(Conflict):
+    """A server shows an earlier state than the one we saw: it was restored from a backup."""
+
+
 class KeyTaken(Conflict):
     """The store already holds that key; a key is written once."""
 

@@ -70,21 +70,29 @@ def shown_by(session: Session, items: Sequence[str]) -> tuple[Shown, ...]:
 
     Raises NotFound: a proxy is missing. Raises InvalidRecord: more pictures than a task may show.
     """
-    assets = rows_of(session, items)
-    if missing := [item for item in items if item not in assets]:
+    return shown_by_each(session, {"": items})[""]
+
+
+def shown_by_each(session: Session, tasks: Mapping[str, Sequence[str]]) -> dict[str, tuple[Shown, ...]]:
+    """Return what each of several tasks shows, by the names that they are given here, in few queries. Raises as `shown_by`."""
+    assets = rows_of(session, [item for items in tasks.values() for item in items])
+    if missing := [item for items in tasks.values() for item in items if item not in assets]:
         raise NotFound(f"no asset {missing[0]}", "ingest its source again")
-    files = {item: shown_files(assets[item].facts) for item in items}
-    total = sum(map(len, files.values()))
-    if total > MOST_SHOWN:
-        raise InvalidRecord(
-            f"the task of asset {items[0]} shows {total} pictures; at most {MOST_SHOWN} fit in one",
-            "cut the series or volume into parts, and ingest those",
-        )
+    files = {item: shown_files(row.facts) for item, row in assets.items()}
+    for items in tasks.values():
+        total = sum(len(files[item]) for item in items)
+        if total > MOST_SHOWN:
+            raise InvalidRecord(
+                f"the task of asset {items[0]} shows {total} pictures; at most {MOST_SHOWN} fit in one",
+                "cut the series or volume into parts, and ingest those",
+            )
     proxies = rows_of(session, [file for each in files.values() for file in each])
-    for item in items:
-        if not files[item] or any(file not in proxies for file in files[item]):
+    for item, shown in files.items():
+        if not shown or any(file not in proxies for file in shown):
             raise NotFound(f"no proxy of asset {item}", "ingest its source again; it makes what is missing")
-    return tuple(Shown(assets[item], proxies[file]) for item in items for file in files[item])
+    return {
+        name: tuple(Shown(assets[item], proxies[file]) for item in items for file in files[item]) for name, items in tasks.items()
+    }
 
 
 def rows_of(session: Session, hashes: Sequence[str]) -> dict[str, AssetRow]:

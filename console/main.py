@@ -31,7 +31,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "annotator": "people",
         "dispatch": "project",
         "packet": "packets",
-        "sync": "project",
+        "sync": "sync",
         "answers": "packets",
         "agreement": "quality",
         "consensus": "quality",

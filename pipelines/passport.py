@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from yuelu.base.canonical import digest
 from yuelu.base.ledger.judgement import DecisionRow, ScoreRow
 from yuelu.base.ledger.media import CollectionRow
+from yuelu.base.ledger.places import PlaceRow
 from yuelu.base.ledger.work import BatchRow, ProjectRow, SiteRow
 from yuelu.datasets.governance import grade_of
 from yuelu.pipelines.released_gate import Held, Waiver, decisions
@@ -24,8 +25,8 @@ def projects_of(session: Session, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _project(session: Session, row: ProjectRow) -> dict[str, Any]:
-    sites = select(SiteRow.version).join(BatchRow, BatchRow.site == SiteRow.name).where(BatchRow.project == row.name)
-    versions = sorted(set(session.scalars(sites)))
+    sites = select(SiteRow.version).join(PlaceRow, PlaceRow.site == SiteRow.name).join(BatchRow, BatchRow.id == PlaceRow.batch)
+    versions = sorted(set(session.scalars(sites.where(BatchRow.project == row.name))))
     return {
         "name": row.name,
         "collection": row.collection,

@@ -26,14 +26,26 @@ def stage(workspace: Workspace, sha256: str) -> Path:
     """
     with workspace.ledger.reading() as session:
         asset = session.get(AssetRow, sha256)
-        # A source whose bytes are stored is there as somebody's proxy: sources themselves are never stored.
-        media_type = asset.media_type if asset is not None and asset.role != Role.DEIDENTIFIED else ""
-    if media_type not in _ENDINGS or not workspace.store.exists(asset_key(sha256)):
+        name = None if asset is None else file_name(sha256, asset.media_type, asset.role)
+    return stage_file(workspace, sha256, name)
+
+
+def file_name(sha256: str, media_type: str, role: str) -> str | None:
+    """Return the name of the file that a proxy is shown as; None for what is no proxy and never shown."""
+    # A source whose bytes are stored is there as somebody's proxy: sources themselves are never stored.
+    ending = _ENDINGS.get(media_type) if role != Role.DEIDENTIFIED else None
+    return ending and f"{sha256}.{ending}"
+
+
+def stage_file(workspace: Workspace, sha256: str, name: str | None) -> Path:
+    """Return the proxy as the file of that name, as `stage` does; for callers that know the asset already."""
+    target = workspace.media_root / (name or "")
+    if name is not None and target.exists():
+        return target
+    if name is None or not workspace.store.exists(asset_key(sha256)):
         raise NotFound(f"no proxy {sha256}", "stage the hash that proxy_of gives")
-    target = workspace.media_root / f"{sha256}.{_ENDINGS[media_type]}"
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _place(workspace, asset_key(sha256), target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _place(workspace, asset_key(sha256), target)
     return target
 
 

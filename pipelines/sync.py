@@ -1,297 +1,306 @@
-"""Sync: answers come from a Label Studio server into the ledger, each version exactly once.
+"""Sync: answers come from Label Studio servers into the ledger, each version exactly once.
 
-The server is asked, never trusted: it lets users answer as somebody else, change each other's answers and delete them.
-So an answer counts only if its server task is the one that dispatch wrote down and still names that key, and if the account
-that is named and the account that really sent it are the same annotator's; what vanished leaves a tombstone, and what cannot
-be used is kept as a rejection with its reason.
+The server's clock, its paging and its honesty are never relied on alone. What changed is found by the stamps that the server
+puts on tasks; when the numbers of tasks and answers then differ from what was read, all stamps are compared with those
+that were read last. What vanished leaves a tombstone, and what cannot be used is kept as a rejection with its reason. A server
+that was restored from a backup is found out and held: its losses are no deletions.
 """
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import islice
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from yuelu.annotate.answers import counted, latest_versions
-from yuelu.annotate.label_studio.client import Client, ServerTask
-from yuelu.annotate.results import Item, from_result
-from yuelu.annotate.tasks import batch_id, move, project_row
+from yuelu.annotate.configurations import configuration_of
+from yuelu.annotate.label_studio.client import Client
+from yuelu.annotate.label_studio.http import Conversation
+from yuelu.annotate.label_studio.reading import WINDOW, ApiReader, Read, Reader, Stamp, Wanted, clock
+from yuelu.annotate.label_studio.sites import Place, places
+from yuelu.annotate.tasks import project_row
 from yuelu.annotate.templates import Template
-from yuelu.base.canonical import sha256
-from yuelu.base.errors import NotFound
-from yuelu.base.ledger.engine import Ledger, Transaction
-from yuelu.base.ledger.work import AccountRow, AnnotationRow, BatchRow, RejectionRow, TaskRow
-from yuelu.base.media import shown_by
+from yuelu.base.errors import Conflict, NotFound, OutcomeUnknown, ServiceUnavailable, YueluError
+from yuelu.base.ledger.engine import Ledger
+from yuelu.base.ledger.places import PlaceRow
+from yuelu.base.ledger.reading import ReadTaskRow
+from yuelu.base.ledger.work import BatchRow
 from yuelu.base.progress import Progress, silent
-from yuelu.base.records import Annotation, Region, region_to_json
 from yuelu.base.workspace import Workspace
-from yuelu.pipelines.dispatch import template_of
+from yuelu.pipelines.reading.ahead import ahead
+from yuelu.pipelines.reading.place import ACTOR, Reading, begin, counted, finish, last_reading, went_back
+from yuelu.pipelines.reading.write import CHUNK, Moment, SyncReport, bury_missing, write
 
-_ACTOR = "sync"
-_WINDOW = timedelta(seconds=120)  # a change is stamped before it is committed, by the server's clock
-_CHUNK = 100  # tasks in one export and one transaction
-
-
-@dataclass(frozen=True, slots=True)
-class SyncReport:
-    """Answers by what this run did with them. `submitted` counts tasks that now have all the answers they need."""
-
-    new: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    vanished: int = 0
-    rejected: int = 0
-    submitted: int = 0
-
-    def __add__(self, other: "SyncReport") -> "SyncReport":
-        return SyncReport(*(getattr(self, name) + getattr(other, name) for name in SyncReport.__slots__))
+__all__ = ["SiteReport", "SyncReport", "sync", "sync_sites"]
+_FEW = 200  # changed tasks that are looked up one by one before anything is read
+_ROUNDS = 3  # how often a sync looks again while people go on answering
+_GAP = 3  # ids between two wanted ones that are asked for all the same, to keep the lists short
+_SLACK = timedelta(seconds=5)
+Connect = Callable[[str], Client]
+ReaderFor = Callable[[str, Conversation], Reader]
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """A server's annotation that became one of ours."""
-
-    annotation: Annotation
-    server_annotation: int
-    raw: Sequence[Any] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Refused:
-    """A server's annotation that could not."""
-
-    item_key: str
-    reason: str
-    raw: Mapping[str, Any] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where answers come from: the site, its label configuration, and what each server task was dispatched as."""
+class SiteReport:
+    """How the sync of one site ended. `problem` is None when all of it was read."""
 
     site: str
-    template: Template
-    sent_as: Mapping[int, str]
+    report: SyncReport
+    problem: YueluError | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Context:
-    """What an answer is read against: the label configuration, each task's measures, and whose account is whose."""
+class _Source:
+    """One place to read: how, against which label configuration, and where the numbers go."""
 
-    site: str
+    ledger: Ledger
+    server: Conversation
+    reader: Reader
+    place: Place
     template: Template
-    items: Mapping[str, Sequence[Item]]
-    accounts: Mapping[int, str]
+    progress: Progress
+    total: int = 0  # tasks on the server, for the bar
 
 
 def sync(
-    workspace: Workspace, project: str, client: Client, site: str, progress: Progress = silent, *, full: bool = False
+    workspace: Workspace,
+    project: str,
+    client: Conversation,
+    site: str,
+    progress: Progress = silent,
+    *,
+    full: bool = False,
+    reader: Reader | None = None,
 ) -> SyncReport:
-    """Bring what changed on the server since the last sync into the ledger; run again, it adds nothing twice.
+    """Bring what changed on one site since the last sync into the ledger; run again, it adds nothing twice.
 
-    With `full` every task is read again. Drafts are left where they are. `progress` counts tasks.
+    With `full` the stamps of all tasks are compared with those that were read, and all that differ are read again. Drafts
+    are left where they are. `progress` counts tasks. Raises WentBack: the server was restored from a backup. Raises NotFound:
+    the project is not there. Raises Conflict: another sync of it has begun.
     """
-    ledger = workspace.ledger
-    with ledger.reading() as session:
-        template = template_of(project_row(session, project))
-        batch = session.get_one(BatchRow, batch_id(project))
-        server_project, since, placed = batch.server_project, None if full else batch.synced_at, batch.site
-    if server_project is None or placed != site:
+    found = [each for each in _placed(workspace.ledger, project) if each.site == site]
+    if not found:
         raise NotFound(f"project {project} is not on site {site!r}", "dispatch it there first")
-    listed, began = client.tasks(server_project)
-    by_key, sent_as = _by_key(ledger, project, listed)
-    changed = _changed(ledger, by_key, since)
-    report, total = SyncReport(), len(changed)
-    for start in range(0, total, _CHUNK):
-        keys = changed[start : start + _CHUNK]
-        exported = list(client.export(server_project, [task.id for key in keys for task in by_key[key]]))
-        report += _take(ledger, _Place(site, template, sent_as), keys, exported, began)
-        progress(start + len(keys), total)
-    with ledger.transaction(_ACTOR) as t:
-        t.session.get_one(BatchRow, batch_id(project)).synced_at = began
+    report = SyncReport()
+    for place in found:
+        with workspace.ledger.reading() as session:
+            template = configuration_of(session, session.get_one(BatchRow, place.batch))
+        source = _Source(workspace.ledger, client, reader or ApiReader(client), place, template, progress)
+        report += _sync_place(source, full=full)
     return report
 
 
-def _by_key(ledger: Ledger, project: str, listed: Sequence[ServerTask]) -> tuple[dict[str, list[ServerTask]], dict[int, str]]:
-    """Return the server's tasks for each of our dispatched tasks (none if it is gone), and what each was dispatched as.
+def sync_sites(
+    workspace: Workspace,
+    project: str,
+    connect: Connect,
+    progress: Progress = silent,
+    *,
+    full: bool = False,
+    reader_for: ReaderFor | None = None,
+) -> tuple[SiteReport, ...]:
+    """Sync all sites that hold tasks of the project, at the same time; one that is down is reported and delays nothing.
 
-    Users can change the key of a server task, so what dispatch wrote down comes first.
+    `connect` opens a site, `reader_for` chooses how it is read (None: over its API). Raises NotFound: it is on no site.
     """
+    names = sorted({place.site for place in _placed(workspace.ledger, project)})
+    if not names:
+        raise NotFound(f"project {project} is on no site", "dispatch it first")
+
+    def one(site: str) -> SiteReport:
+        try:
+            with connect(site) as client:
+                reader = reader_for(site, client) if reader_for else None
+                return SiteReport(site, sync(workspace, project, client, site, progress, full=full, reader=reader))
+        except YueluError as error:
+            return SiteReport(site, SyncReport(), error)
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        return tuple(pool.map(one, names))
+
+
+def _placed(ledger: Ledger, project: str) -> tuple[Place, ...]:
     with ledger.reading() as session:
-        query = select(TaskRow.item_key, TaskRow.server_task).where(TaskRow.batch == batch_id(project), TaskRow.state != "new")
-        rows = session.execute(query).all()
-    found: dict[str, list[ServerTask]] = {key: [] for key, _ in rows}
-    sent_as: dict[int, str] = {task: key for key, task in rows if task is not None}
-    for task in listed:
-        key = sent_as.get(task.id, task.item_key)
-        if key in found:
-            found[key].append(task)
-    return found, sent_as
+        project_row(session, project)
+        return places(session, project)
 
 
-def _changed(ledger: Ledger, by_key: Mapping[str, Sequence[ServerTask]], since: datetime | None) -> list[str]:
-    """Return the keys of tasks to read again: touched since then, or gone while we still have answers to them."""
-    gone = sorted(key for key, tasks in by_key.items() if not tasks)
+def _sync_place(source: _Source, *, full: bool) -> SyncReport:
+    ledger, server, place = source.ledger, source.server, source.place
+    began = clock(server)
+    last = _last(source)
+    behind = last.since is not None and began < last.since - _SLACK
     with ledger.reading() as session:
-        orphaned = {row.item_key for row in latest_versions(session, gone) if not row.vanished}
-    touched = {
-        key for key, tasks in by_key.items() if tasks and (since is None or max(t.updated_at for t in tasks) >= since - _WINDOW)
-    }
-    return sorted(orphaned | touched)
+        row = session.get(PlaceRow, (place.batch, place.site))
+        never = row is None or row.synced_at is None  # earlier versions of this code took no numbers
+    moment = Moment(began, trusted=not behind, first=last.number == 0 and never)
+    if full or behind or last.since is None:
+        report, reading = _everything(source, moment, compare=full or behind)
+    else:
+        report, reading = _changed(source, last, last.since, moment)
+    finish(ledger, reading, began)
+    with ledger.transaction(ACTOR) as t:
+        t.session.get_one(PlaceRow, (place.batch, place.site)).synced_at = began
+    return report
 
 
-def _take(
-    ledger: Ledger, place: _Place, keys: Sequence[str], exported: Sequence[Mapping[str, Any]], seen_at: datetime
+def _last(source: _Source) -> Reading:
+    try:
+        last = last_reading(source.ledger, source.server, source.place)
+        if last.number:
+            source.reader.verify(source.place.server_project, last.number)
+        return last
+    except NotFound as error:
+        raise went_back(source.place, f"it has no such project ({error.problem})") from error
+
+
+def _everything(source: _Source, moment: Moment, *, compare: bool) -> tuple[SyncReport, Reading]:
+    reading = begin(source.ledger, source.server, source.place)
+    if compare or _has_read(source):
+        return _compare(source, reading, moment), reading
+    report = _read(source, reading, Wanted(), moment)
+    more, reading = _settled(source, reading, moment.began, moment)
+    return report + more, reading
+
+
+def _changed(source: _Source, last: Reading, since: datetime, moment: Moment) -> tuple[SyncReport, Reading]:
+    """Read what was stamped since then, and then whatever the numbers say is still missing."""
+    stamps = _first(source.reader.stamps(source.place.server_project, since - WINDOW))
+    unread, unchanged = _unread(source, stamps) if len(stamps) <= _FEW else (list(stamps), 0)
+    report, reading = SyncReport(unchanged=unchanged), last
+    if unread:
+        reading = begin(source.ledger, source.server, source.place)
+        only = {stamp.task for stamp in unread} if len(stamps) <= _FEW else None
+        report += _read(source, reading, Wanted(since - WINDOW), moment, only)
+    more, reading = _settled(source, reading, since, moment)
+    return report + more, reading
+
+
+def _settled(source: _Source, reading: Reading, since: datetime, moment: Moment) -> tuple[SyncReport, Reading]:
+    """Read on until the server holds as much as was read. What no stamp explains is found by comparing all stamps."""
+    report = SyncReport()
+    for _ in range(_ROUNDS):
+        there = source.reader.counts(source.place.server_project)
+        with source.ledger.reading() as session:
+            if there == counted(session, source.place):
+                return report, reading
+        unread = [
+            stamp
+            for page in source.reader.stamps(source.place.server_project, since - WINDOW)
+            for stamp in _unread(source, page)[0]
+        ]
+        if not unread:
+            reading = begin(source.ledger, source.server, source.place)
+            return report + replace(_compare(source, reading, moment), unchanged=0), reading  # they were counted before
+        reading = begin(source.ledger, source.server, source.place)
+        report += _read(source, reading, unread, moment)
+    return report, reading
+
+
+def _compare(source: _Source, reading: Reading, moment: Moment) -> SyncReport:
+    """Compare all stamps with those read last, page by page; read what differs, and bury what is gone."""
+    report, done = SyncReport(), 0
+    after = 0
+    gone: list[int] = []
+    differing: list[Stamp] = []
+    for page in source.reader.stamps(source.place.server_project):
+        end = page[-1].task if len(page) else None
+        last = _known(source, after, end)
+        for stamp in page:
+            known = last.pop(stamp.task, None)
+            if known is not None and known[0] == stamp.updated_at:
+                report += SyncReport(unchanged=known[1])
+            else:
+                differing.append(stamp)
+        gone += sorted(last) if end is not None else []
+        after = end if end is not None else after
+        done += len(page)
+        source.progress(done, max(done, source.total))
+    gone += sorted(_known(source, after, None))
+    if differing:
+        report += _read(source, reading, differing, moment)
+    if gone:
+        report += bury_missing(source.ledger, reading, gone)
+    return report
+
+
+def _read(
+    source: _Source, reading: Reading, wanted: Sequence[Stamp] | Wanted, moment: Moment, only: set[int] | None = None
 ) -> SyncReport:
-    """Write one chunk of tasks, in one transaction."""
-    site, template = place.site, place.template
-    with ledger.transaction(_ACTOR) as t:
-        context = _Context(
-            site,
-            template,
-            {key: _items(t.session, key) for key in keys},
-            {row.user_id: row.annotator for row in t.session.scalars(select(AccountRow).where(AccountRow.site == site))},
-        )
-        known = {row.uid: row for row in latest_versions(t.session, keys)}
-        report, present = SyncReport(), set()
-        for task in exported:
-            for raw in task["annotations"]:
-                present.add(raw["unique_id"])
-                named, sent = task["data"].get("item_key"), place.sent_as.get(task["id"])
-                wrong = mismatch(task["id"], named, sent)
-                read = _Refused(str(sent or named), wrong, raw) if wrong else _read(raw, str(sent), context)
-                if isinstance(read, _Answer):
-                    report += _store(t, read, known, site)
-                else:
-                    report += _refuse(t, read, site, seen_at)
-        for row in known.values():
-            if row.uid not in present and not row.vanished:
-                report += _bury(t, row)
-        t.session.flush()
-        return report + _advance(t, keys)
+    """Read and write the wanted tasks (those in `only`); the next ones are on their way while some are written."""
+    report, done, project = SyncReport(), 0, source.place.server_project
+    which = wanted if isinstance(wanted, Wanted) else Wanted(ranges=_ranges(wanted))
+    only = only if isinstance(wanted, Wanted) else {stamp.task for stamp in wanted}
+    try:
+        source.reader.verify(project, reading.number)
+        with closing(ahead(source.reader.answers(project, which), 2 * CHUNK)) as reads:
+            for some in _chunks((read for read in reads if only is None or read.task in only), CHUNK):
+                report += write(source.ledger, reading, source.template, some, moment)
+                done += len(some)
+                source.progress(done, max(done, source.total))
+    except (NotFound, OutcomeUnknown, ServiceUnavailable) as error:
+        raise _overtaken(source, reading) or error from error
+    return report
 
 
-def mismatch(server_task: int, named: object, sent_as: str | None) -> str | None:
-    """Return why answers to a server task cannot count, given the key it names and what it was dispatched as; else None."""
-    if sent_as is None:
-        return f"server task {server_task} was never dispatched"
-    return None if named == sent_as else f"server task {server_task} was dispatched as another task"
+def _overtaken(source: _Source, reading: Reading) -> Conflict | None:
+    """Return the reason when a reading fails because a later one cleared away what it read from."""
+    try:
+        last = last_reading(source.ledger, source.server, source.place)
+    except YueluError:
+        return None
+    problem = f"another sync of {source.place.site}/{source.place.server_project} has begun"
+    return Conflict(problem, "it reads what this one would have read") if last.number > reading.number else None
 
 
-def _items(session: Session, key: str) -> tuple[Item, ...]:
-    """Return the measures of what the task shows."""
-    return tuple(Item.from_facts(shown.facts) for shown in shown_by(session, session.get_one(TaskRow, key).items))
+def _unread(source: _Source, stamps: Sequence[Stamp]) -> tuple[list[Stamp], int]:
+    """Return the tasks that do not stand as they were read last, and how many answers the others have."""
+    if not stamps:
+        return [], 0
+    known = _known(source, stamps[0].task - 1, stamps[-1].task)
+    unread = [stamp for stamp in stamps if known.get(stamp.task, (None, 0))[0] != stamp.updated_at]
+    changed = {stamp.task for stamp in unread}
+    return unread, sum(known[stamp.task][1] for stamp in stamps if stamp.task not in changed)
 
 
-def _read(raw: Mapping[str, Any], key: str, context: _Context) -> _Answer | _Refused:
-    named, sent = raw.get("completed_by"), raw.get("updated_by")
-    annotator = context.accounts.get(named) if isinstance(named, int) else None
-    if annotator is None:
-        return _Refused(key, f"user {named} is no annotator of this site", raw)
-    if sent != named:
-        return _Refused(
-            key, f"answered as {annotator}, but last changed by {context.accounts.get(sent or 0, f'user {sent}')}", raw
-        )
-    if not raw.get("unique_id"):
-        return _Refused(key, "it has no unique_id", raw)
-    regions: tuple[Region, ...] = ()
-    if not raw["was_cancelled"]:
-        parsed = from_result(raw["result"], context.template, context.items[key])
-        if parsed.rejected:
-            return _Refused(key, "; ".join(each.reason for each in parsed.rejected), raw)
-        regions = parsed.regions
-    annotation = Annotation(
-        uid=raw["unique_id"],
-        item_key=key,
-        annotator=annotator,
-        created_at=datetime.fromisoformat(raw["created_at"]),
-        updated_at=datetime.fromisoformat(raw["updated_at"]),
-        regions=regions,
-        lead_time_s=raw["lead_time"],
-        cancelled=raw["was_cancelled"],
+def _known(source: _Source, after: int, end: int | None) -> dict[int, tuple[datetime | None, int]]:
+    """Return stamp and number of answers of the tasks in (after, end] as they were read last."""
+    place = source.place
+    asked = select(ReadTaskRow.server_task, ReadTaskRow.updated_at, ReadTaskRow.taken).where(
+        ReadTaskRow.site == place.site, ReadTaskRow.server_project == place.server_project, ReadTaskRow.server_task > after
     )
-    return _Answer(annotation, raw["id"], raw["result"] if isinstance(raw["result"], list) else [])
+    with source.ledger.reading() as session:
+        rows = session.execute(asked if end is None else asked.where(ReadTaskRow.server_task <= end))
+        return {task: (stamp, taken) for task, stamp, taken in rows}
 
 
-def _store(t: Transaction, answer: _Answer, known: dict[str, AnnotationRow], site: str) -> SyncReport:
-    annotation = answer.annotation
-    last = known.get(annotation.uid) or _elsewhere(t.session, annotation.uid)
-    if last is not None and (last.item_key, last.annotator, last.site) != (annotation.item_key, annotation.annotator, site):
-        reason = f"its unique_id was {last.annotator}'s answer to task {last.item_key}"
-        raw = {"id": answer.server_annotation, "unique_id": annotation.uid, "result": list(answer.raw)}
-        return _refuse(t, _Refused(annotation.item_key, reason, raw), site, annotation.updated_at)
-    content = annotation.content
-    if last is not None and not last.vanished and (last.content, last.updated_at) == (content, annotation.updated_at):
-        return SyncReport(unchanged=1)
-    version = last.version + 1 if last else 1
-    row = AnnotationRow(
-        uid=annotation.uid,
-        version=version,
-        item_key=annotation.item_key,
-        annotator=annotation.annotator,
-        site=site,
-        server_annotation=answer.server_annotation,
-        created_at=annotation.created_at,
-        updated_at=annotation.updated_at,
-        lead_time_s=annotation.lead_time_s,
-        cancelled=annotation.cancelled,
-        vanished=False,
-        content=content,
-        regions=[region_to_json(region) for region in annotation.regions],
-        raw=list(answer.raw),
+def _has_read(source: _Source) -> bool:
+    place = source.place
+    asked = select(ReadTaskRow.server_task).where(
+        ReadTaskRow.site == place.site, ReadTaskRow.server_project == place.server_project
     )
-    t.session.add(row)
-    known[annotation.uid] = row
-    t.event("annotation.synced", f"{annotation.uid}/{version}", before=last.content if last else None, after=content)
-    return SyncReport(new=1) if last is None else SyncReport(updated=1)
+    with source.ledger.reading() as session:
+        return session.execute(asked.limit(1)).first() is not None
 
 
-def _elsewhere(session: Session, uid: str) -> AnnotationRow | None:
-    query = select(AnnotationRow).where(AnnotationRow.uid == uid).order_by(AnnotationRow.version.desc())
-    return session.scalars(query).first()
+def _ranges(stamps: Iterable[Stamp]) -> tuple[tuple[int, int], ...]:
+    """Return ranges of ids that hold all of these tasks, and few others."""
+    found: list[list[int]] = []
+    for task in sorted(stamp.task for stamp in stamps):
+        if found and task - found[-1][1] <= _GAP:
+            found[-1][1] = task
+        else:
+            found.append([task, task])
+    return tuple((low, high) for low, high in found)
 
 
-def _refuse(t: Transaction, refused: _Refused, site: str, seen_at: datetime) -> SyncReport:
-    """Keep an unusable answer once for each thing it said; an earlier usable version of it stays what it was."""
-    evidence = {name: refused.raw.get(name) for name in ("unique_id", "result", "completed_by", "updated_by", "was_cancelled")}
-    content = sha256(json.dumps([evidence, refused.reason], sort_keys=True).encode())
-    row = {
-        "site": site,
-        "server_annotation": refused.raw["id"],
-        "content": content,
-        "item_key": refused.item_key,
-        "uid": refused.raw.get("unique_id"),
-        "reason": refused.reason,
-        "raw": dict(refused.raw),
-        "seen_at": seen_at,
-    }
-    added = t.add_new(RejectionRow, [row])
-    if added:
-        t.event("annotation.rejected", f"{site}/{refused.raw['id']}", after=content, reason=refused.reason)
-    return SyncReport(rejected=added)
+def _first(pages: Iterator[tuple[Stamp, ...]]) -> tuple[Stamp, ...]:
+    return next(pages, ())
 
 
-def _bury(t: Transaction, row: AnnotationRow) -> SyncReport:
-    """Add a version that says the answer is no longer on the server; the earlier ones stay."""
-    values = {column.key: getattr(row, column.key) for column in AnnotationRow.__table__.columns}
-    t.session.add(AnnotationRow(**{**values, "version": row.version + 1, "vanished": True}))
-    t.event("annotation.vanished", f"{row.uid}/{row.version + 1}", before=row.content, reason="the server no longer shows it")
-    return SyncReport(vanished=1)
-
-
-def _advance(t: Transaction, keys: Sequence[str]) -> SyncReport:
-    """Move the tasks that have all their answers."""
-    answers: dict[str, int] = {}
-    for annotation in counted(t.session, keys):
-        answers[annotation.item_key] = answers.get(annotation.item_key, 0) + 1
-    moved = 0
-    for key in keys:
-        row = t.session.get_one(TaskRow, key)
-        overlap = project_row(t.session, t.session.get_one(BatchRow, row.batch).project).overlap
-        if row.state == "dispatched" and answers.get(key, 0) >= overlap:
-            move(t, key, "submitted", f"{answers[key]} answers")
-            moved += 1
-    return SyncReport(submitted=moved)
+def _chunks(reads: Iterable[Read], size: int) -> Iterator[list[Read]]:
+    waiting = iter(reads)
+    while some := list(islice(waiting, size)):
+        yield some

@@ -10,10 +10,10 @@ FOLDER = Path(__file__).resolve().parent.parent / "scripts/benchmarks"
 AREAS = {
     "ingest": ["images", "decode", "deid", "hashing", "audio", "video", "near", "flow", "whole"],
     "quality": ["agreement", "aggregation", "matching", "overlaps", "alignment"],
-    "annotate": ["submissions"],
+    "annotate": ["answers", "into_ledger", "submissions"],
 }
 NAMES = [name for names in AREAS.values() for name in names]
-FRAME = {"main", "measuring", "peers"}
+FRAME = {"main", "measuring", "peers", "drawing_table_site"}
 
 
 @pytest.mark.parametrize("area", AREAS)

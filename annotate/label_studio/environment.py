@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from yuelu.annotate.label_studio.subnets import banned
 from yuelu.base.errors import ServiceUnavailable
 from yuelu.base.progress import Progress, silent
 from yuelu.base.signing import write_secret
@@ -70,6 +71,8 @@ def variables(data: Path, media_root: Path | None, inherited: Mapping[str, str])
         "SENTRY_DSN": "",
         "FRONTEND_SENTRY_DSN": "",
         "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "false",
+        "USE_DEFAULT_BANNED_SUBNETS": "false",  # it bans the one address that webhooks go to
+        "USER_ADDITIONAL_BANNED_SUBNETS": banned(),
         "LOCAL_FILES_SERVING_ENABLED": "true" if media_root else "false",
         "LOCAL_FILES_DOCUMENT_ROOT": str(media_root or data / "no-media"),  # the default is /
     }

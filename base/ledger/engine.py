@@ -21,6 +21,8 @@ from yuelu.base.ledger import (  # noqa: F401  the base must know every table
     near,
     packets,
     people,
+    places,
+    reading,
     releases,
     work,
 )

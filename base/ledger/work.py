@@ -10,13 +10,20 @@ from yuelu.base.ledger.types import Table
 
 
 class SiteRow(Table):
-    """One Label Studio server."""
+    """One Label Studio server. Secrets are never in here: `token_from` says where the token is read."""
 
     __tablename__ = "sites"
 
     name: Mapped[str] = mapped_column(primary_key=True)
     url: Mapped[str]
     version: Mapped[str]
+    kind: Mapped[str] = mapped_column(default="embedded", server_default="embedded")  # embedded or external
+    token_from: Mapped[str | None]  # of an external site: file:PATH or env:NAME
+    user_id: Mapped[int | None]  # the server's id of the user that we work as
+    weight: Mapped[int] = mapped_column(default=1, server_default="1")  # its share of new tasks, against other sites
+    state: Mapped[str] = mapped_column(default="unknown", server_default="unknown")  # up, down, refused; unknown: never asked
+    problems: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")  # why it is down or refused, what is insecure
+    seen_at: Mapped[datetime | None]  # when it last answered us
 
 
 class CompanyRow(Table):
@@ -72,16 +79,18 @@ class ProjectRow(Table):
 
 
 class BatchRow(Table):
-    """The lot: the unit that is inspected and accepted as a whole. A server project holds one batch."""
+    """The lot: the unit that is inspected and accepted as a whole, asked under one label configuration.
+
+    `places` holds its server projects. `configuration` is None in projects of earlier versions: the project's template.
+    """
 
     __tablename__ = "batches"
-    __table_args__ = (UniqueConstraint("site", "server_project"),)
+    __table_args__ = (UniqueConstraint("project", "number"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     project: Mapped[str] = mapped_column(ForeignKey("projects.name"), index=True)
-    site: Mapped[str | None] = mapped_column(ForeignKey("sites.name"))
-    server_project: Mapped[int | None]
-    synced_at: Mapped[datetime | None]  # the server's clock at the last complete sync
+    number: Mapped[int] = mapped_column(default=1, server_default="1")  # from 1; new tasks go to the last
+    configuration: Mapped[str | None] = mapped_column(ForeignKey("configurations.digest"))
 
 
 class TaskRow(Table):
@@ -97,7 +106,8 @@ class TaskRow(Table):
     group: Mapped[str]
     round: Mapped[int]
     state: Mapped[str]
-    server_task: Mapped[int | None]
+    site: Mapped[str | None] = mapped_column(ForeignKey("sites.name"))  # the one it was dispatched to
+    server_task: Mapped[int | None]  # there
 
 
 class AnnotationRow(Table):

@@ -1,4 +1,4 @@
-"""yuelu project, dispatch, sync: labelling efforts, and the traffic with Label Studio."""
+"""yuelu project, dispatch: labelling efforts, and the traffic with Label Studio."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -129,23 +129,3 @@ def dispatch(settings: Settings, project: str, as_json: bool) -> None:
         print_json({**asdict(report), "leased": leased})
         return
     click.echo(f"{report.total} open tasks: {report.created} sent, {report.already} were there; {leased} leased")
-
-
-@click.command()
-@click.argument("project")
-@click.option("--full", is_flag=True, help="Read every task again, not only what changed.")
-@json_option
-@click.pass_obj
-def sync(settings: Settings, project: str, full: bool, as_json: bool) -> None:
-    """Bring a project's answers from Label Studio into the ledger, each version exactly once."""
-    from yuelu.base.workspace import open_workspace
-    from yuelu.console.service import SITE, for_command
-    from yuelu.pipelines.sync import sync as run
-
-    workspace = open_workspace(settings)
-    with bar("sync", quiet=as_json) as progress, for_command(workspace, settings) as site, site.admin() as client:
-        report = run(workspace, project, client, SITE, progress, full=full)
-    if as_json:
-        print_json(asdict(report))
-        return
-    click.echo(", ".join(f"{count} {name}" for name, count in asdict(report).items()))

@@ -20,7 +20,7 @@ from rich.table import Table
 AREAS = {
     "ingest": ("images", "decode", "deid", "hashing", "audio", "video", "near", "flow", "whole"),
     "quality": ("agreement", "aggregation", "matching", "overlaps", "alignment"),
-    "annotate": ("submissions",),
+    "annotate": ("answers", "into_ledger", "submissions"),
 }
 
 
@@ -32,7 +32,7 @@ def main() -> None:
         sys.exit(f"nothing to measure: {options.area} has {', '.join(AREAS[options.area])}")
     if options.list:
         for name in names:
-            print(f"{name:8} {(import_module(name).__doc__ or '').splitlines()[0]}")
+            print(f"{name:11} {(import_module(name).__doc__ or '').splitlines()[0]}")
         return
     peers = Path(f"build/bench-env-{options.area}/bin/python").absolute() if options.peers else None
     rows, started = list[Row](), time.monotonic()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from yuelu.base.canonical import keyed, sha256
-from yuelu.base.ledger import judgement, media, packets, work
+from yuelu.base.ledger import judgement, media, packets, places, work
 from yuelu.base.ledger.types import Table
 from yuelu.base.records import asset_key
 from yuelu.base.settings import Settings
@@ -99,7 +99,9 @@ class Filled:
                 )
             )
             server = self.draw.randrange(1000)
-            rows.append(work.BatchRow(id=f"{project}-1", project=project, site="hall", server_project=server, synced_at=None))
+            rows.append(work.BatchRow(id=f"{project}-1", project=project, number=1))
+            where = {"batch": f"{project}-1", "site": "hall", "server_project": server}
+            rows.append(places.PlaceRow(**where, config_digest="c", synced_at=None))
             rows.append(self.batch_decision(project, "rework", 1, 3))
             rows.append(self.batch_decision(project, "accept", 2, 2))
         rows.append(

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from yuelu.annotate.label_studio.accounts import provision, record_accounts
 from yuelu.annotate.label_studio.client import Client
 from yuelu.annotate.label_studio.environment import find
-from yuelu.annotate.label_studio.service import start, stop
+from yuelu.annotate.label_studio.service import running_service, start, stop
 from yuelu.annotate.label_studio.site import Site
 from yuelu.annotate.packets import lease
 from yuelu.annotate.people import Annotator
@@ -26,6 +26,7 @@ from yuelu.annotate.templates import load_template
 from yuelu.base.canonical import sha256
 from yuelu.base.errors import ServiceUnavailable
 from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow
+from yuelu.base.ledger.places import PlaceRow
 from yuelu.base.ledger.work import TaskRow
 from yuelu.base.records import asset_key
 from yuelu.base.settings import Settings
@@ -60,7 +61,7 @@ def label_studio(label_studio_env: Path) -> Iterator[Site]:
     accounts = provision(label_studio_env, root / "data", ANNOTATORS)
     service = start(label_studio_env, root / "data", root / "media")
     yield Site(SITE, service, accounts)
-    stop(service)
+    stop(running_service(service.data) or service)  # a test may have started it again
     shutil.rmtree(root)
 
 
@@ -120,6 +121,10 @@ class Bench:
             rows = list(session.scalars(select(TaskRow).where(TaskRow.batch == batch_id(project)).order_by(TaskRow.item_key)))
             session.expunge_all()
         return rows
+
+    def server_project(self, project: str) -> int:
+        """Return the server project of the project's first batch."""
+        return next(row.server_project for row in self.rows(PlaceRow) if row.batch == batch_id(project))
 
     def leased(self, item_key: str) -> list[str]:
         """Return who is to answer a task."""

@@ -15,10 +15,10 @@ from yuelu.annotate.tasks import batch_id, open_rework
 from yuelu.annotate.templates import load_template
 from yuelu.base.errors import OutcomeUnknown
 from yuelu.base.ledger.log import EventRow
-from yuelu.base.ledger.work import AnnotationRow, BatchRow, RejectionRow
+from yuelu.base.ledger.work import AnnotationRow, RejectionRow
 from yuelu.base.records import Box, Choice, FrameRange, Region, Segment
-from yuelu.pipelines import dispatch as dispatching
 from yuelu.pipelines.dispatch import DispatchReport, dispatch
+from yuelu.pipelines.outbox import sending
 from yuelu.pipelines.sync import SyncReport, sync
 
 pytestmark = pytest.mark.integration
@@ -70,10 +70,9 @@ def answer(bench: Any, project: str, template: str, *, who: Sequence[str] | None
 
 
 def on_server(bench: Any, project: str) -> list[dict[str, Any]]:
-    batch = next(row for row in bench.rows(BatchRow) if row.project == project)
     with bench.admin() as admin:
-        tasks, _ = admin.tasks(batch.server_project)
-        return list(admin.export(batch.server_project, [task.id for task in tasks]))
+        tasks, _ = admin.tasks(bench.server_project(project))
+        return list(admin.export(bench.server_project(project), [task.id for task in tasks]))
 
 
 def run_dispatch(bench: Any, project: str) -> DispatchReport:
@@ -124,7 +123,7 @@ def test_a_killed_dispatch_goes_on_where_it_was(bench: Any, monkeypatch: pytest.
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(dispatching, "_record", killed)  # between the POST and writing down what it did
+        patched.setattr(sending, "record", killed)  # between the POST and writing down what it did
         with pytest.raises(KeyboardInterrupt):
             run_dispatch(bench, project)
     assert {task.state for task in bench.tasks(project)} == {"new"}
@@ -147,9 +146,8 @@ def test_a_lost_answer_sends_nothing_twice(bench: Any, ending: str) -> None:
 def test_tasks_that_were_sent_twice_are_cleaned_up(bench: Any) -> None:
     project = bench.project("audio-segments", assets=2)
     run_dispatch(bench, project)
-    batch = bench.rows(BatchRow)[0]
     with bench.admin() as admin:
-        admin.import_tasks(batch.server_project, [task["data"] for task in on_server(bench, project)])
+        admin.import_tasks(bench.server_project(project), [task["data"] for task in on_server(bench, project)])
     assert len(on_server(bench, project)) == 4
     before = [task.server_task for task in bench.tasks(project)]
     run_dispatch(bench, project)

@@ -7,7 +7,7 @@ import pytest
 from yuelu.annotate.answers import counted
 from yuelu.base.errors import Conflict, InvalidRecord
 from yuelu.base.ledger.media import AssetRow
-from yuelu.base.ledger.work import BatchRow, TaskRow
+from yuelu.base.ledger.work import TaskRow
 from yuelu.base.records import Box, Choice, Segment
 from yuelu.pipelines.dispatch import DispatchReport, dispatch
 from yuelu.pipelines.sync import SyncReport, sync
@@ -21,10 +21,9 @@ def sent(bench: Any, project: str) -> tuple[DispatchReport, dict[str, Any], str]
     """Dispatch; return the report, the first task as the server has it, and the server project's label configuration."""
     with bench.admin() as admin:
         report = dispatch(bench.workspace, project, admin, SITE)
-        batch = next(row for row in bench.rows(BatchRow) if row.project == project)
-        tasks, _ = admin.tasks(batch.server_project)
-        (task,) = admin.export(batch.server_project, [tasks[0].id])
-        return report, task, admin.project(batch.server_project).label_config
+        tasks, _ = admin.tasks(bench.server_project(project))
+        (task,) = admin.export(bench.server_project(project), [tasks[0].id])
+        return report, task, admin.project(bench.server_project(project)).label_config
 
 
 def answered(bench: Any, project: str, result: list[dict[str, Any]]) -> tuple[Any, ...]:

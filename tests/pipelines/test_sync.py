@@ -1,6 +1,6 @@
 import pytest
 
-from yuelu.pipelines.sync import mismatch
+from yuelu.pipelines.reading.judge import mismatch
 
 
 @pytest.mark.parametrize(

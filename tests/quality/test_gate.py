@@ -172,7 +172,7 @@ def ledger(tmp_path: Any) -> Any:
     with ledger.transaction("setup") as t:
         t.add_new(CollectionRow, [{"name": "x", "owner": "o", "legal_basis": "l", "grade": "g", "terms": "t", "created_at": NOW}])
         t.add_new(ProjectRow, [{"name": "x", **project, "overlap": 3, "created_at": NOW}])
-        t.add_new(BatchRow, [{"id": "b", "project": "x", "site": None, "server_project": None, "synced_at": None}])
+        t.add_new(BatchRow, [{"id": "b", "project": "x"}])
         task = {"item_key": "k", "batch": "b", "subject": "s", "items": [], "group": "g", "round": 1, "state": "submitted"}
         t.add_new(TaskRow, [task | {"server_task": None}])
     yield ledger

@@ -11,6 +11,8 @@ _LOCK = 0x9E_75_EC  # any number that only we use
 ledger = Ledger(context.config.attributes["url"])
 with ledger.engine.connect() as connection:
     sqlite = connection.dialect.name == "sqlite"
+    if sqlite:  # a table that others point to is made anew to lose a column, and checked below (sqlite.org/lang_altertable.html)
+        connection.execute(text("PRAGMA foreign_keys=OFF"))
     connection.execute(text("BEGIN IMMEDIATE" if sqlite else f"SELECT pg_advisory_xact_lock({_LOCK})"))
     context.configure(
         connection=connection,
@@ -20,5 +22,8 @@ with ledger.engine.connect() as connection:
     )
     with context.begin_transaction():
         context.run_migrations()
+        broken = connection.execute(text("PRAGMA foreign_key_check")).all() if sqlite else []
+        if broken:
+            raise RuntimeError(f"the migration would leave rows that point nowhere: {broken[:5]}")
     connection.commit()
 ledger.close()

@@ -8,8 +8,8 @@ from alembic import op
 from yuelu.base.canonical import digest
 from yuelu.base.ledger.types import UtcTime
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

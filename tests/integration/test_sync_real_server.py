@@ -1,0 +1,288 @@
+"""Sync against a real Label Studio that is killed, restored from a backup, and stands behind a proxy that makes faults."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import threading
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from faults import KINDS, Fault, FaultProxy
+
+from yuelu.annotate.answers import answer_uid
+from yuelu.annotate.label_studio.client import Client
+from yuelu.annotate.label_studio.environment import DATABASE
+from yuelu.annotate.label_studio.hooks import HEADER, PATH, ensure_hook, remove_hooks
+from yuelu.annotate.label_studio.service import running_service, start, stop
+from yuelu.annotate.label_studio.site import Site
+from yuelu.annotate.label_studio.sites import Sender
+from yuelu.annotate.label_studio.sql import SqlReader
+from yuelu.annotate.label_studio.subnets import RECEIVER
+from yuelu.annotate.results import Item, to_result
+from yuelu.annotate.templates import load_template
+from yuelu.base.errors import Misconfigured, WentBack, YueluError
+from yuelu.base.ledger.work import AnnotationRow
+from yuelu.base.records import Choice, Segment
+from yuelu.pipelines.dispatch import dispatch
+from yuelu.pipelines.follow import Pace, Signals, follow
+from yuelu.pipelines.reading.wake import Receiver
+from yuelu.pipelines.replay import ReplayReport, replay
+from yuelu.pipelines.sync import SiteReport, SyncReport, sync
+
+pytestmark = pytest.mark.integration
+TEMPLATE = "audio-segments"
+
+
+def result(end_s: float = 3.0) -> list[Any]:
+    item = Item(width_px=200, height_px=100, duration_s=4.0, frames=100)
+    return to_result(
+        (Choice("quality", ("clean",)), Segment("s", "sound", "speech", 0.125, end_s)), load_template(TEMPLATE), [item]
+    )
+
+
+class Crew:
+    """The people of one project on one bench, and their sync."""
+
+    def __init__(self, bench: Any, site: str, assets: int) -> None:
+        self.bench, self.site = bench, site
+        self.project = bench.project(TEMPLATE, assets=assets)
+        with bench.admin() as admin:
+            dispatch(bench.workspace, self.project, admin, site)
+        self.tasks = bench.tasks(self.project)
+
+    def answer(self, number: int, *, first: bool = True, second: bool = True) -> list[int]:
+        """Let the two people of a task answer it; return the server's ids of their answers."""
+        task, made = self.tasks[number], []
+        for name, wanted in zip(self.bench.leased(task.item_key), (first, second), strict=True):
+            if wanted:
+                with self.bench.annotator(name) as client:
+                    uid = answer_uid(task.item_key, name)
+                    made.append(client.submit(task.server_task, result(), lead_time_s=1.0, uid=uid).annotation)
+        return made
+
+    def sync(self, url: str | None = None, **how: Any) -> SyncReport:
+        account = self.bench.site.accounts.admin
+        with Client(url or self.bench.site.service.url, account.token, sleep=lambda _: None) as client:
+            return sync(self.bench.workspace, self.project, client, self.site, **how)
+
+    def live(self) -> dict[str, Any]:
+        """Return the result of every answer in the ledger that is no tombstone."""
+        rows = self.bench.rows(AnnotationRow, AnnotationRow.uid, AnnotationRow.version)
+        last = {row.uid: row for row in rows}
+        return {uid: row.raw for uid, row in last.items() if not row.vanished}
+
+
+@pytest.fixture
+def crew(bench: Any) -> Crew:
+    return Crew(bench, bench.site.name, assets=2)
+
+
+def test_every_kind_of_fault_in_every_request(crew: Crew) -> None:
+    """The proxy lets a real server do its work, or not, and then cuts, delays, doubles or halves what it says."""
+    with FaultProxy(crew.bench.site.service.url) as proxy:
+        for turn, kind in enumerate(KINDS):
+            crew.answer(turn % 2, first=turn < 4, second=turn >= 4)
+            paths = ("/api/dm/views", "/exports/$", "/download", "/api/tasks/", "/api/dm/project", "/exports/[0-9]+$")
+            for path in paths:
+                proxy.inject(Fault(kind, path=path, times=1, status=502, seconds=0.2))
+            try:
+                crew.sync(proxy.url)
+            except YueluError:
+                crew.sync()
+            proxy.clear()
+    assert {kind for kind in KINDS if proxy.happened[kind] == 0} == set()
+    report = crew.sync(full=True)
+    assert (report.new, report.updated, report.vanished, report.unchanged) == (0, 0, 0, 4)
+    assert len(crew.live()) == 4
+    rows = crew.bench.rows(AnnotationRow)
+    assert {row.version for row in rows} == {1}
+    with crew.bench.admin() as admin:
+        project = crew.bench.server_project(crew.project)
+        assert admin.read(f"/api/projects/{project}/exports/").json() == []  # nothing is left behind
+    assert not list((crew.bench.site.service.data / "media/export" / str(project)).glob("*.json"))
+
+
+def test_the_database_says_the_same_as_the_api(crew: Crew, tmp_path: Path) -> None:
+    crew.answer(0)
+    made = crew.answer(1)
+    with crew.bench.annotator(crew.bench.leased(crew.tasks[1].item_key)[0]) as client:
+        client.write("PATCH", f"/api/annotations/{made[0]}/", {"was_cancelled": True})
+    assert crew.sync().new == 4
+    over_api = {row.uid: row for row in crew.bench.rows(AnnotationRow)}
+    reader = SqlReader(f"sqlite:///{crew.bench.site.service.data / DATABASE}")
+    counts = reader.counts(crew.bench.server_project(crew.project))
+    assert (counts.tasks, counts.annotations) == (2, 4)
+    assert crew.sync(full=True, reader=reader) == SyncReport(unchanged=4)
+    with crew.bench.annotator(crew.bench.leased(crew.tasks[0].item_key)[0]) as client:
+        client.write(
+            "PATCH", f"/api/annotations/{min(row.server_annotation for row in over_api.values())}/", {"result": result(2.5)}
+        )
+    assert crew.sync(reader=reader).updated == 1
+    assert crew.sync() == SyncReport(unchanged=4)
+    reader.close()
+    empty = tmp_path / "empty.sqlite3"
+    sqlite3.connect(empty).execute("CREATE TABLE task (id integer)").connection.close()
+    with pytest.raises(Misconfigured, match=r"no database of Label Studio 1\.23\.2"):
+        SqlReader(f"sqlite:///{empty}")
+
+
+def test_a_copy_of_the_database_that_is_behind_is_refused(crew: Crew, tmp_path: Path) -> None:
+    crew.answer(0)
+    crew.sync()
+    shutil.copy(crew.bench.site.service.data / DATABASE, tmp_path / "copy.sqlite3")
+    crew.answer(1)
+    crew.sync()
+    reader = SqlReader(f"sqlite:///{tmp_path / 'copy.sqlite3'}", sleep=lambda _: None)
+    with pytest.raises(Misconfigured, match="the database shows reading"):
+        crew.sync(reader=reader)
+    reader.close()
+    assert len(crew.live()) == 4
+
+
+def call(url: str, secret: str, length: int = 2) -> int:
+    where = urlsplit(url)
+    connection = HTTPConnection(where.hostname or "", where.port, timeout=10)
+    connection.putrequest("POST", PATH)
+    connection.putheader(HEADER, secret)
+    connection.putheader("Content-Length", str(length))
+    connection.endheaders(b"{}")
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_webhooks_hasten_a_poll_and_can_do_nothing_else(crew: Crew) -> None:
+    """F4: lost, ten times, out of order, forged, replayed, 50 MB: the ledger is what polling alone would make it."""
+    signals, reports = Signals(), list[SyncReport]()
+    project = crew.bench.server_project(crew.project)
+
+    def once(full: bool) -> list[SiteReport]:
+        reports.append(crew.sync(full=full))
+        return [SiteReport("s", reports[-1])]
+
+    with Receiver(RECEIVER, 0, "right", signals.wake) as receiver:
+        with crew.bench.admin() as admin:
+            ensure_hook(admin, project, receiver.url, "right")
+            ensure_hook(admin, project, receiver.url, "right")  # one after a crash is the only one
+            assert len(admin.read("/api/webhooks/", {"project": project}).json()) == 1
+        thread = threading.Thread(target=lambda: follow(once, lambda _: None, lambda _: None, signals, Pace(600.0, 3600.0)))
+        thread.start()
+        until(lambda: bool(reports))
+        crew.answer(0)
+        until(lambda: sum(report.new for report in reports) == 2)  # in seconds, though a poll is due in ten minutes
+        assert receiver.seen["woken"] >= 1
+        assert [call(receiver.url, "right") for _ in range(10)] == [204] * 10  # doubled, late, replayed
+        assert call(receiver.url, "wrong") == 403
+        assert call(receiver.url, "") == 403
+        assert call(receiver.url, "right", length=50 << 20) == 413  # not one byte of it is read
+        with crew.bench.admin() as admin:
+            remove_hooks(admin, project)
+            assert admin.read("/api/webhooks/", {"project": project}).json() == []
+        crew.answer(1)  # its call is lost
+        signals.stop()
+        thread.join()
+    assert receiver.seen["forged"] == 2
+    crew.sync()
+    assert len(crew.live()) == 4
+    assert {row.version for row in crew.bench.rows(AnnotationRow)} == {1}
+
+
+def until(done: Any, seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, "it does not come"
+        time.sleep(0.1)
+
+
+def kill(site: Site) -> None:
+    """End the server as a power cut does."""
+    running = running_service(site.service.data)
+    assert running is not None
+    os.killpg(running.pid, signal.SIGKILL)
+    until(lambda: running_service(site.service.data) is None)
+
+
+def start_again(env: Path, site: Site) -> None:
+    """Start the server where it was."""
+    assert start(env, site.service.data, site.service.media_root).url == site.service.url
+
+
+def test_a_server_killed_in_the_middle_of_a_request(crew: Crew, label_studio_env: Path) -> None:
+    site = crew.bench.site
+    crew.answer(0)
+    crew.sync()
+    crew.answer(1)
+    failed: list[YueluError] = []
+
+    def run(url: str) -> None:
+        try:
+            crew.sync(url)
+        except YueluError as error:
+            failed.append(error)
+
+    with FaultProxy(site.service.url) as proxy:
+        proxy.inject(Fault("late", "POST", "/exports/$", seconds=2.0))  # the snapshot is made, and not yet answered
+        thread = threading.Thread(target=run, args=(proxy.url,))
+        thread.start()
+        until(lambda: proxy.happened["late"] == 1)
+        time.sleep(1.0)
+        kill(site)
+        thread.join()
+    assert failed
+    start_again(label_studio_env, site)
+    assert crew.sync().new == 2
+    assert crew.sync(full=True) == SyncReport(unchanged=4)
+    with crew.bench.admin() as admin:
+        assert admin.read(f"/api/projects/{crew.bench.server_project(crew.project)}/exports/").json() == []
+
+
+def test_a_server_restored_from_yesterdays_backup_is_held_and_given_back_what_it_lost(bench: Any, label_studio_env: Path) -> None:
+    crew = Crew(bench, bench.site.name, assets=4)
+    site, database = crew.bench.site, crew.bench.site.service.data / DATABASE
+    changed, deleted = crew.answer(0)
+    crew.sync()
+    backup = site.service.data / "yesterday.sqlite3"
+    with sqlite3.connect(database) as live, sqlite3.connect(backup) as copy:
+        live.backup(copy)
+    live.close()
+    copy.close()
+    for number in (1, 2, 3):
+        crew.answer(number)
+    with crew.bench.annotator(crew.bench.leased(crew.tasks[0].item_key)[0]) as client:
+        client.change(changed, result(2.0), lead_time_s=2.0)
+    with crew.bench.admin() as admin:
+        admin.delete_annotation(deleted)
+        admin.delete_task(crew.tasks[3].server_task)
+    crew.sync()
+    wanted = crew.live()
+    assert len(wanted) == 5
+    stop_as_it_is(site)
+    backup.replace(database)
+    start_again(label_studio_env, site)
+    for full in (False, True):
+        with pytest.raises(WentBack, match="went back in time"):
+            crew.sync(full=full)
+    assert crew.live() == wanted
+
+    senders = {name: Sender(bench.annotator(name), None) for name in "abcd"}
+    with bench.admin() as admin:
+        done = replay(bench.workspace, crew.project, admin, crew.site, senders.__getitem__)
+    for sender in senders.values():
+        sender.client.close()
+    assert (done.answers, done.changed, done.deleted) == (4, 1, 1)
+    assert crew.sync() == SyncReport(unchanged=5)
+    assert crew.sync(full=True) == SyncReport(unchanged=5)
+    assert crew.live() == wanted
+    with bench.admin() as admin:
+        assert replay(bench.workspace, crew.project, admin, crew.site, senders.__getitem__) == ReplayReport()
+
+
+def stop_as_it_is(site: Site) -> None:
+    running = running_service(site.service.data)
+    assert running is not None
+    stop(running)
