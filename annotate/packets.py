@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 
-from yuelu.annotate.tasks import batch_id, project_row
+from yuelu.annotate.tasks import project_row
 from yuelu.base.canonical import digest
 from yuelu.base.errors import InvalidRecord
 from yuelu.base.ledger.engine import Ledger
-from yuelu.base.ledger.work import PacketRow, TaskRow
+from yuelu.base.ledger.work import BatchRow, PacketRow, TaskRow
 
 
 def assign(
@@ -41,8 +41,9 @@ def lease(ledger: Ledger, actor: str, project: str, annotators: Sequence[str]) -
     with ledger.transaction(actor) as t:
         overlap = project_row(t.session, project).overlap
         held = select(PacketRow.item_key)
+        batches = select(BatchRow.id).where(BatchRow.project == project)
         free = select(TaskRow.item_key, TaskRow.round).where(
-            TaskRow.batch == batch_id(project), TaskRow.state == "new", TaskRow.item_key.not_in(held)
+            TaskRow.batch.in_(batches), TaskRow.state == "new", TaskRow.item_key.not_in(held)
         )
         rounds: dict[int, list[str]] = {}
         for key, round_ in t.session.execute(free):

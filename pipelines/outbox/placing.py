@@ -90,6 +90,16 @@ def place(workspace: Workspace, batch: str, client: Client, site: str) -> Route:
     return Route(workspace, client, batch, site, found.id, wanted.template.medium, embedded)
 
 
+def known_place(workspace: Workspace, batch: str, client: Client, site: str) -> Route:
+    """Return the way to the batch's server project as it is recorded; nothing is made or asked. Raises NotFound."""
+    with workspace.ledger.reading() as session:
+        row = session.get(PlaceRow, (batch, site))
+        if row is None:
+            raise NotFound(f"batch {batch[:12]} is not on site {site!r}", "dispatch it there first")
+        medium = configuration_of(session, session.get_one(BatchRow, batch)).medium
+        return Route(workspace, client, batch, site, row.server_project, medium, is_embedded(session, site))
+
+
 def _known(client: Client, server_project: int | None, mark: str) -> ServerProject | None:
     if server_project is None:
         return None

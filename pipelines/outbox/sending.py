@@ -5,10 +5,10 @@ A page is marked `sending` before its POST begins, so that after a kill or an un
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import Table as SqlTable
 from sqlalchemy import bindparam, select
@@ -20,6 +20,7 @@ from yuelu.base.ledger.work import TaskRow
 from yuelu.pipelines.outbox.arriving import ACTOR, record
 from yuelu.pipelines.outbox.placing import Route
 from yuelu.pipelines.outbox.planning import OPEN
+from yuelu.pipelines.outbox.predicted import predictions_with
 from yuelu.pipelines.outbox.settling import Settled, wait
 from yuelu.pipelines.outbox.task_data import Sent, task_data
 
@@ -88,8 +89,9 @@ def _pages(route: Route, tasks: int) -> Iterator[_Page]:
             return
         parts: list[bytes] = []
         some: list[tuple[str, str]] = []
+        told = predictions_with(route, keys)
         for each in task_data(route.workspace, keys, route.medium, embedded=route.embedded):
-            part = _body(each)
+            part = _body(each, told.get(each.item_key))
             if some and sum(map(len, parts)) + len(part) > _BYTES:
                 break
             parts.append(part)
@@ -99,8 +101,9 @@ def _pages(route: Route, tasks: int) -> Iterator[_Page]:
         after = some[-1][0]
 
 
-def _body(task: Sent) -> bytes:
-    return json.dumps({"data": task.data}, separators=(",", ":")).encode()
+def _body(task: Sent, predictions: Sequence[Mapping[str, Any]] | None) -> bytes:
+    body = {"data": task.data, "predictions": predictions} if predictions else {"data": task.data}
+    return json.dumps(body, separators=(",", ":")).encode()
 
 
 def _waiting(route: Route, after: str, most: int) -> list[str]:
