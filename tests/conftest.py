@@ -146,6 +146,12 @@ def ended_with_us(folder: Path, pid_files: str) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def ended() -> Callable[[Path, str], "contextlib.AbstractContextManager[None]"]:
+    """`ended_with_us`, for test files: they cannot import this one."""
+    return ended_with_us
+
+
+@pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[str]:
     """The address of a PostgreSQL server of our own; give it a database name."""
     folder, port = tmp_path_factory.mktemp("postgres"), free_port()

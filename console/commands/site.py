@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from yuelu.base.settings import Settings
-from yuelu.console.show import json_option, print_json, table
+from yuelu.console.show import bar, json_option, print_json, table
 
 if TYPE_CHECKING:
     from yuelu.base.ledger.work import SiteRow
 
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _COLUMNS = ("name", "kind", "url", "state", "version", "weight", "seen_at", "problems")
 
 
@@ -144,6 +145,51 @@ def remove(settings: Settings, name: str, as_json: bool) -> None:
 
     remove_site(open_workspace(settings).ledger, "operator", name)
     print_json({"site": name, "removed": True}) if as_json else click.echo(f"{name}: removed")
+
+
+@site.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--database", required=True, metavar="URL", help="postgresql://USER[:PASSWORD]@HOST[:PORT]/NAME, made if need be.")
+@click.option("--host", required=True, help="The name or address that Yuelu will use for it.")
+@click.option("--listen", default="127.0.0.1:8090", show_default=True, help="Where nginx listens: loopback or a private network.")
+@click.option("--allow", multiple=True, default=("127.0.0.1",), show_default=True, help="Networks that Yuelu comes from.")
+@click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Processes that serve.")
+@click.option("--certificate", type=_FILE, help="TLS: the certificate, needed beyond loopback.")
+@click.option("--key", type=_FILE, help="TLS: its key.")
+@json_option
+@click.pass_obj
+def install(
+    settings: Settings,
+    folder: Path,
+    database: str,
+    host: str,
+    listen: str,
+    allow: tuple[str, ...],
+    workers: int,
+    certificate: Path | None,
+    key: Path | None,
+    as_json: bool,
+) -> None:
+    """Set up a Label Studio for production in FOLDER of this machine: PostgreSQL, gunicorn, nginx, safe settings.
+
+    It makes the database and writes the files for gunicorn, systemd and nginx; nothing is started. Run again, it keeps
+    the secrets and brings the rest up to date.
+    """
+    from yuelu.annotate.label_studio.postgres import ensure_database
+    from yuelu.annotate.label_studio.production import Production, provision, read_variables, write
+
+    wanted = Production(folder.absolute(), settings.label_studio, database, host, listen, allow, workers, certificate, key)
+    write(wanted)
+    with bar("database", quiet=as_json) as progress:
+        made = ensure_database(database, read_variables(wanted.folder), wanted.env, wanted.data, progress)
+    token = provision(wanted)
+    if as_json:
+        print_json({"url": wanted.url, "folder": str(wanted.folder), "database_made": made, "token_file": str(token)})
+        return
+    click.echo(f"{wanted.url}: files and database are ready in {wanted.folder}")
+    click.echo(f"  start: systemctl enable --now {wanted.folder}/label-studio.service")
+    click.echo(f"  nginx: ln -s {wanted.folder}/nginx.conf /etc/nginx/conf.d/label-studio.conf && systemctl reload nginx")
+    click.echo(f"  then:  yuelu site add NAME {wanted.url} --token-file {token}")
 
 
 def _warn(problems: tuple[str, ...]) -> None:
