@@ -139,8 +139,8 @@ def move_unanswered(ledger: Ledger, actor: str, project: str, answered_there: Co
         while more:
             with ledger.transaction(actor) as t:
                 page = _open_after(t.session, batch, after)
+                more, after = len(page) == _PAGE, page[-1].item_key if page else ""
                 total = _moved(t, page, total, answered_there)
-            more, after = len(page) == _PAGE, page[-1].item_key if page else ""
     return total
 
 

@@ -193,7 +193,7 @@ def _to_site(run: _Run, batch: str, client: Client, site: str) -> DispatchReport
     there = _open(ledger, batch, site, sent=True)
     run.done(there)
     sent = send_all(route, run.done, tasks=run.tasks, sleep=run.sleep)
-    after = balance(route)
+    after = balance(route, before.kept + sent.kept)
     send_predictions(route)
     created = _open(ledger, batch, site, sent=True) - there
     settled = before + sent + after

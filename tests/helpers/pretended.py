@@ -115,6 +115,7 @@ def at_random(draw: random.Random, share: float) -> Callable[[httpx.Request], st
     def trouble(request: httpx.Request) -> str | int | None:
         if not request.url.path.endswith("/import") or draw.random() >= share:
             return None
-        return draw.choice(["lost", "unheard", "late", 502, 500, 429])
+        kinds: list[str | int] = ["lost", "unheard", "late", 502, 500, 429]
+        return draw.choice(kinds)
 
     return trouble

@@ -55,25 +55,18 @@ class Server:
             return http.get(path, **how)
 
 
+def install(folder: Path, postgres: str, listen: str) -> list[str]:
+    where = ["--database", f"{postgres}/ls", "--host", "127.0.0.1", "--listen", listen]
+    return [YUELU, "site", "install", str(folder), *where, "--json"]
+
+
 @pytest.fixture(scope="module")
 def server(label_studio_env: Path, postgres: str, free_port: Callable[[], int], ended: Any) -> Iterator[Server]:
     if not shutil.which("nginx"):
         pytest.fail("nginx is not installed; run ./scripts/test, which installs it")
     folder = Path(tempfile.mkdtemp(prefix="yuelu-ls-"))  # short: the socket's path may have 107 characters
     listen = f"127.0.0.1:{free_port()}"
-    command = [
-        YUELU,
-        "site",
-        "install",
-        folder,
-        "--database",
-        f"{postgres}/ls",
-        "--host",
-        "127.0.0.1",
-        "--listen",
-        listen,
-        "--json",
-    ]
+    command = install(folder, postgres, listen)
     told = subprocess.run(
         command, check=True, capture_output=True, text=True, env={**os.environ, "YUELU_LABEL_STUDIO": str(label_studio_env)}
     )
@@ -158,9 +151,7 @@ def test_a_shadow_user_cannot_sign_in(server: Server) -> None:
 def test_secrets_are_for_their_owner_alone_and_stay(server: Server, label_studio_env: Path, postgres: str) -> None:
     before = {name: (server.folder / name).read_bytes() for name in ("secret-key", "token", "label-studio.env")}
     assert {stat.S_IMODE((server.folder / name).stat().st_mode) for name in before} == {0o600}
-    port = server.url.rpartition(":")[2]
-    command = [YUELU, "site", "install", str(server.folder), "--database", f"{postgres}/ls", "--host", "127.0.0.1"]
-    command += ["--listen", f"127.0.0.1:{port}", "--json"]
+    command = install(server.folder, postgres, server.url.removeprefix("http://"))
     env = {**os.environ, "YUELU_LABEL_STUDIO": str(label_studio_env)}
     told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout)
     assert told["database_made"] is False

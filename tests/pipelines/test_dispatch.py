@@ -160,9 +160,9 @@ def test_pages_are_bounded_in_tasks_and_bytes(lab: Any, monkeypatch: pytest.Monk
 
 
 def test_an_import_that_arrives_after_it_was_sent_again_is_taken_out(lab: Any) -> None:
-    here, done = lab(10), []
+    here, late = lab(10), iter(["late"])
     server = here.servers["north"]
-    server.trouble = lambda request: None if done or not request.url.path.endswith("/import") else done.append(1) or "late"  # type: ignore[func-returns-value]
+    server.trouble = lambda request: next(late, None) if request.url.path.endswith("/import") else None
     here.run()
     assert server.happened == ["late"]
     server.settle()
