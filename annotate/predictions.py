@@ -7,7 +7,7 @@ given without help can be compared with agreement of answers that were given wit
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -181,7 +181,7 @@ class _Reader:
 
     def _terms(self, task: TaskRow) -> tuple[Template, tuple[Item, ...]]:
         if task.batch not in self._asked:
-            self._asked[task.batch] = configuration_of(self.t.session, self.t.session.get_one(BatchRow, task.batch))
+            self._asked[task.batch] = in_part(configuration_of(self.t.session, self.t.session.get_one(BatchRow, task.batch)))
         return self._asked[task.batch], items_of(self.t.session, task)
 
     def _keep(self, task: TaskRow, prediction: Prediction) -> Imported:
@@ -206,20 +206,21 @@ class _Reader:
 
 
 def _regions(each: Incoming, template: Template, items: Sequence[Item]) -> tuple[Region, ...]:
-    """Return the typed regions of a prediction. It need not answer every question, but what it says must fit.
-
-    Raises InvalidRecord.
-    """
+    """Return the typed regions of a prediction. Raises InvalidRecord: something of it does not fit."""
     result = each.result
     if each.regions is not None:
         if not isinstance(each.regions, list):
             raise InvalidRecord("regions is no list")
         result = to_result([region_from_json(region) for region in each.regions], template, items)
     parsed = from_result(result, template, items)
-    wrong = [one.reason for one in parsed.rejected if one.index is not None or not one.reason.endswith(" is required")]
-    if wrong:
-        raise InvalidRecord("; ".join(wrong))
+    if parsed.rejected:
+        raise InvalidRecord("; ".join(one.reason for one in parsed.rejected))
     return parsed.regions
+
+
+def in_part(template: Template) -> Template:
+    """Return the configuration as a model may answer it: it need not answer every question."""
+    return replace(template, controls=tuple(replace(control, required=False) for control in template.controls))
 
 
 def items_of(session: Session, task: TaskRow) -> tuple[Item, ...]:
@@ -232,7 +233,7 @@ def server_form(prediction: Prediction, template: Template, items: Sequence[Item
     return {
         "model_version": f"{prediction.model} {prediction.version}",
         "score": prediction.score,
-        "result": to_result(prediction.regions, template, items),
+        "result": to_result(prediction.regions, in_part(template), items),
     }
 
 

@@ -146,7 +146,7 @@ def verify_project(
 def chosen_sites(ledger: Ledger, project: str, asked: Sequence[str]) -> tuple[str, ...]:
     """Return the sites that new tasks go to: those asked for, else those where the project lies, else the only one there is.
 
-    None when no site is known. Raises NotFound: an asked one is none, or there are several and nothing says which.
+    () when no site is known. Raises NotFound: an asked one is none, or there are several and nothing says which.
     """
     with ledger.reading() as session:
         if asked:

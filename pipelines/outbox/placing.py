@@ -57,7 +57,7 @@ class Wanted:
     def instruction(self) -> str:
         """What annotators read before they start."""
         text = "\n\n".join(self.template.descriptions[language] for language in sorted(self.template.descriptions))
-        return f'<pre style="white-space: pre-wrap">{html.escape(text)}</pre>'
+        return f"<pre>{html.escape(text)}</pre>"  # the server drops all styles
 
 
 def wanted_project(session: Session, batch: BatchRow) -> Wanted:

@@ -14,10 +14,10 @@ from sqlalchemy import Table as SqlTable
 from sqlalchemy import bindparam, select
 
 from yuelu.annotate.label_studio.tasks import send
-from yuelu.base.errors import OutcomeUnknown
+from yuelu.base.errors import OutcomeUnknown, YueluError
 from yuelu.base.ledger.places import OutboxRow
 from yuelu.base.ledger.work import TaskRow
-from yuelu.pipelines.outbox.arriving import ACTOR, record
+from yuelu.pipelines.outbox.arriving import ACTOR, record, release
 from yuelu.pipelines.outbox.placing import Route
 from yuelu.pipelines.outbox.planning import OPEN
 from yuelu.pipelines.outbox.predicted import predictions_with
@@ -62,6 +62,9 @@ def send_all(
                 pages = _pages(route, tasks)
                 following = next(pages, None)
                 asked = _post(pool, route, following)
+            except YueluError:  # it was refused, or never left
+                release(route)
+                raise
             else:
                 misses = 0
                 asked = _post(pool, route, following)

@@ -1,5 +1,7 @@
 """Verifying: what the ledger says of a server project against what the server really holds, every difference by name."""
 
+import html
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -13,6 +15,7 @@ from yuelu.pipelines.outbox.arriving import known_there, on_its_way
 from yuelu.pipelines.outbox.comparing import compare
 from yuelu.pipelines.outbox.placing import Route, wanted_project
 
+_TAG = re.compile(r"<[^>]*>")
 MOST = 1000  # differences that are listed of one place
 
 
@@ -77,10 +80,17 @@ def _project(route: Route) -> Iterator[tuple[str, str]]:
     config = there.get("label_config") or ""
     if sha256(config.encode()) != given or not same_questions(config, wanted.template.config):
         yield "label configuration", f"the server has {sha256(config.encode())[:12]}, it was given {given[:12]}"
-    expected = {"description": wanted.mark, "expert_instruction": wanted.instruction, **project_settings(wanted.overlap)}
+    if _text(there.get("expert_instruction") or "") != _text(wanted.instruction):
+        yield "task description", "the server shows annotators another one than it was given"
+    expected = {"description": wanted.mark, **project_settings(wanted.overlap)}
     for name, value in expected.items():
         if there.get(name) != value:
             yield f"setting {name}", f"the server has {_short(there.get(name))}, it was given {_short(value)}"
+
+
+def _text(page: str) -> str:
+    """Return what a page says: the server writes tags and entities in its own way."""
+    return html.unescape(_TAG.sub("", page))
 
 
 def _short(value: object) -> str:

@@ -67,9 +67,9 @@ def server(label_studio_env: Path, postgres: str, free_port: Callable[[], int], 
     folder = Path(tempfile.mkdtemp(prefix="yuelu-ls-"))  # short: the socket's path may have 107 characters
     listen = f"127.0.0.1:{free_port()}"
     command = install(folder, postgres, listen)
-    told = subprocess.run(
-        command, check=True, capture_output=True, text=True, env={**os.environ, "YUELU_LABEL_STUDIO": str(label_studio_env)}
-    )
+    env = {**os.environ, "YUELU_LABEL_STUDIO": str(label_studio_env)}
+    told = subprocess.run(command, check=False, capture_output=True, text=True, env=env)
+    assert told.returncode == 0, told.stdout + told.stderr
     assert json.loads(told.stdout)["token_file"] == str(folder / "token")
     environment = read_variables(folder)
     unit = (folder / "label-studio.service").read_text()
