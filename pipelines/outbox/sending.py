@@ -91,13 +91,15 @@ def _pages(route: Route, tasks: int) -> Iterator[_Page]:
         if not keys:
             return
         parts: list[bytes] = []
+        size = 0
         some: list[tuple[str, str]] = []
         told = predictions_with(route, keys)
         for each in task_data(route.workspace, keys, route.medium, embedded=route.embedded):
             part = _body(each, told.get(each.item_key))
-            if some and sum(map(len, parts)) + len(part) > _BYTES:
+            if some and size + len(part) > _BYTES:
                 break
             parts.append(part)
+            size += len(part) + 1
             some.append((each.item_key, each.digest))
         _mark(route, some)
         yield _Page(tuple(some), b"[" + b",".join(parts) + b"]")
