@@ -3,8 +3,19 @@
 from collections.abc import Sequence
 
 # What no program of ours asks for, and what has been a way in before: sign-up, the admin's pages, files that users put there
-# (avatars with scripts), proxied storage, and the queue's dashboard.
-CLOSED = ("/user/signup", "/admin", "/django-rq", "/docs", "/data/", "/storage-data/", "/tasks/", "/api/storages/", "/api/ml")
+# (avatars with scripts), pages made of what an address says, proxied storage, and the dashboard of the queue.
+CLOSED = (
+    "/user/signup",
+    "/admin",
+    "/django-rq",
+    "/docs",
+    "/data/",
+    "/projects/upload-example",
+    "/storage-data/",
+    "/tasks/",
+    "/api/storages/",
+    "/api/ml",
+)
 BODY = "200m"  # of one import; Label Studio itself fails above 250 MiB
 TIMEOUT_S = 600  # a large import or export is one request
 

@@ -13,8 +13,8 @@ def ensure_shadow(ledger: Ledger, client: Client, site: str, annotator: Annotato
     """Return the server's id of the annotator's user on that site, made and recorded the first time. Safe to repeat."""
     with ledger.reading() as session:
         row = session.get(AccountRow, (annotator.id, site))
-    if row is not None:
-        return row.user_id
+        if row is not None:
+            return row.user_id
     user = _found(client, annotator.email) or _made(client, annotator)
     with ledger.transaction(_ACTOR) as t:
         values = {"annotator": annotator.id, "site": site, "user_id": user, "email": annotator.email}
