@@ -50,6 +50,7 @@ SLOW = frozenset(
         "pipelines/test_flow.py",
         "pipelines/test_hostile.py",
         "pipelines/test_dicom_cine.py",
+        "pipelines/test_dispatch.py",
         "pipelines/test_dicom_copy.py",
         "pipelines/test_dicom_files.py",
         "pipelines/test_geometry.py",

@@ -33,8 +33,8 @@ from yuelu.pipelines.outbox.planning import plan, site_for
 class Lab:
     """A workspace with a project of so many pictures, and sites that are pretended."""
 
-    def __init__(self, root: Path, tasks: int, sites: dict[str, int]) -> None:
-        self.workspace: Workspace = init(Settings(workspace=root))
+    def __init__(self, root: Path, tasks: int, sites: dict[str, int], ledger: str | None = None) -> None:
+        self.workspace: Workspace = init(Settings(workspace=root, ledger=ledger))
         self.ledger = self.workspace.ledger
         self.servers = {name: Pretended() for name in sites}
         with self.ledger.transaction("test") as t:
@@ -324,6 +324,23 @@ def test_a_moved_task_that_was_answered_meanwhile_stays_on_the_server(lab: Any) 
     here.run()
     assert first in server.tasks
     assert len(server.tasks) == 3
+
+
+@pytest.mark.integration
+def test_on_postgresql_two_sites_at_once_and_a_new_configuration(tmp_path: Path, postgres_ledger: str) -> None:
+    here = Lab(tmp_path / "w", 60, {"north": 1, "south": 1}, postgres_ledger)
+    lost = iter(["lost", "unheard"])
+    here.servers["north"].trouble = lambda request: next(lost, None) if request.url.path.endswith("/import") else None
+    reports = here.spread(tasks=7)
+    assert here.servers["north"].happened == ["lost", "unheard"]
+    assert [each.problem for each in reports.values()] == [None, None]
+    assert sum(each.report.created for each in reports.values()) == 60
+    here.check()
+    configure(here.ledger, "test", "p", other_template())
+    assert move_unanswered(here.ledger, "test", "p").moved == 60
+    assert sum(each.report.created for each in here.spread().values()) == 60
+    here.check()
+    here.ledger.close()
 
 
 def test_one_event_tells_of_each_post(lab: Any) -> None:
