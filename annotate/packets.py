@@ -13,12 +13,12 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from yuelu.annotate.places import Gap, gaps_of, lock_batches, next_tasks, place, silent
-from yuelu.annotate.tasks import batch_id, project_row
+from yuelu.annotate.tasks import project_row
 from yuelu.base.canonical import digest
 from yuelu.base.errors import Conflict, InvalidRecord, NotAllowed, NotFound
 from yuelu.base.ledger.engine import Ledger, Transaction
 from yuelu.base.ledger.packets import PacketRow, PacketTaskRow
-from yuelu.base.ledger.work import AnnotatorRow
+from yuelu.base.ledger.work import AnnotatorRow, BatchRow
 from yuelu.base.states import PACKET_MOVES, checked_move
 
 LARGEST = 200  # tasks in one packet
@@ -88,27 +88,46 @@ def lease(ledger: Ledger, actor: str, project: str, annotators: Sequence[str], t
     Rounds are assigned each by itself, so what one round decides does not depend on how far the others are. Suspended
     annotators get nothing.
     """
-    terms, batch, leased = terms or Terms(), batch_id(project), 0
+    terms, leased = terms or Terms(), 0
     expire_due(ledger, actor, project)
     with ledger.transaction(actor) as t:
         overlap = project_row(t.session, project).overlap
-        lock_batches(t.session, [batch])
+        batches = _batches(t.session, project)
+        lock_batches(t.session, batches)
         companies = _companies(t.session, annotators)
-        for round_, gaps in sorted(gaps_of(t.session, batch, overlap).items()):
-            pairs = assign(list(gaps), list(companies), overlap, gaps=gaps)
-            if not pairs:
-                continue
-            held: dict[str, list[str]] = {}
-            for key, annotator in pairs:
-                held.setdefault(annotator, []).append(key)
-            for annotator, keys in sorted(held.items()):
-                number = _number(t.session, batch, annotator)
-                for offset, start in enumerate(range(0, len(keys), terms.size)):
-                    packet = _packet((project, batch), annotator, companies[annotator], round_, number + offset)
-                    _open(t, packet, keys[start : start + terms.size], ledger.now(), terms)
-            t.event("packets.leased", project, after=digest([list(pair) for pair in pairs]), reason=f"round {round_}")
-            leased += len({key for key, _ in pairs})
+        for batch in batches:
+            for round_, gaps in sorted(gaps_of(t.session, batch, overlap).items()):
+                pairs = assign(list(gaps), list(companies), overlap, gaps=gaps)
+                if not pairs:
+                    continue
+                _lease(t, _Lot(project, batch, round_, companies, ledger.now(), terms), pairs)
+                t.event("packets.leased", project, after=digest([list(pair) for pair in pairs]), reason=f"round {round_}")
+                leased += len({key for key, _ in pairs})
     return leased
+
+
+@dataclass(frozen=True, slots=True)
+class _Lot:
+    """What packets that are opened together have in common."""
+
+    project: str
+    batch: str
+    round: int
+    companies: Mapping[str, str]
+    now: datetime
+    terms: Terms
+
+
+def _lease(t: Transaction, lot: _Lot, pairs: Sequence[tuple[str, str]]) -> None:
+    """Open the packets that hold those tasks for those annotators."""
+    held: dict[str, list[str]] = {}
+    for key, annotator in pairs:
+        held.setdefault(annotator, []).append(key)
+    for annotator, keys in sorted(held.items()):
+        number = _number(t.session, lot.batch, annotator)
+        for offset, start in enumerate(range(0, len(keys), lot.terms.size)):
+            packet = _packet((lot.project, lot.batch), annotator, lot.companies[annotator], lot.round, number + offset)
+            _open(t, packet, keys[start : start + lot.terms.size], lot.now, lot.terms)
 
 
 def take_packet(ledger: Ledger, project: str, annotator: str, terms: Terms | None = None) -> Packet | None:
@@ -116,23 +135,25 @@ def take_packet(ledger: Ledger, project: str, annotator: str, terms: Terms | Non
 
     A packet whose tasks are all answered is closed before the next is opened. Raises NotAllowed, NotFound.
     """
-    terms, batch = terms or Terms(), batch_id(project)
+    terms = terms or Terms()
     expire_due(ledger, annotator, project)
     with ledger.transaction(annotator, "annotator") as t:
         overlap = project_row(t.session, project).overlap
-        lock_batches(t.session, [batch])
+        batches = _batches(t.session, project)
+        lock_batches(t.session, batches)
         company = _companies(t.session, [annotator]).get(annotator)
         if company is None:
             raise NotAllowed(f"{annotator} is not at work here", "see 'yuelu annotator list'")
-        for row in _open_rows(t.session, batch, annotator):
+        for row in _open_rows(t.session, batches, annotator):
             if unanswered(t.session, row.id):
                 return as_packet(row)
             _end(t, row, "closed", ledger.now())
-        round_, keys = next_tasks(t.session, batch, annotator, overlap, terms.size)
-        if not keys:
-            return None
-        packet = _packet((project, batch), annotator, company, round_, _number(t.session, batch, annotator))
-        return as_packet(_open(t, packet, keys, ledger.now(), terms))
+        for batch in batches:
+            round_, keys = next_tasks(t.session, batch, annotator, overlap, terms.size)
+            if keys:
+                packet = _packet((project, batch), annotator, company, round_, _number(t.session, batch, annotator))
+                return as_packet(_open(t, packet, keys, ledger.now(), terms))
+        return None
 
 
 def return_packet(ledger: Ledger, actor: str, packet: str, reason: str | None = None) -> Packet:
@@ -170,7 +191,7 @@ def expire_due(ledger: Ledger, actor: str, project: str | None = None) -> int:
     ended = 0
     due = [PacketRow.state == "open", PacketRow.due_at <= ledger.now()]
     if project is not None:
-        due.append(PacketRow.batch == batch_id(project))
+        due.append(PacketRow.project == project)
     while True:
         with ledger.reading() as session:  # nearly always there is none, and then nobody waits for us
             found = list(session.scalars(select(PacketRow.id).where(*due).order_by(PacketRow.id).limit(_CHUNK)))
@@ -249,8 +270,13 @@ def _companies(session: Session, annotators: Iterable[str]) -> dict[str, str]:
     return {name: company for name, company in session.execute(query) if name in wanted}
 
 
-def _open_rows(session: Session, batch: str, annotator: str) -> Sequence[PacketRow]:
-    query = select(PacketRow).where(PacketRow.batch == batch, PacketRow.annotator == annotator, PacketRow.state == "open")
+def _batches(session: Session, project: str) -> list[str]:
+    """Return the project's batches, oldest configuration first."""
+    return list(session.scalars(select(BatchRow.id).where(BatchRow.project == project).order_by(BatchRow.number)))
+
+
+def _open_rows(session: Session, batches: Sequence[str], annotator: str) -> Sequence[PacketRow]:
+    query = select(PacketRow).where(PacketRow.batch.in_(batches), PacketRow.annotator == annotator, PacketRow.state == "open")
     return session.scalars(query.order_by(PacketRow.opened_at, PacketRow.id).with_for_update(key_share=True)).all()
 
 

@@ -71,5 +71,5 @@ def _refuse_change(present: ProjectRow, wanted: ProjectRow) -> None:
     if changed:
         raise Conflict(
             f"project {present.name} exists and differs: {'; '.join(changed)}",
-            "a project never changes; make one of another name",
+            "'yuelu project configure' gives it a new label configuration; for all else make one of another name",
         )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from yuelu.base.canonical import digest
@@ -28,7 +29,7 @@ class Task:
 
 
 def batch_id(project: str, number: int = 1) -> str:
-    """Return the id of a project's batch; for now each project has one."""
+    """Return the id of a project's batch: one for each version of its label configuration."""
     return digest({"project": project, "number": number})
 
 
@@ -88,7 +89,9 @@ def create_tasks(ledger: Ledger, actor: str, project: str) -> int:
         row = project_row(t.session, project)
         assets = (as_asset(asset) for asset in labelled_assets(t.session, row.collection) if asset.medium == row.medium)
         tasks = plan(project, assets)
-        added = t.add_new(TaskRow, [_row(batch_id(project), task) for task in tasks])
+        current = select(BatchRow.id).where(BatchRow.project == project).order_by(BatchRow.number.desc()).limit(1)
+        batch = t.session.scalars(current).one()  # the one with the newest label configuration
+        added = t.add_new(TaskRow, [_row(batch, task) for task in tasks])
         if added:
             t.event("tasks.planned", project, after=digest([task.item_key for task in tasks]), reason=f"{added} new")
     return added
@@ -103,6 +106,7 @@ def _row(batch: str, task: Task) -> dict[str, Any]:
         "group": task.group,
         "round": task.round,
         "state": "new",
+        "site": None,
         "server_task": None,
     }
 

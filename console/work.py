@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 from yuelu.annotate.answers import told_apart
 from yuelu.annotate.packets import as_packet, packet_row, tasks_of, unanswered
 from yuelu.annotate.places import silent
-from yuelu.annotate.tasks import batch_id, project_row
+from yuelu.annotate.tasks import project_row
 from yuelu.base.ledger.packets import PacketRow, PacketTaskRow, SubmissionRow
-from yuelu.base.ledger.work import RejectionRow, TaskRow
+from yuelu.base.ledger.work import BatchRow, RejectionRow, TaskRow
 
 Row = dict[str, Any]
 
@@ -44,7 +44,8 @@ def one_packet(session: Session, packet: str) -> tuple[Row, list[Row]]:
 def told_answers(session: Session, project: str) -> list[Row]:
     """Return a project's answers and what each is, by task: those in the ledger, then those that could not be used."""
     project_row(session, project)
-    tasks = select(TaskRow.item_key).where(TaskRow.batch == batch_id(project))
+    batches = select(BatchRow.id).where(BatchRow.project == project)
+    tasks = select(TaskRow.item_key).where(TaskRow.batch.in_(batches))
     found = [
         {
             "task": each.row.item_key,

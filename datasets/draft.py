@@ -97,5 +97,6 @@ def meaning_changed(old: Mapping[str, Any], projects: Iterable[Mapping[str, Any]
     return any(before.get(project["name"], _meaning(project)) != _meaning(project) for project in projects)
 
 
-def _meaning(project: Mapping[str, Any]) -> tuple[str, str]:
-    return project["label_config"]["digest"], project["task_description"]["digest"]
+def _meaning(project: Mapping[str, Any]) -> tuple[str, ...]:
+    asked = [project, *({**later, "label_config": later} for later in project.get("label_configs", ()))]  # one for each version
+    return tuple(each[part]["digest"] for each in asked for part in ("label_config", "task_description"))

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
+from yuelu.annotate.configurations import configuration_of
 from yuelu.annotate.results import Item, to_result
-from yuelu.annotate.tasks import move, project_row
-from yuelu.annotate.templates import load_template
+from yuelu.annotate.tasks import move
 from yuelu.base.errors import Conflict, NotFound
 from yuelu.base.ledger.work import BatchRow, TaskRow
 from yuelu.base.media import shown_by
@@ -39,6 +39,5 @@ def correct(workspace: Workspace, item_key: str, regions: Sequence[Region], *, o
 
 def _check(session: Session, task: TaskRow, regions: Sequence[Region]) -> None:
     """Refuse what no annotator could have answered: it would be published, and a correction is never taken back."""
-    project = project_row(session, session.get_one(BatchRow, task.batch).project)
-    template = load_template(project.template, project.template_version)
+    template = configuration_of(session, session.get_one(BatchRow, task.batch))
     to_result(regions, template, [Item.from_facts(shown.facts) for shown in shown_by(session, task.items)])

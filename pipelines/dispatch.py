@@ -17,10 +17,12 @@ from yuelu.base.ledger.places import OutboxRow
 from yuelu.base.ledger.work import SiteRow, TaskRow
 from yuelu.base.progress import Progress, silent
 from yuelu.base.workspace import Workspace
-from yuelu.pipelines.outbox.placing import place
+from yuelu.pipelines.outbox.placing import known_place, place
 from yuelu.pipelines.outbox.planning import OPEN, move_unsent, plan
+from yuelu.pipelines.outbox.predicted import send_predictions
 from yuelu.pipelines.outbox.sending import TASKS, send_all
 from yuelu.pipelines.outbox.settling import balance, wait
+from yuelu.pipelines.outbox.verifying import Verified, verify
 from yuelu.pipelines.outbox.withdrawing import withdraw
 from yuelu.pipelines.outbox.writer import only_writer
 
@@ -121,10 +123,30 @@ def dispatch_to_sites(
         return tuple(pool.map(work, weights))
 
 
+def verify_project(
+    workspace: Workspace, project: str, sites: Sequence[str], connect: Connect, progress: Progress = silent
+) -> Verified:
+    """Return how the project's server projects on `sites` differ from what they were given; nothing is changed.
+
+    `progress` counts server projects. Raises NotFound: nothing was dispatched there.
+    """
+    with workspace.ledger.reading() as session:
+        there = [each for each in places(session, project) if each.site in sites]
+    if not there:
+        raise NotFound(f"project {project} lies on none of {', '.join(sites)}", "dispatch it first")
+    found = Verified(0, ())
+    for number, each in enumerate(there):
+        progress(number, len(there))
+        with connect(each.site) as client:
+            found += verify(known_place(workspace, each.batch, client, each.site))
+    progress(len(there), len(there))
+    return found
+
+
 def chosen_sites(ledger: Ledger, project: str, asked: Sequence[str]) -> tuple[str, ...]:
     """Return the sites that new tasks go to: those asked for, else those where the project lies, else the only one there is.
 
-    Raises NotFound: an asked one is none. Raises NotFound: several, and nothing says which.
+    () when no site is known. Raises NotFound: an asked one is none, or there are several and nothing says which.
     """
     with ledger.reading() as session:
         if asked:
@@ -171,7 +193,8 @@ def _to_site(run: _Run, batch: str, client: Client, site: str) -> DispatchReport
     there = _open(ledger, batch, site, sent=True)
     run.done(there)
     sent = send_all(route, run.done, tasks=run.tasks, sleep=run.sleep)
-    after = balance(route)
+    after = balance(route, before.kept + sent.kept)
+    send_predictions(route)
     created = _open(ledger, batch, site, sent=True) - there
     settled = before + sent + after
     return DispatchReport(created, total - created, total, settled.deleted, settled.kept)

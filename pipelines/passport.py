@@ -7,6 +7,8 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from yuelu.annotate.configurations import batches, configuration_of
+from yuelu.annotate.templates import Template
 from yuelu.base.canonical import digest
 from yuelu.base.ledger.judgement import DecisionRow, ScoreRow
 from yuelu.base.ledger.media import CollectionRow
@@ -27,15 +29,24 @@ def projects_of(session: Session, names: Sequence[str]) -> list[dict[str, Any]]:
 def _project(session: Session, row: ProjectRow) -> dict[str, Any]:
     sites = select(SiteRow.version).join(PlaceRow, PlaceRow.site == SiteRow.name).join(BatchRow, BatchRow.id == PlaceRow.batch)
     versions = sorted(set(session.scalars(sites.where(BatchRow.project == row.name))))
+    later = [configuration_of(session, batch) for batch in batches(session, row.name)[1:]]
+    more = {"label_configs": [_asked(each) for each in later]} if later else {}
     return {
         "name": row.name,
         "collection": row.collection,
         "medium": row.medium,
         "task_description": {"version": row.description_version, "digest": row.description_digest},
         "label_config": {"name": row.template, "version": row.template_version, "digest": row.template_digest},
+        **more,
         "overlap": row.overlap,
         "tools": [{"name": "Label Studio", "version": version} for version in versions],
     }
+
+
+def _asked(template: Template) -> dict[str, Any]:
+    """Return a later version of what was asked; tasks that were answered before it stayed under the first."""
+    config = {"name": template.name, "version": template.version, "digest": template.digest}
+    return {**config, "task_description": {"version": template.version, "digest": template.description_digest}}
 
 
 def sources_of(

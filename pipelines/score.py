@@ -2,19 +2,19 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from yuelu.annotate.answers import counted
-from yuelu.annotate.tasks import batch_id, move, open_rework, project_row
-from yuelu.annotate.templates import load_template
+from yuelu.annotate.configurations import batches, configuration_of
+from yuelu.annotate.tasks import move, open_rework, project_row
 from yuelu.base.canonical import digest
 from yuelu.base.errors import Conflict
 from yuelu.base.ledger.engine import Transaction
-from yuelu.base.ledger.work import TaskRow
+from yuelu.base.ledger.work import BatchRow, TaskRow
 from yuelu.base.media import proxy_of
 from yuelu.base.progress import Progress, silent
 from yuelu.base.records import Annotation, Medium
@@ -32,7 +32,10 @@ _CHUNK = 200  # tasks decided in one transaction
 
 @dataclass(frozen=True, slots=True)
 class ScoreReport:
-    """What scoring a project found. `outcomes` counts the tasks that were decided now; the keys are of those sent back."""
+    """What scoring a batch found. `outcomes` counts the tasks that were decided now; the keys are of those sent back.
+
+    A project has a batch for each version of its label configuration: `earlier` are the reports of the ones before.
+    """
 
     project: str
     round: int
@@ -41,6 +44,7 @@ class ScoreReport:
     outcomes: Mapping[str, int]
     rework: tuple[str, ...]
     review: tuple[str, ...]
+    earlier: "tuple[ScoreReport, ...]" = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON."""
@@ -74,20 +78,31 @@ def score(
 ) -> ScoreReport:
     """Measure the project's answers and decide its submitted tasks by `policy`; run again, it decides nothing twice.
 
-    A task that fails comes back as a new task of the next round, or goes to review, as the policy says. With `dry_run`
-    nothing is written. `progress` counts decided tasks. Raises Conflict: the project was made with another policy.
+    A task that fails comes back as a new task of the next round, or goes to review, as the policy says. Each batch is
+    measured by itself: answers under two label configurations are never mixed. With `dry_run` nothing is written. `progress`
+    counts decided tasks. Raises Conflict: the project was made with another policy.
     """
     with workspace.ledger.reading() as session:
         made_with = project_row(session, project).policy_digest
         if made_with != policy.digest and not dry_run:
             hint = "use the project's own policy, or only look with --dry-run"
             raise Conflict(f"project {project} was made with policy {made_with[:12]}, not {policy.digest[:12]}", hint)
-        work = _read(session, project)
+        works = {batch.id: _read(session, batch) for batch in batches(session, project)}
+    answered = {batch: work for batch, work in works.items() if work.tasks} or dict(list(works.items())[-1:])
+    reports = [_scored(workspace, (project, batch), work, policy, progress, dry_run=dry_run) for batch, work in answered.items()]
+    return replace(reports[-1], earlier=tuple(reports[:-1]))
+
+
+def _scored(
+    workspace: Workspace, named: tuple[str, str], work: _Work, policy: Policy, progress: Progress, *, dry_run: bool
+) -> ScoreReport:
+    """Measure and decide one batch; `named` are its project and its id."""
+    project, batch_id = named
     scores = batch_scores(work.answers)
     round_ = max((task.round for task in work.tasks), default=1)
     batch, verdicts = decide_batch(policy, scores), _decided(work, policy)
     if not dry_run and work.tasks:
-        _write_batch(workspace, project, round_, scores, verdict=batch, policy=policy)
+        _write_batch(workspace, batch_id, round_, scores, verdict=batch, policy=policy)
         _write_tasks(workspace, work, verdicts, policy, progress)
     waiting = {task.item_key: verdicts[task.item_key] for task in work.tasks if task.waiting}
     return ScoreReport(
@@ -101,15 +116,15 @@ def score(
     )
 
 
-def _read(session: Session, project: str) -> _Work:
-    row = project_row(session, project)
-    kinds = {control.name: KINDS[control.kind] for control in load_template(row.template, row.template_version).controls}
-    done = select(TaskRow).where(TaskRow.batch == batch_id(project), TaskRow.state.not_in(("new", "dispatched")))
+def _read(session: Session, batch: BatchRow) -> _Work:
+    asked = configuration_of(session, batch)
+    kinds = {control.name: KINDS[control.kind] for control in asked.controls}
+    done = select(TaskRow).where(TaskRow.batch == batch.id, TaskRow.state.not_in(("new", "dispatched")))
     latest: dict[str, TaskRow] = {}
     for task in session.scalars(done.order_by(TaskRow.round)):
         latest[task.subject] = task
     tasks = sorted(latest.values(), key=lambda task: task.item_key)
-    rates = _frame_rates(session, tasks) if row.medium == Medium.VIDEO else {}
+    rates = _frame_rates(session, tasks) if asked.medium is Medium.VIDEO else {}
     by_task: dict[str, list[Annotation]] = {task.item_key: [] for task in tasks}
     for annotation in counted(session, list(by_task)):
         by_task[annotation.item_key].append(annotation)
@@ -136,11 +151,11 @@ def _decided(work: _Work, policy: Policy) -> dict[str, Verdict]:
 
 
 def _write_batch(
-    workspace: Workspace, project: str, round_: int, scores: Mapping[str, tuple[Score, ...]], *, verdict: Verdict, policy: Policy
+    workspace: Workspace, batch: str, round_: int, scores: Mapping[str, tuple[Score, ...]], *, verdict: Verdict, policy: Policy
 ) -> None:
     with workspace.ledger.transaction(_ACTOR) as t:
-        record_scores(t, batch_id(project), round_, scores)
-        record_decision(t, "batch", batch_id(project), verdict, policy, round=round_, decided_at=workspace.ledger.now())
+        record_scores(t, batch, round_, scores)
+        record_decision(t, "batch", batch, verdict, policy, round=round_, decided_at=workspace.ledger.now())
 
 
 def _write_tasks(workspace: Workspace, work: _Work, verdicts: Mapping[str, Verdict], policy: Policy, progress: Progress) -> None:

@@ -53,6 +53,7 @@ SLOW = frozenset(
         "pipelines/test_hostile.py",
         "pipelines/test_long_film.py",
         "pipelines/test_dicom_cine.py",
+        "pipelines/test_dispatch.py",
         "pipelines/test_dicom_copy.py",
         "pipelines/test_dicom_files.py",
         "pipelines/test_dicom_parse.py",
@@ -148,6 +149,12 @@ def ended_with_us(folder: Path, pid_files: str) -> Iterator[None]:
     finally:
         watcher.kill()
         watcher.communicate()
+
+
+@pytest.fixture(scope="session")
+def ended() -> Callable[[Path, str], "contextlib.AbstractContextManager[None]"]:
+    """`ended_with_us`, for test files: they cannot import this one."""
+    return ended_with_us
 
 
 @pytest.fixture(scope="session")

@@ -72,17 +72,8 @@ class Client(Conversation):
 
     def create_project(self, title: str, description: str, label_config: str, overlap: int, instruction: str) -> ServerProject:
         """Create a project. Raises OutcomeUnknown: look for its description before creating another."""
-        wanted = {
-            "title": title,
-            "description": description,
-            "label_config": label_config,
-            "maximum_annotations": overlap,
-            "expert_instruction": instruction,
-            "show_instruction": True,
-            "enable_empty_annotation": True,
-            "show_collab_predictions": False,
-            "skip_queue": "REQUEUE_FOR_OTHERS",
-        }
+        wanted = {"title": title, "description": description, "label_config": label_config, "expert_instruction": instruction}
+        wanted |= project_settings(overlap)
         return _project(self.write("POST", "/api/projects/", wanted).json())
 
     def ensure_storage(self, project: int, path: Path) -> None:
@@ -175,6 +166,17 @@ class Client(Conversation):
                 if annotation["unique_id"] == uid and annotation["completed_by"] == self.whoami():
                     return int(annotation["id"])
         raise Conflict(f"answer {uid} is taken, but not by us on task {server_task}", "an answer's id is used once")
+
+
+def project_settings(overlap: int) -> dict[str, Any]:
+    """Return what decides how a project's tasks are shown and given out, as it is made and must stay."""
+    return {
+        "maximum_annotations": overlap,
+        "show_instruction": True,
+        "enable_empty_annotation": True,
+        "show_collab_predictions": False,
+        "skip_queue": "REQUEUE_FOR_OTHERS",
+    }
 
 
 def _project(answer: Mapping[str, Any]) -> ServerProject:

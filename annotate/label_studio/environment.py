@@ -78,14 +78,25 @@ def variables(data: Path, media_root: Path | None, inherited: Mapping[str, str])
     }
 
 
-def run(environment: Environment, program: str, data: Path, *, stdin: str = "", timeout_s: float = _COLD_S) -> str:
-    """Run one of our programs under Label Studio's Python; return what it printed. Raises ServiceUnavailable."""
+def run(
+    environment: Environment,
+    program: str,
+    data: Path,
+    *,
+    stdin: str = "",
+    timeout_s: float = _COLD_S,
+    told: Mapping[str, str] | None = None,
+) -> str:
+    """Run one of our programs under Label Studio's Python; return what it printed. Raises ServiceUnavailable.
+
+    `told` are its variables, by default those of an embedded server without media.
+    """
     (data / "home").mkdir(parents=True, exist_ok=True)
     command = [str(environment.python), "-W", "ignore", str(PROGRAMS / program)]
-    told = variables(data, None, os.environ)
+    told = variables(data, None, os.environ) if told is None else told
     try:
         done = subprocess.run(
-            command, input=stdin, env=told, cwd=data, capture_output=True, text=True, timeout=timeout_s, check=False
+            command, input=stdin, env=dict(told), cwd=data, capture_output=True, text=True, timeout=timeout_s, check=False
         )
     except subprocess.TimeoutExpired:
         raise ServiceUnavailable(f"{program} did not end in {timeout_s:.0f} s", "look at the load of the machine") from None

@@ -18,10 +18,12 @@ from sqlalchemy.orm import Session
 
 from yuelu.annotate.label_studio.accounts import read_accounts
 from yuelu.annotate.label_studio.client import Client
+from yuelu.annotate.label_studio.shadow import ensure_shadow
+from yuelu.annotate.people import Annotator
 from yuelu.base.errors import Conflict, InvalidRecord, Misconfigured, NotFound
 from yuelu.base.ledger.engine import Ledger
 from yuelu.base.ledger.places import OutboxRow, PlaceRow
-from yuelu.base.ledger.work import AccountRow, BatchRow, SiteRow
+from yuelu.base.ledger.work import AccountRow, AnnotatorRow, BatchRow, SiteRow
 from yuelu.base.workspace import Workspace
 
 EMBEDDED, EXTERNAL = "embedded", "external"
@@ -84,19 +86,22 @@ class Sender:
     completed_by: int | None
 
 
-def sender_for(workspace: Workspace, site: str, annotator: str, user_id: int | None = None) -> Sender:
+def sender_for(workspace: Workspace, site: str, annotator: str) -> Sender:
     """Return how to post as that annotator: with their own token on the embedded site, in their name on an external one.
 
-    `user_id` is their account's, needed for an external site (`shadow.ensure_shadow`). Close the client after use.
+    Their shadow user there is made the first time. Close the client after use. Raises NotFound: no such annotator or site.
     """
     with workspace.ledger.reading() as session:
         row = site_row(session, site)
         url, kind = row.url, row.kind
+        person = session.get(AnnotatorRow, annotator)
+        if person is None:
+            raise NotFound(f"no annotator {annotator!r}", "see 'yuelu annotator list'")
+        known = Annotator(person.id, person.company, person.scripted)
     if kind == EMBEDDED:
         return Sender(Client(url, read_accounts(workspace.label_studio_data).of(annotator).token), None)
-    if user_id is None:
-        raise NotFound(f"{annotator} has no account on {site}", "make the shadow user first")
-    return Sender(client_for(workspace, site), user_id)
+    client = client_for(workspace, site)
+    return Sender(client, ensure_shadow(workspace.ledger, client, site, known))
 
 
 def read_token(token_from: str, env: Mapping[str, str]) -> str:

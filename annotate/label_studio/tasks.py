@@ -41,14 +41,15 @@ def send(client: Client, project: int, body: bytes, count: int) -> tuple[int, ..
     return ids
 
 
-def pages(client: Client, project: int, after: int = 0) -> Iterator[list[Listed]]:
+def pages(client: Client, project: int, after: int = 0, *, more_than_none: str | None = None) -> Iterator[list[Listed]]:
     """Yield the project's tasks with ids above `after`, in order of id, a page at a time.
 
-    Pages go by id and not by number, so tasks that come or go meanwhile hide no others.
+    Pages go by id and not by number, so tasks that come or go meanwhile hide no others. `more_than_none` is a count of the
+    server's that must not be 0.
     """
     while True:
-        above = {"filter": "filter:tasks:id", "operator": "greater", "type": "Number", "value": after}
-        query = {"filters": {"conjunction": "and", "items": [above]}, "ordering": ["tasks:id"]}
+        items = [_greater("id", after), *([_greater(more_than_none, 0)] if more_than_none else [])]
+        query = {"filters": {"conjunction": "and", "items": items}, "ordering": ["tasks:id"]}
         asked = {
             "project": project,
             "page_size": PAGE,
@@ -64,6 +65,10 @@ def pages(client: Client, project: int, after: int = 0) -> Iterator[list[Listed]
             return
 
 
+def _greater(column: str, value: int) -> dict[str, Any]:
+    return {"filter": f"filter:tasks:{column}", "operator": "greater", "type": "Number", "value": value}
+
+
 def _listed(found: Sequence[Mapping[str, Any]], after: int) -> list[Listed]:
     page = [
         Listed(each["id"], each["data"], (each.get("total_annotations") or 0) + (each.get("cancelled_annotations") or 0))
@@ -73,6 +78,12 @@ def _listed(found: Sequence[Mapping[str, Any]], after: int) -> list[Listed]:
     if ids != sorted(set(ids)) or (ids and ids[0] <= after):
         raise InvalidRecord(f"the server lists tasks {ids[:3]}… after {after}, out of order", "see whether it is 1.23.2")
     return page
+
+
+def answered(client: Client, project: int) -> set[str]:
+    """Return the keys of the project's tasks that somebody answered or skipped."""
+    counts = ("total_annotations", "cancelled_annotations")
+    return {str(each.item_key) for count in counts for page in pages(client, project, more_than_none=count) for each in page}
 
 
 def task_count(client: Client, project: int) -> int:

@@ -1,4 +1,4 @@
-"""yuelu project, dispatch: labelling efforts, and the traffic with Label Studio."""
+"""yuelu project: labelling efforts."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from yuelu.base.settings import Settings
-from yuelu.console.show import bar, json_option, print_json, table
+from yuelu.console.show import json_option, print_json, table
 
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _PROJECT = ("name", "collection", "medium", "template", "template_version", "overlap", "policy")
 
 
@@ -67,6 +68,51 @@ def create(
     print_json(facts) if as_json else click.echo(f"{name}: {'created' if new else 'was there'}, {added} tasks added")
 
 
+@project.command()
+@click.argument("name")
+@click.option("--template", help="Another label configuration that comes with Yuelu.")
+@click.option("--template-version", default="1", show_default=True, help="Its version.")
+@click.option("--config", type=_FILE, help="A label configuration of your own (XML), instead.")
+@click.option("--description", type=_FILE, help="The task description that belongs to it (Markdown).")
+@click.option("--move-unanswered", is_flag=True, help="Let tasks that nobody answered yet be asked under it too.")
+@json_option
+@click.pass_obj
+def configure(
+    settings: Settings,
+    name: str,
+    template: str | None,
+    template_version: str,
+    config: Path | None,
+    description: Path | None,
+    move_unanswered: bool,
+    as_json: bool,
+) -> None:
+    """Give a project a new version of its label configuration: a batch and server projects of their own.
+
+    What was answered stays with what it was asked under, and answers under two versions are never mixed.
+    """
+    from yuelu.annotate.configurations import configure as run
+    from yuelu.annotate.templates import accepted_by_sdk
+    from yuelu.base.workspace import open_workspace
+    from yuelu.console.configuring import asked_for, moved
+
+    if (template is None) == (config is None) or (config is None) != (description is None):
+        raise click.UsageError("give --template, or --config with --description")
+    workspace, wanted = open_workspace(settings), asked_for(template, template_version, config, description)
+    accepted_by_sdk(wanted)
+    done = run(workspace.ledger, "operator", name, wanted)
+    if move_unanswered:
+        done = moved(workspace, settings, name, done)
+    if as_json:
+        print_json({"project": name, **asdict(done)})
+        return
+    click.echo(f"{name}: configuration {done.number} {'begins' if done.new else 'was there'}, {done.moved} tasks moved to it")
+    if done.answered or done.on_their_way:
+        click.echo(
+            f"  {done.answered} stay: they have answers; {done.on_their_way} stay: dispatch them first, their way is not clear"
+        )
+
+
 @project.command("list")
 @json_option
 @click.pass_obj
@@ -103,29 +149,3 @@ def show(settings: Settings, name: str, as_json: bool) -> None:
         print_json(asdict(found[0]))
         return
     print_overview(Overview((), found, (), view.log_size, view.log_root), settings.language)
-
-
-@click.command()
-@click.argument("project")
-@json_option
-@click.pass_obj
-def dispatch(settings: Settings, project: str, as_json: bool) -> None:
-    """Send a project's open tasks to Label Studio, each exactly once, and lease them to its annotators."""
-    from sqlalchemy import select
-
-    from yuelu.annotate.packets import lease
-    from yuelu.base.ledger.work import AnnotatorRow
-    from yuelu.base.workspace import open_workspace
-    from yuelu.console.service import SITE, for_command
-    from yuelu.pipelines.dispatch import dispatch as run
-
-    workspace = open_workspace(settings)
-    with workspace.ledger.reading() as session:
-        people = list(session.scalars(select(AnnotatorRow.id)))
-    leased = lease(workspace.ledger, "operator", project, people)
-    with bar("dispatch", quiet=as_json) as progress, for_command(workspace, settings) as site, site.admin() as client:
-        report = run(workspace, project, client, SITE, progress)
-    if as_json:
-        print_json({**asdict(report), "leased": leased})
-        return
-    click.echo(f"{report.total} open tasks: {report.created} sent, {report.already} were there; {leased} leased")

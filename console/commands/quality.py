@@ -105,12 +105,13 @@ def gate(settings: Settings, project: str, policy: Path | None, dry_run: bool, a
     if as_json:
         print_json(report.to_json())
     else:
-        _print_scores(report.scores, as_json=False)
-        click.echo(
-            ", ".join(f"{count} {outcome}" for outcome, count in report.outcomes.items()) or "no task waits for a decision"
-        )
-        click.echo(f"batch: {report.batch.outcome} ({report.batch.rule})")
-    if not report.batch.accepted:
+        for each in (*report.earlier, report):
+            _print_scores(each.scores, as_json=False)
+            click.echo(
+                ", ".join(f"{count} {outcome}" for outcome, count in each.outcomes.items()) or "no task waits for a decision"
+            )
+            click.echo(f"batch: {each.batch.outcome} ({each.batch.rule})")
+    if not all(each.batch.accepted for each in (*report.earlier, report)):
         click.get_current_context().exit(GateNotPassed.exit_code)
 
 

@@ -132,15 +132,11 @@ def _readers(databases: Path | None) -> Iterator["ReaderFor | None"]:
 def _replay(workspace: "Workspace", project: str, connect: "Connect", *, as_json: bool) -> None:
     from contextlib import ExitStack
 
-    from sqlalchemy import select
-
     from yuelu.annotate.label_studio.sites import Sender, places, sender_for
-    from yuelu.base.ledger.work import AccountRow
     from yuelu.pipelines.replay import replay
 
     with workspace.ledger.reading() as session:
         names = sorted({place.site for place in places(session, project)})
-        users = {(row.site, row.annotator): row.user_id for row in session.scalars(select(AccountRow))}
     for site in names:
         with ExitStack() as stack, bar(f"replay {site}", quiet=as_json) as progress:
             senders: dict[str, Sender] = {}
@@ -149,7 +145,7 @@ def _replay(workspace: "Workspace", project: str, connect: "Connect", *, as_json
                 annotator: str, site: str = site, senders: dict[str, Sender] = senders, stack: ExitStack = stack
             ) -> Sender:
                 if annotator not in senders:
-                    senders[annotator] = sender_for(workspace, site, annotator, users.get((site, annotator)))
+                    senders[annotator] = sender_for(workspace, site, annotator)
                     stack.callback(senders[annotator].client.close)
                 return senders[annotator]
 

@@ -57,7 +57,7 @@ class Wanted:
     def instruction(self) -> str:
         """What annotators read before they start."""
         text = "\n\n".join(self.template.descriptions[language] for language in sorted(self.template.descriptions))
-        return f'<pre style="white-space: pre-wrap">{html.escape(text)}</pre>'
+        return f"<pre>{html.escape(text)}</pre>"  # the server drops all styles
 
 
 def wanted_project(session: Session, batch: BatchRow) -> Wanted:
@@ -88,6 +88,16 @@ def place(workspace: Workspace, batch: str, client: Client, site: str) -> Route:
     if embedded:
         client.ensure_storage(found.id, workspace.media_root.resolve() / SERVED)
     return Route(workspace, client, batch, site, found.id, wanted.template.medium, embedded)
+
+
+def known_place(workspace: Workspace, batch: str, client: Client, site: str) -> Route:
+    """Return the way to the batch's server project as it is recorded; nothing is made or asked. Raises NotFound."""
+    with workspace.ledger.reading() as session:
+        row = session.get(PlaceRow, (batch, site))
+        if row is None:
+            raise NotFound(f"batch {batch[:12]} is not on site {site!r}", "dispatch it there first")
+        medium = configuration_of(session, session.get_one(BatchRow, batch)).medium
+        return Route(workspace, client, batch, site, row.server_project, medium, is_embedded(session, site))
 
 
 def _known(client: Client, server_project: int | None, mark: str) -> ServerProject | None:

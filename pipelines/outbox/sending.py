@@ -5,21 +5,22 @@ A page is marked `sending` before its POST begins, so that after a kill or an un
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import Table as SqlTable
 from sqlalchemy import bindparam, select
 
 from yuelu.annotate.label_studio.tasks import send
-from yuelu.base.errors import OutcomeUnknown
+from yuelu.base.errors import OutcomeUnknown, YueluError
 from yuelu.base.ledger.places import OutboxRow
 from yuelu.base.ledger.work import TaskRow
-from yuelu.pipelines.outbox.arriving import ACTOR, record
+from yuelu.pipelines.outbox.arriving import ACTOR, record, release
 from yuelu.pipelines.outbox.placing import Route
 from yuelu.pipelines.outbox.planning import OPEN
+from yuelu.pipelines.outbox.predicted import predictions_with
 from yuelu.pipelines.outbox.settling import Settled, wait
 from yuelu.pipelines.outbox.task_data import Sent, task_data
 
@@ -61,6 +62,9 @@ def send_all(
                 pages = _pages(route, tasks)
                 following = next(pages, None)
                 asked = _post(pool, route, following)
+            except YueluError:  # it was refused, or never left
+                release(route)
+                raise
             else:
                 misses = 0
                 asked = _post(pool, route, following)
@@ -87,20 +91,24 @@ def _pages(route: Route, tasks: int) -> Iterator[_Page]:
         if not keys:
             return
         parts: list[bytes] = []
+        size = 0
         some: list[tuple[str, str]] = []
+        told = predictions_with(route, keys)
         for each in task_data(route.workspace, keys, route.medium, embedded=route.embedded):
-            part = _body(each)
-            if some and sum(map(len, parts)) + len(part) > _BYTES:
+            part = _body(each, told.get(each.item_key))
+            if some and size + len(part) > _BYTES:
                 break
             parts.append(part)
+            size += len(part) + 1
             some.append((each.item_key, each.digest))
         _mark(route, some)
         yield _Page(tuple(some), b"[" + b",".join(parts) + b"]")
         after = some[-1][0]
 
 
-def _body(task: Sent) -> bytes:
-    return json.dumps({"data": task.data}, separators=(",", ":")).encode()
+def _body(task: Sent, predictions: Sequence[Mapping[str, Any]] | None) -> bytes:
+    body = {"data": task.data, "predictions": predictions} if predictions else {"data": task.data}
+    return json.dumps(body, separators=(",", ":")).encode()
 
 
 def _waiting(route: Route, after: str, most: int) -> list[str]:

@@ -48,9 +48,12 @@ def wait(route: Route, sleep: Callable[[float], None]) -> Settled:
     return settled
 
 
-def balance(route: Route) -> Settled:
-    """Compare everything if the server holds more or fewer tasks than the ledger knows there; put right what differs."""
-    if task_count(route.client, route.server_project) == known_there(route):
+def balance(route: Route, kept: int = 0) -> Settled:
+    """Compare everything if the server holds more or fewer tasks than the ledger knows there; put right what differs.
+
+    `kept` are answered doubles that are known to be there too.
+    """
+    if task_count(route.client, route.server_project) == known_there(route) + kept:
         return Settled()
     return repair(route)
 
@@ -78,11 +81,10 @@ def _repaired(route: Route, differences: list[TaskDifference]) -> Settled:
     with route.ledger.transaction(ACTOR) as t:
         record(t, route, [(key, each.server_task) for key, each in sorted(found.items())])
         forget(t, route, lost)
-        for each in doubled:
-            what = "kept: it was answered" if each.answers else "deleted: nobody answered it"
-            t.event("task.doubled", str(each.item_key), before=f"{route.site}/{each.server_task}", reason=what)
+        unanswered = [each for each in doubled if not each.answers]
+        for each in unanswered:
+            t.event("task.undoubled", str(each.item_key), before=f"{route.site}/{each.server_task}", reason="nobody answered it")
     # Only now: killed in between, the next run finds them again.
-    unanswered = [each for each in doubled if not each.answers]
     for each in unanswered:
         route.client.delete_task(each.server_task)
     return Settled(len(found), len(lost), len(unanswered), len(doubled) - len(unanswered))

@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-from typing import Any
 
 import pytest
 import rfc8785

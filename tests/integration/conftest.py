@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import select
@@ -27,7 +27,7 @@ from yuelu.base.canonical import sha256
 from yuelu.base.errors import ServiceUnavailable
 from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow
 from yuelu.base.ledger.places import PlaceRow
-from yuelu.base.ledger.work import TaskRow
+from yuelu.base.ledger.work import AnnotatorRow, CompanyRow, TaskRow
 from yuelu.base.records import asset_key
 from yuelu.base.settings import Settings
 from yuelu.base.store.port import create_once
@@ -124,7 +124,7 @@ class Bench:
 
     def server_project(self, project: str) -> int:
         """Return the server project of the project's first batch."""
-        return next(row.server_project for row in self.rows(PlaceRow) if row.batch == batch_id(project))
+        return int(next(row.server_project for row in self.rows(PlaceRow) if row.batch == batch_id(project)))
 
     def leased(self, item_key: str) -> list[str]:
         """Return who is to answer a task."""
@@ -153,6 +153,17 @@ class Bench:
             "store_key": asset_key(digest),
             "facts": facts,
         }
+
+
+@pytest.fixture
+def far_bench(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """A workspace without a server of its own: its work goes to external sites."""
+    workspace = init(Settings(workspace=tmp_path))
+    with workspace.ledger.transaction("test") as t:
+        t.add_new(CompanyRow, [{"name": name} for name in ("ash", "oak")])
+        t.add_new(AnnotatorRow, [{"id": each.id, "company": each.company, "scripted": True} for each in ANNOTATORS])
+    yield Bench(workspace, cast(Site, None), sha256(request.node.nodeid.encode())[:12])
+    workspace.ledger.close()
 
 
 @pytest.fixture

@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 
+from yuelu.annotate.configurations import configure, move_unanswered
 from yuelu.annotate.tasks import batch_id
+from yuelu.annotate.templates import load_template, parse_template
+from yuelu.base.canonical import sha256
 from yuelu.base.errors import Conflict, NotFound
 from yuelu.base.ledger import log
 from yuelu.base.ledger.judgement import ConsensusRow, DecisionRow, ScoreRow
 from yuelu.base.ledger.log import EventRow
 from yuelu.base.records import Box, Choice, FrameRange, Region, Segment
 from yuelu.pipelines import score as flow
+from yuelu.pipelines.passport import projects_of
 from yuelu.pipelines.score import score
 from yuelu.quality.policy import default_policy, load_policy
 from yuelu.quality.record import record_decision
@@ -257,3 +261,25 @@ def test_a_policy_that_rejects_ends_a_task(make_lab: Any) -> None:
     lab.answer("chair", *scenes("medical", "everyday", "material"))
     score(lab.workspace, "p", replace(POLICY, on_failure=("reject",)))
     assert lab.states() == {"chair": ["rejected"]}
+
+
+def test_answers_under_two_configurations_are_never_mixed(make_lab: Any) -> None:
+    """Each batch is measured by itself, with its own labels; the manifest names both configurations."""
+    lab = make_lab("cat", "coins")
+    lab.answer("cat", GOOD, GOOD, GOOD)
+    old = load_template("image-boxes")
+    config = old.config.replace('<Label value="part"/>', '<Label value="part"/><Label value="bolt"/>')
+    assert configure(lab.ledger, "test", "p", parse_template("mine", "2", config, old.descriptions)).new
+    assert move_unanswered(lab.ledger, "test", "p").moved == 1
+    bolts = tuple(replace(each, label="bolt") if isinstance(each, Box) else each for each in GOOD)
+    lab.answer("coins", bolts, bolts, bolts)
+    report = score(lab.workspace, "p", POLICY)
+    (first,) = report.earlier
+    measured = {row["batch"] for row in lab.all(ScoreRow)}
+    assert measured == {batch_id("p", 1), batch_id("p", 2)}
+    assert [each.scores["scene"][0].tasks for each in (first, report)] == [1, 1]
+    assert lab.states() == {"cat": ["accepted"], "coins": ["accepted"]}
+    with lab.ledger.reading() as session:
+        (told,) = projects_of(session, ["p"])
+    assert told["label_config"]["digest"] == old.digest
+    assert [each["digest"] for each in told["label_configs"]] == [sha256(config.encode())]
