@@ -68,7 +68,9 @@ def parse_configuration(name: str, config: str) -> Configuration:
     controls = [_control(name, element, shown, id(element) in conditional) for element in asked]
     _check_drawn(name, asked, controls)
     return Configuration(
-        OBJECT_TAGS[next(iter(shown.values())).tag].medium, tuple(_with_labels(each, controls) for each in controls), _links(elements)
+        OBJECT_TAGS[next(iter(shown.values())).tag].medium,
+        tuple(_with_labels(each, controls) for each in controls),
+        _links(elements),
     )
 
 
@@ -125,7 +127,8 @@ def _check_objects(name: str, objects: Sequence[Element], asked: Sequence[Elemen
         raise Misconfigured(f"{name}: {channels} <{CHANNEL}> in <{objects[0].tag}>", "a TimeSeries has one, which stands for all")
     if several and not all(_ONE_OF.fullmatch(each.get("value", "")) for each in objects):
         raise Misconfigured(
-            f"{name}: {len(objects)} <{objects[0].tag}>", 'of several, each shows one item: value="$images[0]", value="$images[1]"'
+            f"{name}: {len(objects)} <{objects[0].tag}>",
+            'of several, each shows one item: value="$images[0]", value="$images[1]"',
         )
 
 
@@ -182,7 +185,7 @@ def _labels(template: str, element: Element, item: str) -> tuple[tuple[str, ...]
         return (), ()
     # An alias is what the editor writes in place of the value.
     labels = tuple(
-        each.get("name", "") if item == "Bucket" else each.get("alias") or each.get("value", "") for each in element.iter(item)
+        each.get("name", "") if item == "Bucket" else _answer(each) for each in element.iter(item)
     )
     if (not labels and item != "Bucket") or "" in labels or len(set(labels)) != len(labels):
         raise Misconfigured(f"{template}: {element.get('name')} has labels {labels}", "give each a value of its own")
@@ -196,10 +199,14 @@ def _labels(template: str, element: Element, item: str) -> tuple[tuple[str, ...]
     return labels, ()
 
 
+def _answer(item: Element) -> str:
+    return item.get("alias") or item.get("value") or ""
+
+
 def _paths(element: Element, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     for child in element:
         if child.tag == "Choice":
-            path = (*above, child.get("alias") or child.get("value", ""))
+            path = (*above, _answer(child))
             yield path
             yield from _paths(child, path)
 
@@ -215,7 +222,8 @@ def _check_drawn(template: str, asked: Sequence[Element], controls: Sequence[Con
             )
         if control.per == "region" and control.shown not in drawn:
             raise Misconfigured(
-                f"{template}: {control.name} depends on regions, and nothing draws any", "add an element that does, or drop perRegion"
+                f"{template}: {control.name} depends on regions, and nothing draws any",
+                "add an element that does, or drop perRegion",
             )
         if control.per == "item" and control.place is not None:
             raise Misconfigured(f"{template}: {control.name} is perItem", 'that needs <Image valueList="$images">')

@@ -103,7 +103,8 @@ def _check_data(template: Template) -> None:
     for element in defusedxml.ElementTree.fromstring(template.config).iter():
         if element.tag not in OBJECT_TAGS:
             continue
-        several, value = element.get("valueList"), element.get("valueList") or element.get("value", "")
+        several = element.get("valueList")
+        value = several or element.get("value") or ""
         found, known = _VALUE.fullmatch(value), OBJECT_TAGS[element.tag].values
         one_of_many = element.tag != "Image" or several or (found is not None and found[2])
         if found is None or found[1] not in known or not one_of_many:

@@ -66,9 +66,7 @@ def region_said(region: Region) -> dict[str, Any]:
 
 def _values(record: Any) -> dict[str, Any]:
     told = ((entry, getattr(record, entry.name)) for entry in fields(record))
-    return {
-        entry.name: _plain(value) for entry, value in told if not (_may_be_left_out(entry) and value == _default(entry))
-    }
+    return {entry.name: _plain(value) for entry, value in told if not (_may_be_left_out(entry) and value == _default(entry))}
 
 
 def _may_be_left_out(entry: Field[Any]) -> bool:
