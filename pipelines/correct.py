@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from yuelu.annotate.results import Item, to_result
 from yuelu.annotate.tasks import move, project_row
-from yuelu.annotate.templates import load_template
+from yuelu.annotate.templates import template_of_project
 from yuelu.base.errors import Conflict, NotFound
 from yuelu.base.ledger.work import BatchRow, TaskRow
 from yuelu.base.media import shown_by
@@ -29,7 +29,7 @@ def correct(workspace: Workspace, item_key: str, regions: Sequence[Region], *, o
             raise NotFound(f"no task {item_key!r}", "see 'yuelu review list'")
         if row.state not in _OPEN:
             raise Conflict(f"task {item_key} is {row.state}", f"a curator settles tasks that are {', '.join(_OPEN)}")
-        _check(t.session, row, regions)
+        _check(t.session, workspace, row, regions)
         answer = [region_to_json(region) for region in regions]
         new = record_correction(t, item_key, answer, owner=owner, reason=reason, created_at=workspace.ledger.now())
         if row.state == "review":
@@ -37,8 +37,8 @@ def correct(workspace: Workspace, item_key: str, regions: Sequence[Region], *, o
     return new
 
 
-def _check(session: Session, task: TaskRow, regions: Sequence[Region]) -> None:
+def _check(session: Session, workspace: Workspace, task: TaskRow, regions: Sequence[Region]) -> None:
     """Refuse what no annotator could have answered: it would be published, and a correction is never taken back."""
     project = project_row(session, session.get_one(BatchRow, task.batch).project)
-    template = load_template(project.template, project.template_version)
-    to_result(regions, template, [Item.from_facts(shown.facts) for shown in shown_by(session, task.items)])
+    template = template_of_project(workspace.store, project)
+    to_result(regions, template, [Item.from_shown(shown) for shown in shown_by(session, task.items)])

@@ -15,7 +15,7 @@ from yuelu.annotate.channels import Plot, plots_of, same_questions, with_plots
 from yuelu.annotate.label_studio.client import Client, ServerProject, ServerTask
 from yuelu.annotate.label_studio.service import SERVED
 from yuelu.annotate.tasks import batch_id, move, project_row
-from yuelu.annotate.templates import Template, load_template
+from yuelu.annotate.templates import Template, template_of_project
 from yuelu.base.errors import Conflict, InvalidRecord, NotFound, OutcomeUnknown
 from yuelu.base.ledger.engine import Ledger
 from yuelu.base.ledger.media import AssetRow
@@ -23,6 +23,7 @@ from yuelu.base.ledger.work import BatchRow, ProjectRow, SiteRow, TaskRow
 from yuelu.base.media import Shown, shown_by
 from yuelu.base.progress import Progress, silent
 from yuelu.base.records import Medium
+from yuelu.base.store.port import Store
 from yuelu.base.workspace import Workspace
 from yuelu.pipelines.proxies import stage
 
@@ -59,7 +60,7 @@ def dispatch(
     """
     ledger = workspace.ledger
     with ledger.reading() as session:
-        template = template_of(project_row(session, project))
+        template = template_of(project_row(session, project), workspace.store)
         template = _with_channels(session, project, template)
     server_project = _server_project(ledger, project, client, site, template)
     client.ensure_storage(server_project, workspace.media_root.resolve() / SERVED)
@@ -86,9 +87,9 @@ def dispatch(
     return DispatchReport(created=len(wanted) - before, already=before, total=len(wanted))
 
 
-def template_of(row: ProjectRow) -> Template:
+def template_of(row: ProjectRow, store: Store) -> Template:
     """Return the project's label configuration. Raises Conflict: the file is no longer what the project was made with."""
-    template = load_template(row.template, row.template_version)
+    template = template_of_project(store, row)
     if (template.digest, template.description_digest) != (row.template_digest, row.description_digest):
         raise Conflict(
             f"label configuration {row.template} {row.template_version} changed since project {row.name} was made",

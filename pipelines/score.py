@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from yuelu.annotate.answers import counted
 from yuelu.annotate.tasks import batch_id, move, open_rework, project_row
-from yuelu.annotate.templates import load_template
+from yuelu.annotate.templates import template_of_project
 from yuelu.base.canonical import digest
 from yuelu.base.errors import Conflict
 from yuelu.base.ledger.engine import Transaction
@@ -18,10 +18,20 @@ from yuelu.base.ledger.work import TaskRow
 from yuelu.base.media import proxy_of
 from yuelu.base.progress import Progress, silent
 from yuelu.base.records import Annotation, Medium
+from yuelu.base.store.port import Store
 from yuelu.base.workspace import Workspace
-from yuelu.pipelines.judge import KINDS, METHOD, Consensus, batch_scores, consensus_of, task_scores
+from yuelu.pipelines.judge import (
+    METHOD,
+    Consensus,
+    batch_scores,
+    consensus_of,
+    kind_of_control,
+    names_regions_only,
+    task_scores,
+    unmeasured,
+)
 from yuelu.pipelines.tables import Answers, tabulate
-from yuelu.quality.gate import Verdict, decide_batch, decide_task
+from yuelu.quality.gate import NO_RULE, Verdict, decide_batch, decide_task
 from yuelu.quality.policy import Policy
 from yuelu.quality.record import record_consensus, record_decision, record_scores
 from yuelu.quality.score import Score
@@ -66,6 +76,7 @@ class _Work:
     annotations: Mapping[str, tuple[Annotation, ...]]
     answers: Answers
     kinds: Mapping[str, str]
+    unmeasured: Mapping[str, str]  # controls whose answers nothing measures yet, and the type of their results
     frame_rates: Mapping[str, float]
 
 
@@ -82,10 +93,12 @@ def score(
         if made_with != policy.digest and not dry_run:
             hint = "use the project's own policy, or only look with --dry-run"
             raise Conflict(f"project {project} was made with policy {made_with[:12]}, not {policy.digest[:12]}", hint)
-        work = _read(session, project)
-    scores = batch_scores(work.answers)
+        work = _read(session, workspace.store, project)
+    measured = batch_scores(work.answers)
+    scores = {**measured, **{name: (unmeasured(kind),) for name, kind in work.unmeasured.items()}}
     round_ = max((task.round for task in work.tasks), default=1)
-    batch, verdicts = decide_batch(policy, scores), _decided(work, policy)
+    batch = _held(decide_batch(policy, measured), frozenset(work.unmeasured))
+    verdicts = _decided(work, policy)
     if not dry_run and work.tasks:
         _write_batch(workspace, project, round_, scores, verdict=batch, policy=policy)
         _write_tasks(workspace, work, verdicts, policy, progress)
@@ -101,9 +114,10 @@ def score(
     )
 
 
-def _read(session: Session, project: str) -> _Work:
+def _read(session: Session, store: Store, project: str) -> _Work:
     row = project_row(session, project)
-    kinds = {control.name: KINDS[control.kind] for control in load_template(row.template, row.template_version).controls}
+    controls = [control for control in template_of_project(store, row).controls if not names_regions_only(control)]
+    kinds = {control.name: kind for control in controls if (kind := kind_of_control(control))}
     done = select(TaskRow).where(TaskRow.batch == batch_id(project), TaskRow.state.not_in(("new", "dispatched")))
     latest: dict[str, TaskRow] = {}
     for task in session.scalars(done.order_by(TaskRow.round)):
@@ -119,6 +133,7 @@ def _read(session: Session, project: str) -> _Work:
         {key: tuple(found) for key, found in by_task.items()},
         tabulate(answers, kinds, {task.item_key: task.group for task in tasks}, rates),
         kinds,
+        {control.name: control.kind for control in controls if control.name not in kinds},
         rates,
     )
 
@@ -129,10 +144,20 @@ def _frame_rates(session: Session, tasks: Sequence[TaskRow]) -> dict[str, float]
 
 def _decided(work: _Work, policy: Policy) -> dict[str, Verdict]:
     scores = task_scores(work.answers)
-    return {
-        task.item_key: decide_task(policy, task.round, len(work.annotations[task.item_key]), scores.get(task.item_key, {}))
-        for task in work.tasks
-    }
+    decided = {}
+    for task in work.tasks:
+        answers = work.annotations[task.item_key]
+        beyond = frozenset(region.control for answer in answers for region in answer.regions if region.control not in work.kinds)
+        decided[task.item_key] = _held(decide_task(policy, task.round, len(answers), scores.get(task.item_key, {})), beyond)
+    return decided
+
+
+def _held(verdict: Verdict, unmeasured: frozenset[str]) -> Verdict:
+    """Return the verdict; what nothing measures yet goes to a person, never through."""
+    if not unmeasured or not (verdict.accepted or verdict.rule == NO_RULE):
+        return verdict
+    names = ", ".join(sorted(name or "relations" for name in unmeasured))
+    return Verdict("review", f"nothing measures agreement on {names} yet", verdict.evidence)
 
 
 def _write_batch(

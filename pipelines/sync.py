@@ -96,7 +96,7 @@ def sync(
     """
     ledger = workspace.ledger
     with ledger.reading() as session:
-        template = template_of(project_row(session, project))
+        template = template_of(project_row(session, project), workspace.store)
         batch = session.get_one(BatchRow, batch_id(project))
         server_project, since, placed = batch.server_project, None if full else batch.synced_at, batch.site
     if server_project is None or placed != site:
@@ -183,7 +183,7 @@ def mismatch(server_task: int, named: object, sent_as: str | None) -> str | None
 
 def _items(session: Session, key: str) -> tuple[Item, ...]:
     """Return the measures of what the task shows."""
-    return tuple(Item.from_facts(shown.facts) for shown in shown_by(session, session.get_one(TaskRow, key).items))
+    return tuple(Item.from_shown(shown) for shown in shown_by(session, session.get_one(TaskRow, key).items))
 
 
 def _read(raw: Mapping[str, Any], key: str, context: _Context) -> _Answer | _Refused:

@@ -8,6 +8,7 @@ import click
 from yuelu.base.settings import Settings
 from yuelu.console.show import bar, json_option, print_json, table
 
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _PROJECT = ("name", "collection", "medium", "template", "template_version", "overlap", "policy")
 
 
@@ -19,10 +20,10 @@ def project() -> None:
 @project.command()
 @click.argument("name")
 @click.option("--collection", required=True, metavar="NAME", help="The collection to label.")
-@click.option(
-    "--template", required=True, help="The label configuration: image-boxes, audio-segments, video-ranges or series-ranges."
-)
+@click.option("--template", metavar="NAME", help="A label configuration that comes with Yuelu; see 'yuelu templates list'.")
 @click.option("--template-version", default="1", show_default=True, help="Its version.")
+@click.option("--config", type=_FILE, metavar="FILE.xml", help="A label configuration of your own instead.")
+@click.option("--description", type=_FILE, metavar="FILE.md", help="The task description that goes with --config.")
 @click.option("--overlap", type=click.IntRange(min=1), default=3, show_default=True, help="How many annotators answer each task.")
 @click.option(
     "--policy",
@@ -35,8 +36,10 @@ def create(
     settings: Settings,
     name: str,
     collection: str,
-    template: str,
+    template: str | None,
     template_version: str,
+    config: Path | None,
+    description: Path | None,
     overlap: int,
     policy: Path | None,
     as_json: bool,
@@ -44,14 +47,16 @@ def create(
     """Create a project and plan its tasks; run again after an ingest, it adds the tasks of the new media."""
     from yuelu.annotate.projects import create_project
     from yuelu.annotate.tasks import create_tasks
-    from yuelu.annotate.templates import accepted_by_sdk, load_template
+    from yuelu.annotate.templates import keep_template
     from yuelu.base.workspace import open_workspace
     from yuelu.console.policy import read_policy
+    from yuelu.console.templates import chosen_template
     from yuelu.pipelines.policies import keep_policy
 
-    workspace, chosen, configuration = open_workspace(settings), read_policy(policy), load_template(template, template_version)
-    accepted_by_sdk(configuration)
+    workspace, chosen = open_workspace(settings), read_policy(policy)
+    configuration = chosen_template(template, template_version, config, description)
     keep_policy(workspace, chosen)
+    keep_template(workspace.store, configuration)
     new = create_project(
         workspace.ledger,
         "operator",
