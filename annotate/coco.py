@@ -44,14 +44,14 @@ def coco(pictures: Iterable[Picture]) -> dict[str, Any]:
         size = {"width": picture.width_px, "height": picture.height_px}
         images.append({"id": number, "file_name": picture.file_name, **size})
         for annotator, region in ((who, region) for who, drawn in sorted(picture.drawn.items()) for region in drawn):
-            shape = _shape(region)
+            shape = _shape(region, picture)
             if shape is None:
                 kind = type(region).__name__
                 left_out[kind] = left_out.get(kind, 0) + 1
                 continue
             for label in _labels(region):
                 category = names.setdefault(label, len(names) + 1)
-                told = {"image_id": number, "category_id": category, "iscrowd": int("counts" in str(shape["segmentation"]))}
+                told = {"image_id": number, "category_id": category, "iscrowd": 0}
                 found.append({"id": len(found) + 1, **told, **shape, "annotator": annotator, "region_id": _id(region)})
     categories = [{"id": id_, "name": name or "without a label", "supercategory": ""} for name, id_ in names.items()]
     return {"info": {"left_out": left_out}, "licenses": [], "images": images, "annotations": found, "categories": categories}
@@ -65,7 +65,7 @@ def _id(region: Region) -> str:
     return str(getattr(region, "id", ""))
 
 
-def _shape(region: Region) -> dict[str, Any] | None:
+def _shape(region: Region, picture: Picture) -> dict[str, Any] | None:
     match region:
         case Box():
             return _outline(box_corners(region))
@@ -74,7 +74,7 @@ def _shape(region: Region) -> dict[str, Any] | None:
         case Ellipse():
             return _outline(_ellipse(region))
         case Mask():
-            return _mask(region)
+            return _mask(region, picture)
         case KeyPoint():
             place = [region.x_px, region.y_px, 0.0, 0.0]
             return {"bbox": place, "area": 0.0, "segmentation": [], "keypoints": [*place[:2], 2], "num_keypoints": 1}
@@ -103,16 +103,20 @@ def _outline(points: Sequence[Point]) -> dict[str, Any]:
     return {"bbox": bbox, "area": area, "segmentation": [[each for point in points for each in point]]}
 
 
-def _mask(mask: Mask) -> dict[str, Any]:
-    """Return a mask in COCO's run lengths: down the columns, outside first."""
-    inside = mask_levels(mask) >= _INSIDE
+def _mask(mask: Mask, picture: Picture) -> dict[str, Any]:
+    """Return a mask in COCO's run lengths, down the columns, outside first; its cells brought to the picture's pixels."""
+    rows, columns = (
+        (np.arange(size) * 2 + 1) * cells // (2 * size)
+        for size, cells in ((picture.height_px, mask.height_px), (picture.width_px, mask.width_px))
+    )
+    inside = (mask_levels(mask) >= _INSIDE)[np.ix_(rows, columns)]
     cells = inside.ravel(order="F")
     edges = np.flatnonzero(np.diff(cells, prepend=False))
     counts = np.diff(np.concatenate(([0], edges, [cells.size]))).tolist()
-    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    high, wide = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     bbox = [0.0, 0.0, 0.0, 0.0]
-    if rows.size:
-        left, top = float(columns[0]), float(rows[0])
-        bbox = [left, top, float(columns[-1]) + 1 - left, float(rows[-1]) + 1 - top]
-    size = [mask.height_px, mask.width_px]
+    if high.size:
+        left, top = float(wide[0]), float(high[0])
+        bbox = [left, top, float(wide[-1]) + 1 - left, float(high[-1]) + 1 - top]
+    size = [picture.height_px, picture.width_px]
     return {"bbox": bbox, "area": float(inside.sum()), "segmentation": {"counts": counts, "size": size}}

@@ -112,9 +112,9 @@ def _called(element: Element) -> str:
 
 def _check_names(name: str, elements: Sequence[Element], asked: Sequence[Element]) -> None:
     names = [element.get("name", "") for element in elements if element in asked or element.tag in OBJECT_TAGS]
-    if not asked or "" in names or len(set(names)) != len(names):
-        if any(element.tag in OBJECT_TAGS for element in elements):
-            raise Misconfigured(f"{name}: element names are {names}", "give every control and object one name of its own")
+    shows = any(element.tag in OBJECT_TAGS for element in elements)
+    if shows and (not asked or "" in names or len(set(names)) != len(names)):
+        raise Misconfigured(f"{name}: element names are {names}", "give every control and object one name of its own")
 
 
 def _check_objects(name: str, objects: Sequence[Element], asked: Sequence[Element], elements: Sequence[Element]) -> None:
@@ -184,9 +184,7 @@ def _labels(template: str, element: Element, item: str) -> tuple[tuple[str, ...]
     if not item:
         return (), ()
     # An alias is what the editor writes in place of the value.
-    labels = tuple(
-        each.get("name", "") if item == "Bucket" else _answer(each) for each in element.iter(item)
-    )
+    labels = tuple(each.get("name", "") if item == "Bucket" else _answer(each) for each in element.iter(item))
     if (not labels and item != "Bucket") or "" in labels or len(set(labels)) != len(labels):
         raise Misconfigured(f"{template}: {element.get('name')} has labels {labels}", "give each a value of its own")
     # At the ends too: "a +" and "b" would be joined to what is parted as "a" and "+ b".

@@ -49,7 +49,8 @@ OBJECT_TAGS: Mapping[str, ObjectTag] = MappingProxyType(
             Medium.IMAGE,
             ("images",),
             _words(
-                "valueList smoothing width maxWidth height maxHeight zoom negativeZoom zoomBy zoomControl brightnessControl "
+                "valueList smoothing width maxWidth height maxHeight zoom negativeZoom zoomBy zoomControl "
+                "brightnessControl "
                 "contrastControl rotateControl crosshair horizontalAlignment verticalAlignment defaultZoom grid gridSize gridColor"
             ),
         ),

@@ -45,10 +45,11 @@ def frame_boxes(track: Track, frames: int | None = None) -> Iterator[FrameBox]:
 
 def _between(one: Keyframe, other: Keyframe, frame: int) -> FrameBox:
     share = (frame - one.frame) / (other.frame - one.frame) if other.frame != one.frame else 0.0
-    sides = (
-        getattr(one, name) + (getattr(other, name) - getattr(one, name)) * share for name in ("x_px", "y_px", "width_px", "height_px")
-    )
-    turned = one.rotation_deg if share == 0 else half_turn(one.rotation_deg + half_turn(other.rotation_deg - one.rotation_deg) * share)
+    names = ("x_px", "y_px", "width_px", "height_px")
+    sides = (getattr(one, name) + (getattr(other, name) - getattr(one, name)) * share for name in names)
+    turned = one.rotation_deg
+    if share:
+        turned = half_turn(turned + half_turn(other.rotation_deg - turned) * share)
     return FrameBox(frame, *sides, turned, frame == one.frame)
 
 

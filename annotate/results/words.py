@@ -119,22 +119,27 @@ WORD_READERS: Mapping[str, Callable[[Control, Fields, About], Word]] = MappingPr
 )
 
 
+_VALUES: Mapping[type[Word], tuple[str, str]] = MappingProxyType(  # field of the value, attribute of the record
+    {
+        Rating: ("rating", "stars"),
+        Number: ("number", "value"),
+        Moment: ("datetime", "moment"),
+        Text: ("text", "texts"),
+        Taxonomy: ("taxonomy", "paths"),
+        Preference: ("selected", "preferred"),
+    }
+)
+
+
 def word_value(word: Word, kind: str) -> dict[str, Any]:
     """Return the value of an answer's part of a result; `kind` is the type of its results."""
-    match word:
-        case Choice():
-            return {kind: list(word.labels)}
-        case Rating():
-            return {"rating": word.stars}
-        case Number():
-            return {"number": word.value}
-        case Moment():
-            return {"datetime": word.moment}
-        case Text():
-            return {"text": list(word.texts)}
-        case Taxonomy():
-            return {"taxonomy": [list(path) for path in word.paths]}
-        case Preference():
-            return {"selected": word.preferred}
-        case Ranking():
-            return {"ranker": {name: list(ids) for name, ids in word.buckets}}
+    if isinstance(word, Choice):
+        return {kind: list(word.labels)}
+    if isinstance(word, Ranking):
+        return {"ranker": {name: list(ids) for name, ids in word.buckets}}
+    name, attribute = _VALUES[type(word)]
+    return {name: _listed(getattr(word, attribute))}
+
+
+def _listed(value: Any) -> Any:
+    return [_listed(each) for each in value] if isinstance(value, tuple) else value

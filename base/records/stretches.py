@@ -65,7 +65,10 @@ class Keyframe:
 
 @dataclass(frozen=True, slots=True)
 class Track(Entry):
-    """A box over time, given by keyframes in order of their frames. `frames` are those of the whole proxy, as the editor counted."""
+    """A box over time, given by keyframes in order of their frames.
+
+    `frames` are those of the whole proxy, as the editor counted them.
+    """
 
     id: str
     control: str
