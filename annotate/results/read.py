@@ -40,7 +40,7 @@ def from_result(result: object, template: Template, items: Sequence[Item]) -> Pa
             rejected.append(Rejected(index, f"part {index} is nested too deeply"))
     regions = tuple(found[index] for index in sorted(found))
     rejected.sort(key=lambda each: each.index or 0)
-    return Parsed(regions, (*rejected, *_whole(regions, template)))
+    return Parsed(regions, (*rejected, *_whole(regions, template, len(items))))
 
 
 class _Reader:
@@ -160,11 +160,11 @@ def _relation(part: Mapping[str, Any], template: Template) -> Relation:
     return Relation(fields.text("from_id"), fields.text("to_id"), str(direction), tuple(labels))
 
 
-def _whole(regions: Sequence[Region], template: Template) -> list[Rejected]:
+def _whole(regions: Sequence[Region], template: Template, items: int) -> list[Rejected]:
     """Return what is wrong with the answer as a whole: a question unanswered or answered twice, an id used twice."""
     drawn = [region for region in regions if not isinstance(region, Word | Relation)]
     ids = Counter(region.id for region in drawn)
-    wrong = [reason for control in template.controls for reason in _missing(control, regions, template)]
+    wrong = [reason for control in template.controls for reason in _missing(control, regions, template, items)]
     asked = Counter(
         (each.control, getattr(each, "region_id", None), getattr(each, "item", None))
         for each in regions
@@ -177,7 +177,7 @@ def _whole(regions: Sequence[Region], template: Template) -> list[Rejected]:
     return [Rejected(None, reason) for reason in wrong]
 
 
-def _missing(control: Control, regions: Sequence[Region], template: Template) -> list[str]:
+def _missing(control: Control, regions: Sequence[Region], template: Template, items: int) -> list[str]:
     """Return which required answers of a control are missing. What the editor asks only at times, it checks itself."""
     if not control.required or control.conditional:
         return []
@@ -186,6 +186,9 @@ def _missing(control: Control, regions: Sequence[Region], template: Template) ->
         answered = {getattr(each, "region_id", None) for each in given}
         on = {each.name for each in template.controls if each.to_name == control.to_name and makes_regions(each)}
         return [f"{control.name} is required for region {r.id}" for r in regions if r.control in on and r.id not in answered]  # type: ignore[union-attr]
+    if control.per == "item":
+        seen = {getattr(each, "item", None) for each in given}
+        return [f"{control.name} is required for item {item}" for item in range(items) if item not in seen]
     return [] if given else [f"{control.name} is required"]
 
 
