@@ -167,12 +167,5 @@ def _boxes(track: Track, times_s: Sequence[float] | None, every_frame: bool) -> 
 
 def _timed(box: FrameBox, place: Place, times_s: Sequence[float] | None) -> dict[str, Any]:
     time = times_s[box.frame - 1] if times_s is not None and box.frame <= len(times_s) else None
-    if math.isclose(place.across, place.down, rel_tol=0.01) or not box.rotation_deg:
-        sides = {
-            "width_px": box.width_px * place.across,
-            "height_px": box.height_px * place.down,
-            "rotation_deg": box.rotation_deg,
-        }
-        return {"frame": box.frame, "time_s": time, "x_px": box.x_px * place.across, "y_px": box.y_px * place.down, **sides}
     corners = box_corners(Box("", "", "", 0, box.x_px, box.y_px, box.width_px, box.height_px, box.rotation_deg))
-    return {"frame": box.frame, "time_s": time, "points_px": [(x * place.across, y * place.down) for x, y in corners]}
+    return {"frame": box.frame, "time_s": time, "points_px": [_pixel(place, *corner) for corner in corners]}

@@ -5,6 +5,7 @@ from typing import Any
 
 import drawn_parts as drawn
 import pytest
+from drawn_parts import approx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -31,31 +32,6 @@ def comes_back(parts: list[dict[str, Any]], template: Template, items: tuple[Ite
     assert len(back) == len(sent)
     for one, other in zip(back, sent, strict=True):
         assert one == approx(other)
-
-
-class approx:  # reads as pytest's, which does not go into nested lists
-    """Equal to JSON whose numbers are the same to within what rounding to 1e-4 px can do to a percentage of 30 px."""
-
-    def __init__(self, wanted: Any) -> None:
-        self.wanted = wanted
-
-    def __eq__(self, found: object) -> bool:
-        return close(found, self.wanted)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return repr(self.wanted)
-
-
-def close(one: Any, other: Any) -> bool:
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(close(one[name], other[name]) for name in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(close, one, other))
-    if isinstance(one, float | int) and isinstance(other, float | int) and not isinstance(one, bool):
-        return abs(one - other) <= 2e-4
-    return bool(one == other)
 
 
 @pytest.mark.parametrize("shape", drawn.SHAPES)

@@ -326,3 +326,28 @@ def rank_parts(draw: st.DrawFn, buckets: tuple[str, ...]) -> list[Part]:
     cut = draw(st.integers(0, 4)) if len(buckets) > 1 else 4
     value = dict(zip(buckets, (order[:cut], order[cut:]), strict=False))
     return [draw(framed("rank", "list", "ranker", {"ranker": value}))]
+
+
+class approx:  # reads as pytest's, which does not go into nested lists
+    """Equal to JSON whose numbers are the same to within what rounding to 1e-4 px can do to a percentage of 30 px."""
+
+    def __init__(self, wanted: Any) -> None:
+        self.wanted = wanted
+
+    def __eq__(self, found: object) -> bool:
+        return close(found, self.wanted)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(self.wanted)
+
+
+def close(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(close(one[name], other[name]) for name in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(close, one, other))
+    if isinstance(one, float | int) and isinstance(other, float | int) and not isinstance(one, bool):
+        return abs(one - other) <= 2e-4
+    return bool(one == other)
