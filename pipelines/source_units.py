@@ -24,7 +24,8 @@ _INSIDE = 128  # a cell of a mask is inside from this level on
 class Place:
     """Where one item of a task comes from: picture `picture` (from 0) of a labelled asset, or the asset itself.
 
-    `facts` are the asset's. `across` and `down`: pixels of the source for one pixel of a region.
+    `facts` are the asset's. `across` and `down`: pixels of the source for one pixel of a region. `grid_px`: width and height of
+    what the item shows, in pixels of a region; None: those of the asset.
     """
 
     asset: str
@@ -32,6 +33,7 @@ class Place:
     picture: int = 0
     across: float = 1.0
     down: float = 1.0
+    grid_px: tuple[float, float] | None = None
 
 
 def places_of(shown: Sequence[Shown]) -> tuple[Place, ...]:
@@ -42,7 +44,9 @@ def places_of(shown: Sequence[Shown]) -> tuple[Place, ...]:
             facts = each.labelled.facts
             across, down = (_ratio(facts.get(side), each.facts.get(side)) for side in ("width_px", "height_px"))
             several = isinstance(facts.get("frames"), list)  # then each picture has a grid of its own
-            found.append(Place(asset, facts, number, *((1.0, 1.0) if several else (across, down))))
+            grid = each.facts.get("width_px"), each.facts.get("height_px")
+            known = (float(grid[0]), float(grid[1])) if grid[0] and grid[1] else None
+            found.append(Place(asset, facts, number, *((1.0, 1.0) if several else (across, down)), known))
     return tuple(found)
 
 
@@ -135,10 +139,9 @@ def _mask(mask: Mask, place: Place) -> dict[str, Any]:
     """
     levels = mask_levels(mask)
     rows, columns = np.nonzero(levels >= _INSIDE)
-    across = float(place.facts.get("width_px") or mask.width_px) / mask.width_px
-    down = float(place.facts.get("height_px") or mask.height_px) / mask.height_px
-    if isinstance(tiles := place.facts.get("tiles"), dict):
-        across, down = tiles["width_px"][place.picture] / mask.width_px, tiles["height_px"][place.picture] / mask.height_px
+    sides = (place.facts.get(side) or cells for side, cells in (("width_px", mask.width_px), ("height_px", mask.height_px)))
+    width, height = place.grid_px or tuple(map(float, sides))
+    across, down = width / mask.width_px, height / mask.height_px
     found: dict[str, Any] = {"cells": len(rows), "cell_px": [across, down], "area_px": len(rows) * across * down}
     if not len(rows):
         return found

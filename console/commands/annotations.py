@@ -65,13 +65,16 @@ def _short(value: object) -> str:
 
 @annotations.command()
 @click.argument("project")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file. [default: standard output]")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Write to this file.")
+@json_option
 @click.pass_obj
-def coco(settings: Settings, project: str, out: Path | None) -> None:
+def coco(settings: Settings, project: str, out: Path, as_json: bool) -> None:
     """Write the answers to a project of pictures as COCO: one image each, every annotator's shapes in pixels."""
     import json
 
     from yuelu.console.annotations import coco_of
 
-    text = json.dumps(coco_of(settings, project), ensure_ascii=False)
-    click.echo(text) if out is None else out.write_text(text, encoding="utf-8")
+    made = coco_of(settings, project)
+    out.write_text(json.dumps(made, ensure_ascii=False), encoding="utf-8")
+    facts = {"file": str(out), **{name: len(made[name]) for name in ("images", "annotations", "categories")}, **made["info"]}
+    print_json(facts) if as_json else click.echo(", ".join(f"{name} {value}" for name, value in facts.items()))
