@@ -50,8 +50,8 @@ OBJECT_TAGS: Mapping[str, ObjectTag] = MappingProxyType(
             ("images",),
             _words(
                 "valueList smoothing width maxWidth height maxHeight zoom negativeZoom zoomBy zoomControl "
-                "brightnessControl "
-                "contrastControl rotateControl crosshair horizontalAlignment verticalAlignment defaultZoom grid gridSize gridColor"
+                "brightnessControl contrastControl rotateControl crosshair horizontalAlignment verticalAlignment defaultZoom "
+                "grid gridSize gridColor"
             ),
         ),
         "Audio": ObjectTag(

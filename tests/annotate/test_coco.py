@@ -27,7 +27,7 @@ def read(tmp_path: Path, *pictures: Picture) -> COCO:
 
 
 def test_a_turned_box_on_a_picture_that_is_not_square() -> None:
-    """The right answer, worked out for 640 x 480 and 15 degrees; the converter of the SDK 2.1.2 says [-2.26, 96, 251.7, 222.7]."""
+    """Worked out for 640 x 480 and 15 degrees; the converter of SDK 2.1.2 says [-2.26, 96, 251.7, 222.7]."""
     (found,) = coco([Picture("p.png", 640, 480, {"ann": [BOX]})])["annotations"]
     assert found["bbox"] == pytest.approx([14.3, 96, 235.1, 235.1], abs=0.06)
     assert found["area"] == pytest.approx(192 * 192)

@@ -87,7 +87,8 @@ def made_for(result: list[Any]) -> str:
 
 
 TAGS = {
-    "choices": "Choices", "rectanglelabels": "RectangleLabels", "polygonlabels": "PolygonLabels", "keypointlabels": "KeyPointLabels",
+    "choices": "Choices", "rectanglelabels": "RectangleLabels", "polygonlabels": "PolygonLabels",
+    "keypointlabels": "KeyPointLabels",
     "timeserieslabels": "TimeSeriesLabels", "textarea": "TextArea",
 }  # fmt: skip
 MEDIA = {"TimeSeriesLabels": "TimeSeries"}

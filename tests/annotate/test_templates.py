@@ -44,7 +44,8 @@ ALL = {
 }  # fmt: skip
 # Ledgers name these by their digests: a change is a new version.
 FIXED = {
-    "audio-segments": "1c4abd3a7a7513b1", "image-boxes": "85987453d796a9dc", "series-ranges": "5da53cf44c0ee724", "video-ranges": "f143bcbeffb53d6e",
+    "audio-segments": "1c4abd3a7a7513b1", "image-boxes": "85987453d796a9dc", "series-ranges": "5da53cf44c0ee724",
+    "video-ranges": "f143bcbeffb53d6e",
 }  # fmt: skip
 
 
@@ -181,10 +182,12 @@ def test_what_a_control_is_told() -> None:
     template = parse_template(
         "t",
         "1",
-        '<View><View visibleWhen="region-selected"><Choices name="c" toName="i" perRegion="true" required="true" choice="multiple">'
+        '<View><View visibleWhen="region-selected"><Choices name="c" toName="i" perRegion="true" required="true" '
+        'choice="multiple">'
         '<Choice value="Long name" alias="ln"/><Choice value="b"/></Choices></View><Image name="i" value="$images[2]"/>'
         '<Taxonomy name="t" toName="i"><Choice value="a"><Choice value="b"/></Choice></Taxonomy>'
-        '<RectangleLabels name="r" toName="i"><Label value="x"/></RectangleLabels><Relations><Relation value="of"/></Relations></View>',
+        '<RectangleLabels name="r" toName="i"><Label value="x"/></RectangleLabels>'
+        '<Relations><Relation value="of"/></Relations></View>',
         {},
     )
     choices, tree, boxes = template.controls

@@ -49,7 +49,7 @@ def test_a_box_turns_the_shorter_way_round(one: float, other: float, middle: flo
 @given(st.data())
 def test_as_label_studios_sdk_interpolates(data: st.DataObject) -> None:
     """Of a track that never turns by half a circle or more. The SDK counts the frames of the last keyframe by `framesCount`."""
-    from label_studio_sdk._extensions.label_studio_tools.postprocessing.video import extract_key_frames
+    from label_studio_sdk._extensions.label_studio_tools.postprocessing.video import extract_key_frames  # noqa: PLC0415
 
     (part,) = data.draw(drawn.film_parts().filter(lambda parts: parts[0]["type"] == "videorectangle"))
     for each in part["value"]["sequence"]:

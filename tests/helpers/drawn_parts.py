@@ -23,7 +23,8 @@ ASKED = """
   <Number name="{n}number" toName="{o}" min="-5" max="99.5"{per}/>
   <DateTime name="{n}moment" toName="{o}" only="date"{per}/>
   <TextArea name="{n}text" toName="{o}" maxSubmissions="3"{per}/>
-  <Taxonomy name="{n}tree" toName="{o}"{per}><Choice value="Chest"><Choice value="Lung"/></Choice><Choice value="Head"/></Taxonomy>
+  <Taxonomy name="{n}tree" toName="{o}"{per}>
+    <Choice value="Chest"><Choice value="Lung"/></Choice><Choice value="Head"/></Taxonomy>
 """
 
 
@@ -91,7 +92,9 @@ notes: st.SearchStrategy[Part] = st.sampled_from(({}, {"meta": {"text": ["see sl
 
 
 @st.composite
-def framed(draw: st.DrawFn, name: str, to_name: str, kind: str, value: Part, around: Part | None = None) -> Part:
+def framed(  # noqa: PLR0917
+    draw: st.DrawFn, name: str, to_name: str, kind: str, value: Part, around: Part | None = None
+) -> Part:
     """A part as `Result.serialize` builds it: the area's own keys, then meta, parentID, the names, score, readonly."""
     part: Part = {**(around or {}), "value": value, **draw(notes)}
     if draw(st.booleans()):
@@ -127,21 +130,20 @@ def png(mask: np.ndarray[Any, np.dtype[np.uint8]], *, optimize: bool = True) -> 
 
 def thi_ng_rle(mask: np.ndarray[Any, np.dtype[np.uint8]]) -> list[int]:
     """The editor's code of a mask, by Label Studio's own SDK, whose code ends in one byte too many where the bits fill bytes."""
-    from label_studio_sdk.converter.brush import mask2rle
+    from label_studio_sdk.converter.brush import mask2rle  # noqa: PLC0415  # takes seconds
 
     code: list[int] = mask2rle(mask)  # type: ignore[no-untyped-call]
     bits = 32 + 5 + 16
     values = np.repeat(mask.ravel(), 4)
     for length in np.diff(np.flatnonzero(np.diff(values, prepend=-1, append=-1))).tolist():
-        while length > 0:
-            run = min(length, 1 << 16)
+        for start in range(0, length, 1 << 16):
+            run = min(length - start, 1 << 16)
             bits += 3 + 8 + next(size for size in (3, 4, 8, 16) if run <= 1 << size)
-            length -= run
     return code[: -(-bits // 8)]
 
 
 @st.composite
-def geometry(draw: st.DrawFn, shape: str, item: Item) -> Part:
+def geometry(draw: st.DrawFn, shape: str, item: Item) -> Part:  # noqa: PLR0911
     """The value of a shape, without labels."""
     width, height = item.width_px or 0, item.height_px or 0
     x, y = draw(percent), draw(percent)
