@@ -1,5 +1,6 @@
 """A label configuration as we read it: the objects it shows, and every question it asks."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,9 @@ CHANNEL = "Channel"  # stands once in a configuration, for every channel of a se
 _ONE_OF = re.compile(r"\$[A-Za-z_]\w*\[(\d+)\]")
 _WHEN = ("visibleWhen", "whenTagName", "whenLabelValue", "whenChoiceValue")
 _NO_LINK = re.compile(r"url\s*\(|expression|@import|[\\<]", re.IGNORECASE)  # a style must not load anything
-_WITHOUT_LABELS = frozenset(tag for tag, control in CONTROL_TAGS.items() if not control.item)
+_NUMBERS: Mapping[str, Mapping[str, type[int] | type[float]]] = MappingProxyType(
+    {"Rating": {"maxRating": int}, "Number": {"min": float, "max": float, "step": float}, "TextArea": {"maxSubmissions": int}}
+)
 _SHAPED = frozenset({"Rectangle", "Ellipse", "Polygon", "KeyPoint", "Vector", "Brush", "Bitmask", "MagicWand", "VideoRectangle"})
 
 
@@ -103,6 +106,18 @@ def _check_element(name: str, element: Element) -> None:
             )
         if attribute.lower().endswith("style") and _NO_LINK.search(value):
             raise Misconfigured(f"{name}: <{element.tag}> has the style {value!r}", "use colours and sizes only")
+    _check_numbers(name, element)
+
+
+def _check_numbers(name: str, element: Element) -> None:
+    for attribute, kind in _NUMBERS.get(str(element.tag), {}).items():
+        found = element.get(attribute)
+        try:
+            good = found is None or math.isfinite(kind(found))
+        except ValueError:
+            good = False
+        if not good:
+            raise Misconfigured(f"{name}: <{element.tag}{_called(element)}> has {attribute}={found!r}", "write a number")
 
 
 def _called(element: Element) -> str:

@@ -47,9 +47,10 @@ def kind_of_control(control: Control) -> str | None:
     return KINDS.get(control.kind)
 
 
-def unmeasured(kind: str) -> Score:
-    """Return the score of answers of that type: None, and why."""
-    return Score("agreement", None, None, None, None, 0, 0, 0, f"nothing measures agreement on answers of type {kind} yet")
+def unmeasured(control: Control) -> Score:
+    """Return the score of the answers to a control that nothing measures: None, and why."""
+    what = f"answers about each {control.per}" if control.per else f"answers of type {control.kind}"
+    return Score("agreement", None, None, None, None, 0, 0, 0, f"nothing measures agreement on {what} yet")
 
 
 @dataclass(frozen=True, slots=True)

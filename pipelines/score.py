@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from yuelu.annotate.answers import counted
+from yuelu.annotate.configuration import Control
 from yuelu.annotate.tasks import batch_id, move, open_rework, project_row
 from yuelu.annotate.templates import template_of_project
 from yuelu.base.canonical import digest
@@ -76,7 +77,7 @@ class _Work:
     annotations: Mapping[str, tuple[Annotation, ...]]
     answers: Answers
     kinds: Mapping[str, str]
-    unmeasured: Mapping[str, str]  # controls whose answers nothing measures yet, and the type of their results
+    unmeasured: Mapping[str, Control]  # whose answers nothing measures yet
     frame_rates: Mapping[str, float]
 
 
@@ -95,7 +96,7 @@ def score(
             raise Conflict(f"project {project} was made with policy {made_with[:12]}, not {policy.digest[:12]}", hint)
         work = _read(session, workspace.store, project)
     measured = batch_scores(work.answers)
-    scores = {**measured, **{name: (unmeasured(kind),) for name, kind in work.unmeasured.items()}}
+    scores = {**measured, **{name: (unmeasured(control),) for name, control in work.unmeasured.items()}}
     round_ = max((task.round for task in work.tasks), default=1)
     batch = _held(decide_batch(policy, measured), frozenset(work.unmeasured))
     verdicts = _decided(work, policy)
@@ -133,7 +134,7 @@ def _read(session: Session, store: Store, project: str) -> _Work:
         {key: tuple(found) for key, found in by_task.items()},
         tabulate(answers, kinds, {task.item_key: task.group for task in tasks}, rates),
         kinds,
-        {control.name: control.kind for control in controls if control.name not in kinds},
+        {control.name: control for control in controls if control.name not in kinds},
         rates,
     )
 

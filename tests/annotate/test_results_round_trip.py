@@ -47,20 +47,23 @@ def test_answers_about_the_task_and_its_items(parts: list[dict[str, Any]]) -> No
     comes_back(parts, drawn.PICTURES)
 
 
+MEDIA: list[tuple[Template, Any]] = [
+    (drawn.SOUND, drawn.sound_parts()),
+    (drawn.FILM, drawn.film_parts()),
+    (drawn.SERIES, drawn.series_parts()),
+    (drawn.TEXT, drawn.text_parts()),
+    (drawn.HTML, drawn.html_parts()),
+    (drawn.TALK, drawn.talk_parts()),
+    (drawn.PAIR, drawn.pair_parts),
+    (drawn.RANK, drawn.rank_parts(("rank",))),
+    (drawn.BUCKETS, drawn.rank_parts(("best", "worst"))),
+    (drawn.BUCKETS, drawn.rank_parts(("_", "best"))),
+]
+
+
 @pytest.mark.parametrize(
     ("template", "parts"),
-    [
-        (drawn.SOUND, drawn.sound_parts()),
-        (drawn.FILM, drawn.film_parts()),
-        (drawn.SERIES, drawn.series_parts()),
-        (drawn.TEXT, drawn.text_parts()),
-        (drawn.HTML, drawn.html_parts()),
-        (drawn.TALK, drawn.talk_parts()),
-        (drawn.PAIR, drawn.pair_parts),
-        (drawn.RANK, drawn.rank_parts(("rank",))),
-        (drawn.BUCKETS, drawn.rank_parts(("best", "worst"))),
-        (drawn.BUCKETS, drawn.rank_parts(("_", "best"))),
-    ],
+    MEDIA,
     ids=lambda value: value.name if isinstance(value, Template) else "",
 )
 @quick
@@ -84,6 +87,37 @@ def test_relations(data: st.DataObject) -> None:
     if data.draw(st.booleans()):
         link["labels"] = data.draw(st.sampled_from((["feeds"], ["near", "feeds"])))
     comes_back([*one, link, *other], drawn.PICTURES)
+
+
+ANYTHING: list[tuple[Template, Any]] = [
+    *((drawn.PICTURES, drawn.picture_parts(shape)) for shape in drawn.SHAPES),
+    (drawn.PICTURES, drawn.word_parts().filter(bool)),
+    *MEDIA,
+]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_whatever_is_changed_is_a_region_or_has_a_reason(data: st.DataObject) -> None:
+    """Parts as the editor sends them, with anything at all in one place of one of them."""
+    template, parts = data.draw(st.sampled_from(ANYTHING))
+    sent = json.loads(json.dumps(data.draw(parts)))
+    place: Any = data.draw(st.sampled_from(sent))
+    while data.draw(st.booleans()):
+        keys = [key for key in (place if isinstance(place, dict) else range(len(place))) if isinstance(place[key], dict | list)]
+        if not any(place[key] for key in keys):
+            break
+        place = place[data.draw(st.sampled_from([key for key in keys if place[key]]))]
+    key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+    place[key] = data.draw(JSON)
+    parsed = from_result(sent, template, ITEMS)
+    assert len(parsed.regions) + sum(each.index is not None for each in parsed.rejected) == len(sent)
+    assert all(region_from_json(json.loads(json.dumps(region_to_json(region)))) == region for region in parsed.regions)
 
 
 def test_every_kind_of_region_was_among_them() -> None:

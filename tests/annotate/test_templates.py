@@ -170,6 +170,8 @@ BOX, TRUE = '<Rectangle name="b" toName="i"/>', '"true"'
         (f'<View>{IMAGE}<Pairwise name="p" toName="i"/></View>', "two of them"),
         (f'<View>{IMAGE}<Taxonomy name="t" toName="i"><Choice value="a"/><Choice value="a"/></Taxonomy></View>', "places"),
         (f'<View>{IMAGE}<Chat name="p" value="$i"/></View>', "<Chat>"),
+        (f'<View>{IMAGE}<Rating name="r" toName="i" maxRating="many"/></View>', "maxRating='many'"),
+        (f'<View>{IMAGE}<Number name="r" toName="i" min="nan"/></View>', "min='nan'"),
         (f'<View>{IMAGE}<OcrLabels name="p" toName="i"><Label value="a"/></OcrLabels></View>', "<OcrLabels>"),
     ],
 )

@@ -16,7 +16,8 @@ from yuelu.base.records import Box, Choice, Region
 
 COINS = "f8d773fc9cfa6"  # sha256sum of scikit-image's coins.png
 CONFIG = (
-    '<View><Image name="i" valueList="$images"/><RectangleLabels name="object" toName="i"><Label value="thing"/></RectangleLabels>'
+    '<View><Image name="i" valueList="$images"/>'
+    '<RectangleLabels name="object" toName="i"><Label value="thing"/></RectangleLabels>'
     '<Choices name="sure" toName="i" perRegion="true"><Choice value="yes"/></Choices></View>'
 )
 
@@ -101,7 +102,7 @@ def test_answers_as_coco(drawn: Any, tmp_path: Path) -> None:
 def test_scoring_such_answers_asks_for_a_person(drawn: Any) -> None:
     rows = drawn.json("agreement", "things")["scores"]
     reasons = {row["control"]: row["reason"] for row in rows}
-    assert reasons["sure"] == "nothing measures agreement on answers of type choices yet"
+    assert reasons["sure"] == "nothing measures agreement on answers about each region yet"
     drawn("gate", "things", code=3)
     assert len(drawn.json("review", "list")) == 2
 
