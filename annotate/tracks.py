@@ -45,12 +45,18 @@ def frame_boxes(track: Track, frames: int | None = None) -> Iterator[FrameBox]:
 
 def _between(one: Keyframe, other: Keyframe, frame: int) -> FrameBox:
     share = (frame - one.frame) / (other.frame - one.frame) if other.frame != one.frame else 0.0
-    names = ("x_px", "y_px", "width_px", "height_px")
-    sides = (getattr(one, name) + (getattr(other, name) - getattr(one, name)) * share for name in names)
     turned = one.rotation_deg
     if share:
         turned = half_turn(turned + half_turn(other.rotation_deg - turned) * share)
-    return FrameBox(frame, *sides, turned, frame == one.frame)
+    return FrameBox(
+        frame,
+        one.x_px + (other.x_px - one.x_px) * share,
+        one.y_px + (other.y_px - one.y_px) * share,
+        one.width_px + (other.width_px - one.width_px) * share,
+        one.height_px + (other.height_px - one.height_px) * share,
+        turned,
+        frame == one.frame,
+    )
 
 
 def half_turn(angle_deg: float) -> float:

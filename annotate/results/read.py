@@ -14,13 +14,33 @@ from yuelu.annotate.results.pictures import PICTURE_READERS
 from yuelu.annotate.results.stretches import STRETCH_READERS
 from yuelu.annotate.results.texts import SPAN_READERS
 from yuelu.annotate.results.words import WORD_READERS, About, Word, choice
-from yuelu.annotate.results.write import plain_part, write_part
+from yuelu.annotate.results.write import plain_part, restored, said_beside, write_part
 from yuelu.annotate.templates import Template
 from yuelu.base.canonical import canonical
 from yuelu.base.errors import InvalidRecord
-from yuelu.base.records import Region, Relation, region_to_json
+from yuelu.base.records import (
+    Box,
+    Choice,
+    Ellipse,
+    FrameRange,
+    KeyPoint,
+    Mask,
+    Number,
+    Polygon,
+    Rating,
+    Region,
+    Relation,
+    Segment,
+    Taxonomy,
+    Track,
+    Vector,
+    region_to_json,
+)
 
 _CLOSE = 0.01  # percent: what is lost to rounding of pixels is less
+_SCALARS = frozenset({str, int, float})
+_ROUNDED = (Box, Ellipse, Polygon, KeyPoint, Vector, Track)
+_PLAIN = (Box, Ellipse, Polygon, KeyPoint, Mask, Segment, FrameRange, Choice, Rating, Number, Taxonomy)  # hold no free text
 
 
 def from_result(result: object, template: Template, items: Sequence[Item]) -> Parsed:
@@ -48,33 +68,34 @@ class _Reader:
 
     def __init__(self, template: Template, items: Sequence[Item]) -> None:
         self.template, self.items = template, items
+        self.controls = {control.name: control for control in template.controls}
+        self.drawing = {control.name for control in template.controls if makes_regions(control)}
         self.drawn: dict[str, dict[str, Any]] = {}
         self.drawn_by: dict[str, str] = {}
 
     def draws(self, part: object) -> bool:
         """Return whether the part may draw a region."""
-        control = self.template.control(str(part.get("from_name"))) if isinstance(part, dict) else None
-        return control is not None and makes_regions(control)
+        return isinstance(part, dict) and str(part.get("from_name")) in self.drawing
 
     def read(self, index: int, part: object) -> Region:
         """Return the region of one part. Raises InvalidRecord."""
         if not isinstance(part, dict):
             raise InvalidRecord(f"part {index} is {type(part).__name__}, not an object")
         if part.get("type") == "relation":
-            return self._kept(_relation(part, self.template), part)
+            return self._kept(_relation(part, self.template), part)[0]
         control = self._control(index, part)
         value = part.get("value")
         if not isinstance(value, dict):
             raise InvalidRecord(f"part {index}: the value is {type(value).__name__}, not an object")
         framed = Part(_id(part, control), control, Fields(value), Fields(part), self.items)
-        if makes_regions(control) and self.drawn_by.get(framed.id, control.name) == control.name:
-            region = self._kept(_drawn(framed), part)
-            self.drawn[framed.id], self.drawn_by[framed.id] = write_part(region, self.template, self.items, {}), control.name
+        if control.name in self.drawing and self.drawn_by.get(framed.id, control.name) == control.name:
+            region, self.drawn[framed.id] = self._kept(_drawn(framed), part)
+            self.drawn_by[framed.id] = control.name
             return region
-        return self._kept(self._word(framed), part)
+        return self._kept(self._word(framed), part)[0]
 
     def _control(self, index: int, part: Mapping[str, Any]) -> Control:
-        control = self.template.control(str(part.get("from_name")))
+        control = self.controls.get(str(part.get("from_name")))
         if control is None:
             raise InvalidRecord(f"part {index} answers {part.get('from_name')!r}, which {self.template.name} does not ask")
         objects = (control.name, control.to_name) if control.kind == "pairwise" else (control.to_name,)
@@ -96,23 +117,30 @@ class _Reader:
                 raise InvalidRecord(f"{control.name}: item {part.around.whole('item_index')} of {len(self.items)}")
         return WORD_READERS.get(control.kind, choice)(control, part.value, about)
 
-    def _kept(self, region: Region, part: Mapping[str, Any]) -> Region:
-        """Return the region with what is beside it, and everything that it would not say by itself."""
-        region = replace(region, **beside(part))
-        plain = plain_part(region, self.template, self.items, self.drawn)
-        close = 0.0 if isinstance(region, Relation) or region.control not in self._rounded() else _CLOSE
-        extra = {
-            "part": _other({n: v for n, v in part.items() if n != "value"}, plain, 0.0),
-            "without": [name for name in plain if name not in part],
-            "value": _other(part.get("value") or {}, plain.get("value", {}), close),
-            "value_without": [name for name in plain.get("value", {}) if name not in part.get("value", {})],
-        }
-        region = replace(region, extra={name: kept for name, kept in extra.items() if kept})
-        canonical(region_to_json(region))  # what no ledger could hold (NaN, half a character) is refused here
-        return region
+    def _kept(self, region: Region, part: Mapping[str, Any]) -> tuple[Region, dict[str, Any]]:
+        """Return the region with what is beside it and all that it would not say by itself, and its part as it is written."""
+        told = beside(part)
+        plain = {**plain_part(region, self.template, self.items, self.drawn), **said_beside(told)}
+        placed = isinstance(region, _ROUNDED) or getattr(region, "region_id", None) is not None
+        extra = _unsaid(part, plain, _CLOSE if placed else 0.0)
+        if extra or said_beside(told):
+            region = replace(region, **told, extra=extra)
+        if extra or told["meta"] or not isinstance(region, _PLAIN):
+            canonical(region_to_json(region))  # what no ledger could hold (NaN, half a character) is refused here
+        return region, restored(plain, extra) if extra else plain
 
-    def _rounded(self) -> set[str]:
-        return {control.name for control in self.template.controls if control.shown in ("Image", "Video")}
+
+def _unsaid(part: Mapping[str, Any], plain: Mapping[str, Any], close: float) -> dict[str, Any]:
+    """Return what of a part is not written by itself, and what is written though the part has it not."""
+    values = part.get("value"), plain.get("value")
+    around, other = ({name: each for name, each in one.items() if name != "value"} for one in (part, plain))
+    extra: dict[str, Any] = {"part": _other(around, other, 0.0), "without": [name for name in other if name not in around]}
+    if isinstance(values[0], dict) and isinstance(values[1], dict):
+        extra["value"] = _other(values[0], values[1], close)
+        extra["value_without"] = [name for name in values[1] if name not in values[0]]
+    elif "value" in part:
+        extra["part"]["value"] = values[0]
+    return {name: kept for name, kept in extra.items() if kept}
 
 
 def _other(found: Mapping[str, Any], written: Mapping[str, Any], close: float) -> dict[str, Any]:
@@ -121,6 +149,8 @@ def _other(found: Mapping[str, Any], written: Mapping[str, Any], close: float) -
 
 def _same(one: Any, other: Any, close: float) -> bool:
     """Return whether two JSON values are the same; numbers may differ by `close`."""
+    if type(one) in _SCALARS and type(one) is type(other) and one == other:
+        return True
     if isinstance(one, bool) or isinstance(other, bool) or one is None:
         return one is other
     if isinstance(one, int | float) and isinstance(other, int | float):

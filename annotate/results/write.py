@@ -27,7 +27,7 @@ def write_part(region: Region, template: Template, items: Sequence[Item], drawn:
 
 def plain_part(region: Region, template: Template, items: Sequence[Item], drawn: Mapping[str, Part]) -> Part:
     """Return the region as a part of a result, without what its `extra` keeps."""
-    told = beside(region)
+    told = said_beside({"origin": region.origin, "score": region.score, "meta": region.meta})
     if isinstance(region, Relation):
         labels = {"labels": list(region.labels)} if region.labels else {}
         return {
@@ -49,9 +49,8 @@ def plain_part(region: Region, template: Template, items: Sequence[Item], drawn:
     return {"id": region.id, **frame, **_drawn(region, control, items)}
 
 
-def beside(region: Region) -> Part:
-    """Return origin, score and meta, where they say something."""
-    told = {"origin": region.origin, "score": region.score, "meta": dict(region.meta)}
+def said_beside(told: Mapping[str, Any]) -> Part:
+    """Return origin, score and meta where they say something."""
     return {name: value for name, value in told.items() if value not in (None, {}, MANUAL)}
 
 
