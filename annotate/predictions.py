@@ -225,7 +225,7 @@ def in_part(template: Template) -> Template:
 
 def items_of(session: Session, task: TaskRow) -> tuple[Item, ...]:
     """Return the measures of what the task shows."""
-    return tuple(Item.from_facts(shown.facts) for shown in shown_by(session, task.items))
+    return tuple(Item.from_shown(shown) for shown in shown_by(session, task.items))
 
 
 def server_form(prediction: Prediction, template: Template, items: Sequence[Item]) -> dict[str, Any]:

@@ -53,7 +53,10 @@ def region_columns(regions: Iterable[Region], *, judged: bool, clock: VideoClock
     sorted_by_kind: dict[str, list[Region]] = {column: [] for column in _COLUMN.values()}
     for region in regions:
         if region.get("kind") not in _COLUMN:
-            raise InvalidRecord(f"no column for a region of kind {region.get('kind')!r}", f"known: {', '.join(_COLUMN)}")
+            raise InvalidRecord(
+                f"no column for a region of kind {region.get('kind')!r}: a release holds {', '.join(_COLUMN)}",
+                "publish the projects whose configurations ask for nothing else",
+            )
         sorted_by_kind[_COLUMN[region["kind"]]].append(region)
     choices = sorted_by_kind.pop("choices")
     place: dict[str, str] = {}
@@ -90,6 +93,8 @@ def _choice(choice: Region, place: Mapping[str, str], judged: bool) -> dict[str,
     about = choice.get("region_id")
     if about is not None and about not in place:
         raise InvalidRecord(f"a choice is about region {about!r}, which is not there", "publish the region with it")
+    if choice.get("item") is not None:
+        raise InvalidRecord(f"no column for the choice {choice['control']} of item {choice['item']}", "ask about the whole task")
     row = {"control": choice["control"], "labels": list(choice["labels"]), "region": place[about] if about else None}
     return row | ({"probability": choice.get("probability")} if judged else {})
 

@@ -40,4 +40,4 @@ def correct(workspace: Workspace, item_key: str, regions: Sequence[Region], *, o
 def _check(session: Session, task: TaskRow, regions: Sequence[Region]) -> None:
     """Refuse what no annotator could have answered: it would be published, and a correction is never taken back."""
     template = configuration_of(session, session.get_one(BatchRow, task.batch))
-    to_result(regions, template, [Item.from_facts(shown.facts) for shown in shown_by(session, task.items)])
+    to_result(regions, template, [Item.from_shown(shown) for shown in shown_by(session, task.items)])

@@ -7,7 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from yuelu.base.records import Choice, FrameRange, Region, Segment
+from yuelu.annotate.configuration import Control
+from yuelu.base.records import Box, Choice, FrameRange, Region, Segment
 from yuelu.base.schemas import TOGETHER
 from yuelu.pipelines.tables import Answers
 from yuelu.quality.consensus import Method, consensus_labels, entropy_bits, vote_shares
@@ -29,6 +30,27 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "timeserieslabels": "segment",
     }
 )
+
+
+def names_regions_only(control: Control) -> bool:
+    """Return whether the control only names what another one draws on a video: it has no answers of its own."""
+    return control.kind == "labels" and control.shown == "Video"
+
+
+def kind_of_control(control: Control) -> str | None:
+    """Return the kind of region that a control's answers are scored as; None: nothing measures them yet.
+
+    Questions about each region or item are not scored: which region of one annotator is which of another is not known here.
+    """
+    if control.per or (control.kind == "labels" and control.shown != "Audio"):
+        return None
+    return KINDS.get(control.kind)
+
+
+def unmeasured(control: Control) -> Score:
+    """Return the score of the answers to a control that nothing measures: None, and why."""
+    what = f"answers about each {control.per}" if control.per else f"answers of type {control.kind}"
+    return Score("agreement", None, None, None, None, 0, 0, 0, f"nothing measures agreement on {what} yet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +99,7 @@ def consensus_of(answers: Answers, kinds: Mapping[str, str], frame_rates: Mappin
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    region: Region
+    region: Choice | Box | Segment | FrameRange
     support: float
     probability: float
     votes: Any

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from yuelu.annotate.answers import counted
+from yuelu.annotate.configuration import Control
 from yuelu.annotate.configurations import batches, configuration_of
 from yuelu.annotate.tasks import move, open_rework, project_row
 from yuelu.base.canonical import digest
@@ -19,9 +20,18 @@ from yuelu.base.media import proxy_of
 from yuelu.base.progress import Progress, silent
 from yuelu.base.records import Annotation, Medium
 from yuelu.base.workspace import Workspace
-from yuelu.pipelines.judge import KINDS, METHOD, Consensus, batch_scores, consensus_of, task_scores
+from yuelu.pipelines.judge import (
+    METHOD,
+    Consensus,
+    batch_scores,
+    consensus_of,
+    kind_of_control,
+    names_regions_only,
+    task_scores,
+    unmeasured,
+)
 from yuelu.pipelines.tables import Answers, tabulate
-from yuelu.quality.gate import Verdict, decide_batch, decide_task
+from yuelu.quality.gate import NO_RULE, Verdict, decide_batch, decide_task
 from yuelu.quality.policy import Policy
 from yuelu.quality.record import record_consensus, record_decision, record_scores
 from yuelu.quality.score import Score
@@ -70,6 +80,7 @@ class _Work:
     annotations: Mapping[str, tuple[Annotation, ...]]
     answers: Answers
     kinds: Mapping[str, str]
+    unmeasured: Mapping[str, Control]  # whose answers nothing measures yet
     frame_rates: Mapping[str, float]
 
 
@@ -98,9 +109,11 @@ def _scored(
 ) -> ScoreReport:
     """Measure and decide one batch; `named` are its project and its id."""
     project, batch_id = named
-    scores = batch_scores(work.answers)
+    measured = batch_scores(work.answers)
+    scores = {**measured, **{name: (unmeasured(control),) for name, control in work.unmeasured.items()}}
     round_ = max((task.round for task in work.tasks), default=1)
-    batch, verdicts = decide_batch(policy, scores), _decided(work, policy)
+    batch = _held(decide_batch(policy, measured), frozenset(work.unmeasured))
+    verdicts = _decided(work, policy)
     if not dry_run and work.tasks:
         _write_batch(workspace, batch_id, round_, scores, verdict=batch, policy=policy)
         _write_tasks(workspace, work, verdicts, policy, progress)
@@ -118,7 +131,8 @@ def _scored(
 
 def _read(session: Session, batch: BatchRow) -> _Work:
     asked = configuration_of(session, batch)
-    kinds = {control.name: KINDS[control.kind] for control in asked.controls}
+    controls = [control for control in asked.controls if not names_regions_only(control)]
+    kinds = {control.name: kind for control in controls if (kind := kind_of_control(control))}
     done = select(TaskRow).where(TaskRow.batch == batch.id, TaskRow.state.not_in(("new", "dispatched")))
     latest: dict[str, TaskRow] = {}
     for task in session.scalars(done.order_by(TaskRow.round)):
@@ -134,6 +148,7 @@ def _read(session: Session, batch: BatchRow) -> _Work:
         {key: tuple(found) for key, found in by_task.items()},
         tabulate(answers, kinds, {task.item_key: task.group for task in tasks}, rates),
         kinds,
+        {control.name: control for control in controls if control.name not in kinds},
         rates,
     )
 
@@ -144,10 +159,20 @@ def _frame_rates(session: Session, tasks: Sequence[TaskRow]) -> dict[str, float]
 
 def _decided(work: _Work, policy: Policy) -> dict[str, Verdict]:
     scores = task_scores(work.answers)
-    return {
-        task.item_key: decide_task(policy, task.round, len(work.annotations[task.item_key]), scores.get(task.item_key, {}))
-        for task in work.tasks
-    }
+    decided = {}
+    for task in work.tasks:
+        answers = work.annotations[task.item_key]
+        beyond = frozenset(region.control for answer in answers for region in answer.regions if region.control not in work.kinds)
+        decided[task.item_key] = _held(decide_task(policy, task.round, len(answers), scores.get(task.item_key, {})), beyond)
+    return decided
+
+
+def _held(verdict: Verdict, unmeasured: frozenset[str]) -> Verdict:
+    """Return the verdict; what nothing measures yet goes to a person, never through."""
+    if not unmeasured or not (verdict.accepted or verdict.rule == NO_RULE):
+        return verdict
+    names = ", ".join(sorted(name or "relations" for name in unmeasured))
+    return Verdict("review", f"nothing measures agreement on {names} yet", verdict.evidence)
 
 
 def _write_batch(

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from yuelu.base.errors import InvalidRecord
-from yuelu.base.records import Annotation, Box, Choice, FrameRange, Region, Segment
+from yuelu.base.records import Annotation, Box, Choice, FrameRange, Region, Segment, kind_of
 from yuelu.base.schemas import SEEN, TOGETHER
 from yuelu.quality.export import SCHEMAS, Control, Kind
 
@@ -33,9 +33,10 @@ def tabulate(
 ) -> Answers:
     """Return the tables of `annotations`.
 
-    `kinds` maps each control to its kind of region, so that a control nobody used still has its (empty) table. `groups`
-    and `frame_rates` (Hz) are by task. Frames become seconds: frame n is shown from (n - 1) / rate to n / rate. Several
-    labels of one choice are one label, joined in order by `TOGETHER`. Raises InvalidRecord: frames of a task without a rate.
+    `kinds` maps each control that is scored to its kind of region, so that a control nobody used still has its (empty) table;
+    answers to other controls are left out. `groups` and `frame_rates` (Hz) are by task. Frames become seconds: frame n is
+    shown from (n - 1) / rate to n / rate. Several labels of one choice are one label, joined in order by `TOGETHER`. Raises
+    InvalidRecord: frames of a task without a rate.
     """
     rows: dict[str, list[dict[str, Any]]] = {control: [] for control in kinds}
     seen: list[dict[str, Any]] = []
@@ -43,7 +44,8 @@ def tabulate(
         keys = {"task": annotation.item_key, "annotator": annotation.annotator}
         seen.append({**keys, "group": groups[annotation.item_key]})
         for region in annotation.regions:
-            rows[region.control].append({**keys, **_fields(region, annotation.item_key, frame_rates)})
+            if region.control in rows:
+                rows[region.control].append({**keys, **_fields(region, annotation.item_key, frame_rates)})
     return Answers(
         {control: _control(_SCORED_AS[kind], rows[control]) for control, kind in kinds.items()},
         pa.Table.from_pylist(seen, schema=SEEN),
@@ -68,3 +70,5 @@ def _fields(region: Region, task: str, frame_rates: Mapping[str, float]) -> dict
                 raise InvalidRecord(f"no frame rate of task {task}, which has frames", "ingest its video again")
             rate = frame_rates[task]
             return {"label": region.label, "start": (region.first_frame - 1) / rate, "end": region.last_frame / rate}
+        case _:
+            raise InvalidRecord(f"no table for a region of kind {kind_of(region)!r}", f"known: {', '.join(_SCORED_AS)}")

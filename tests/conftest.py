@@ -29,6 +29,8 @@ settings.load_profile("yuelu")
 # Files whose tests start programs, decode media or publish releases: left out of `./scripts/test unit`, which takes a minute.
 SLOW = frozenset(
     {
+        "annotate/test_results_round_trip.py",
+        "console/test_annotation_commands.py",
         "console/test_annotators.py",
         "console/test_commands.py",
         "console/test_ingested.py",

@@ -20,10 +20,10 @@ def project() -> None:
 @project.command()
 @click.argument("name")
 @click.option("--collection", required=True, metavar="NAME", help="The collection to label.")
-@click.option(
-    "--template", required=True, help="The label configuration: image-boxes, audio-segments, video-ranges or series-ranges."
-)
+@click.option("--template", metavar="NAME", help="A label configuration that comes with Yuelu; see 'yuelu templates list'.")
 @click.option("--template-version", default="1", show_default=True, help="Its version.")
+@click.option("--config", type=_FILE, metavar="FILE.xml", help="A label configuration of your own instead.")
+@click.option("--description", type=_FILE, metavar="FILE.md", help="The task description that goes with --config.")
 @click.option("--overlap", type=click.IntRange(min=1), default=3, show_default=True, help="How many annotators answer each task.")
 @click.option(
     "--policy",
@@ -36,8 +36,10 @@ def create(
     settings: Settings,
     name: str,
     collection: str,
-    template: str,
+    template: str | None,
     template_version: str,
+    config: Path | None,
+    description: Path | None,
     overlap: int,
     policy: Path | None,
     as_json: bool,
@@ -45,13 +47,13 @@ def create(
     """Create a project and plan its tasks; run again after an ingest, it adds the tasks of the new media."""
     from yuelu.annotate.projects import create_project
     from yuelu.annotate.tasks import create_tasks
-    from yuelu.annotate.templates import accepted_by_sdk, load_template
     from yuelu.base.workspace import open_workspace
     from yuelu.console.policy import read_policy
+    from yuelu.console.templates import chosen_template
     from yuelu.pipelines.policies import keep_policy
 
-    workspace, chosen, configuration = open_workspace(settings), read_policy(policy), load_template(template, template_version)
-    accepted_by_sdk(configuration)
+    workspace, chosen = open_workspace(settings), read_policy(policy)
+    configuration = chosen_template(template, template_version, config, description)
     keep_policy(workspace, chosen)
     new = create_project(
         workspace.ledger,
@@ -92,14 +94,11 @@ def configure(
     What was answered stays with what it was asked under, and answers under two versions are never mixed.
     """
     from yuelu.annotate.configurations import configure as run
-    from yuelu.annotate.templates import accepted_by_sdk
     from yuelu.base.workspace import open_workspace
-    from yuelu.console.configuring import asked_for, moved
+    from yuelu.console.configuring import moved
+    from yuelu.console.templates import chosen_template
 
-    if (template is None) == (config is None) or (config is None) != (description is None):
-        raise click.UsageError("give --template, or --config with --description")
-    workspace, wanted = open_workspace(settings), asked_for(template, template_version, config, description)
-    accepted_by_sdk(wanted)
+    workspace, wanted = open_workspace(settings), chosen_template(template, template_version, config, description)
     done = run(workspace.ledger, "operator", name, wanted)
     if move_unanswered:
         done = moved(workspace, settings, name, done)

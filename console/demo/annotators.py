@@ -11,7 +11,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from yuelu.base.records import Box, Choice, FrameRange, Region, Segment
+from yuelu.base.records import Box, Choice, FrameRange, Segment
+from yuelu.console.demo.truth import Region
 
 
 @dataclass(frozen=True, slots=True)

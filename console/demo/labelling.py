@@ -74,7 +74,7 @@ def _open_jobs(session: Session, project: str, collection: str, template: Templa
 def _shown(
     session: Session, task: TaskRow, medium: Medium, truths: list[Truth], labels: Mapping[str, tuple[str, ...]]
 ) -> tuple[Shown, tuple[Item, ...]]:
-    items = tuple(Item.from_facts(each.facts) for each in shown_by(session, task.items))
+    items = tuple(Item.from_shown(each) for each in shown_by(session, task.items))
     shown = Shown(
         item_key=task.item_key,
         round=task.round,

@@ -4,10 +4,12 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from yuelu.base.errors import InvalidRecord
-from yuelu.base.records import Box, Choice, FrameRange, Medium, Region, Segment
+from yuelu.base.records import Box, Choice, FrameRange, Medium, Segment
+
+Region: TypeAlias = Choice | Box | Segment | FrameRange  # what the sample media are known to show
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ def context_of(session: Session, place: Place, template: Template, keys: Sequenc
     for start in range(0, len(keys), _KEYS):
         some = select(TaskRow.item_key, TaskRow.items).where(TaskRow.item_key.in_(keys[start : start + _KEYS]))
         items |= {key: tuple(shown) for key, shown in session.execute(some)}
-    measures = {key: tuple(Item.from_facts(one.facts) for one in shown) for key, shown in shown_by_each(session, items).items()}
+    measures = {key: tuple(Item.from_shown(one) for one in shown) for key, shown in shown_by_each(session, items).items()}
     accounts = session.scalars(select(AccountRow).where(AccountRow.site == place.site))
     site = session.get_one(SiteRow, place.site)
     return Context(

@@ -176,7 +176,7 @@ def test_boxes_that_are_rejected(changed: dict[str, Any], reason: str) -> None:
         ({"item_index": 2}, "item 2 of 2"),
         ({"item_index": -1}, "item -1 of 2"),
         ({"item_index": "0"}, "whole number"),
-        ({"image_rotation": 90}, "turned by 90"),
+        ({"image_rotation": 45}, "turned by 45"),
         ({"from_name": "other"}, "does not ask"),
         ({"from_name": None}, "does not ask"),
         ({"type": "polygonlabels"}, "polygonlabels"),

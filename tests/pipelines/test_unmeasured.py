@@ -1,0 +1,87 @@
+"""Answers that nothing measures or publishes yet: they go to a person, and say so; they never pass unseen."""
+
+from typing import Any
+
+import pytest
+from published import Filled, both
+
+from yuelu.base.errors import InvalidRecord
+from yuelu.base.ledger.judgement import ConsensusRow, DecisionRow, ScoreRow
+from yuelu.base.records import Box, Choice, Number, Polygon, Region, Relation, region_to_json
+from yuelu.pipelines.correct import correct
+from yuelu.pipelines.score import score
+from yuelu.quality.policy import default_policy
+
+POLICY = default_policy()
+
+
+def outline(x: float) -> Polygon:
+    return Polygon("p", "region", "organ", 0, ((x, 10.0), (x + 50, 10.0), (x + 50, 60.0)))
+
+
+def test_outlines_are_reviewed_by_a_person(make_lab: Any) -> None:
+    lab = make_lab("cat", template="image-polygons")
+    lab.answer("cat", [outline(10)], [outline(10)], [outline(10)])
+    report = score(lab.workspace, "p", POLICY)
+    assert report.review == (lab.key("cat"),)
+    ((measured,),) = report.scores.values()
+    assert (measured.metric, measured.value) == ("agreement", None)
+    assert measured.reason == "nothing measures agreement on answers of type polygonlabels yet"
+    assert [(row["control"], row["value"]) for row in lab.all(ScoreRow)] == [("region", None)]
+    rules = {row["subject_kind"]: (row["outcome"], row["rule"]) for row in lab.all(DecisionRow)}
+    assert rules["task"] == rules["batch"] == ("review", "nothing measures agreement on region yet")
+    assert correct(lab.workspace, lab.key("cat"), [outline(20)], owner="curator", reason="drawn again")
+    assert lab.states() == {"cat": ["accepted"]}
+
+
+BOX = Box("b", "lesion", "mass", 0, 10.0, 10.0, 100.0, 100.0)
+READ = Choice("image-quality", ("diagnostic",))
+SURE = Choice("certainty", ("certain",), region_id="b")
+
+
+def test_what_is_measured_does_not_let_through_what_is_not(make_lab: Any) -> None:
+    """The same boxes and the same choice; but of the answers about the boxes nobody knows whether they agree."""
+    lab = make_lab("cat", "dog", "cow", template="volume-boxes")
+    lab.answer("cat", *[(READ, BOX, SURE)] * 3)
+    lab.answer("dog", *[(READ,)] * 3)
+    moved = Box("b", "lesion", "mass", 0, 400.0, 300.0, 100.0, 100.0)
+    lab.answer("cow", (READ, BOX, SURE), (READ, moved, SURE), (READ, BOX, SURE))
+    report = score(lab.workspace, "p", POLICY)
+    rules = {row["subject"]: (row["outcome"], row["rule"]) for row in lab.all(DecisionRow)}
+    assert rules[lab.key("cat")] == ("review", "nothing measures agreement on certainty yet")
+    assert rules[lab.key("dog")][0] == "accept"  # nothing unmeasured was answered
+    assert rules[lab.key("cow")] == ("rework", "f1@0.50 >= 0.6")  # what is measured decides first
+    assert report.scores["certainty"][0].value is None
+    assert report.scores["lesion"][0].value is not None
+    kept = {row["item_key"]: [region["kind"] for region in row["regions"]] for row in lab.all(ConsensusRow)}
+    assert kept[lab.key("cat")] == ["choice", "box"]
+
+
+@pytest.mark.parametrize("template", ["image-count", "image-rating", "image-taxonomy", "image-ranking"])
+def test_no_kind_of_answer_stops_the_scoring(make_lab: Any, template: str) -> None:
+    lab = make_lab("cat", template=template)
+    lab.answer("cat", *[(Number("count", 3.0),)] * 3)
+    report = score(lab.workspace, "p", POLICY)
+    assert report.outcomes == {"review": 1}
+    assert all(each.value is None and each.reason for found in report.scores.values() for each in found)
+
+
+def test_links_between_regions_are_not_scored_either(make_lab: Any) -> None:
+    lab = make_lab("cat")
+    regions: list[Region] = [Choice("scene", ("everyday",)), Relation("a", "b")]
+    for name in "ab":
+        regions.append(Box(name, "object", "animal", 0, 10.0 if name == "a" else 300.0, 10.0, 100.0, 100.0))
+    lab.answer("cat", regions, regions, regions)
+    assert score(lab.workspace, "p", POLICY).outcomes == {"review": 1}
+    assert "nothing measures agreement on relations yet" in {row["rule"] for row in lab.all(DecisionRow)}
+
+
+@pytest.mark.parametrize(
+    ("region", "message"),
+    [(outline(5), "no column for a region of kind 'polygon'"), (Choice("quality", ("good",), item=1), "of item 1")],
+)
+def test_a_release_refuses_what_it_has_no_column_for(filled: Filled, region: Region, message: str) -> None:
+    with filled.workspace.ledger.transaction("test") as transaction:
+        transaction.session.get_one(ConsensusRow, "boards-0-1").regions = [region_to_json(region)]
+    with pytest.raises(InvalidRecord, match=message):
+        both(filled)
