@@ -130,6 +130,9 @@ class ApiReader:
         first = self._page(project, since, 1)
         if not first["total"]:
             return
+        if first["total"] <= _PART and since:
+            yield {"conjunction": "and", "items": since}
+            return
         low, high = first["tasks"][0]["id"], self._page(project, since, 1, "-tasks:id")["tasks"][0]["id"]
         parts = -(-first["total"] // _PART)
         edges = [low + (high + 1 - low) * part // parts for part in range(parts)]
@@ -194,9 +197,9 @@ def find_view(server: Conversation, project: int) -> View | None:
     return max(found, key=lambda view: view.number, default=None)
 
 
-def write_view(server: Conversation, project: int, number: int) -> None:
-    """Write the number of a reading to the server. Raises OutcomeUnknown: it may or may not stand there."""
-    view = find_view(server, project)
+def write_view(server: Conversation, project: int, number: int, view: View | None = None) -> None:
+    """Write the number of a reading to the server, to `view` if it was just found. Raises OutcomeUnknown: it may stand there."""
+    view = view or find_view(server, project)
     data = _view_data(project, number, {"conjunction": "and", "items": [_after(0)]})
     if view is None:
         server.write("POST", "/api/dm/views/", data)  # two views do no harm: the one with the higher number counts

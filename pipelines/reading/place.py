@@ -8,7 +8,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from yuelu.annotate.label_studio.http import Conversation
-from yuelu.annotate.label_studio.reading import Counts, find_view, write_view
+from yuelu.annotate.label_studio.reading import Counts, View, find_view, write_view
 from yuelu.annotate.label_studio.sites import Place
 from yuelu.base.errors import Conflict, OutcomeUnknown, WentBack
 from yuelu.base.ledger.engine import Ledger, Transaction
@@ -53,14 +53,14 @@ def begin(ledger: Ledger, server: Conversation, place: Place) -> Reading:
         since = row.read_at if shown <= row.number else None  # the ledger itself is from a backup: read everything again
         row.number = max(row.number, shown) + 1
         number = row.number
-    confirm(ledger, server, Reading(place, number, since))
+    confirm(ledger, server, Reading(place, number, since), view)
     return Reading(place, number, since)
 
 
-def confirm(ledger: Ledger, server: Conversation, reading: Reading) -> None:
+def confirm(ledger: Ledger, server: Conversation, reading: Reading, view: View | None = None) -> None:
     """Write the number to the server, and to the ledger that it stands there. Raises OutcomeUnknown, Conflict."""
     try:
-        write_view(server, reading.place.server_project, reading.number)
+        write_view(server, reading.place.server_project, reading.number, view)
     except OutcomeUnknown:
         view = find_view(server, reading.place.server_project)
         if view is None or view.number != reading.number:
