@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from yuelu.annotate.label_studio.client import Client
-from yuelu.annotate.label_studio.health import DOWN, Health, check_site, look, refuse_unfit
+from yuelu.annotate.label_studio.health import DOWN, IDLE, Health, check_site, look, refuse_unfit
 from yuelu.annotate.label_studio.service import running_service
 from yuelu.annotate.label_studio.sites import EMBEDDED, client_for, site_row
 from yuelu.base.errors import YueluError
@@ -26,7 +26,7 @@ def looked_at(workspace: Workspace, name: str) -> Health:
     with workspace.ledger.reading() as session:
         embedded = site_row(session, name).kind == EMBEDDED
     if embedded and running_service(workspace.label_studio_data) is None:
-        health = Health(DOWN, problem="it is not running: commands start it when they need it, 'yuelu up' keeps it up")
+        health = Health(IDLE, problem="it is not running: commands start it when they need it, 'yuelu up' keeps it up")
     else:
         try:
             with client_for(workspace, name, timeout_s=_LOOK_S) as client:

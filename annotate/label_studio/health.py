@@ -12,6 +12,7 @@ from yuelu.base.ledger.engine import Ledger
 from yuelu.base.ledger.work import SiteRow
 
 UP, DOWN, REFUSED = "up", "down", "refused"
+IDLE = "idle"  # the embedded one while no command needs it
 _TIMEOUT_S = 15.0
 
 
@@ -59,7 +60,7 @@ def check_site(ledger: Ledger, name: str, health: Health) -> None:
         if (row.state, row.version) != (health.state, health.version or row.version):
             t.event(f"site.{health.state}", name, before=row.state, after=health.version or None, reason=health.problem)
         row.state, row.problems = health.state, list(health.problems)
-        if health.state != DOWN:
+        if health.state not in (DOWN, IDLE):
             row.seen_at, row.version = ledger.now(), health.version or row.version
         if health.user_id is not None:
             row.user_id = health.user_id
@@ -67,7 +68,7 @@ def check_site(ledger: Ledger, name: str, health: Health) -> None:
 
 def refuse_unfit(health: Health, name: str) -> None:
     """Raise ServiceUnavailable unless work may be sent there."""
-    if health.state != UP:
+    if health.state not in (UP, IDLE):
         raise ServiceUnavailable(f"site {name} is {health.state}: {health.problem}", f"see 'yuelu site check {name}'")
 
 

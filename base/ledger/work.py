@@ -21,7 +21,9 @@ class SiteRow(Table):
     token_from: Mapped[str | None]  # of an external site: file:PATH or env:NAME
     user_id: Mapped[int | None]  # the server's id of the user that we work as
     weight: Mapped[int] = mapped_column(default=1, server_default="1")  # its share of new tasks, against other sites
-    state: Mapped[str] = mapped_column(default="unknown", server_default="unknown")  # up, down, refused; unknown: never asked
+    state: Mapped[str] = mapped_column(
+        default="unknown", server_default="unknown"
+    )  # up, down, refused, idle; unknown: never asked
     problems: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")  # why it is down or refused, what is insecure
     seen_at: Mapped[datetime | None]  # when it last answered us
 

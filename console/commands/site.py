@@ -114,7 +114,7 @@ def check(context: click.Context, name: str | None, as_json: bool) -> None:
     """
     from sqlalchemy import select
 
-    from yuelu.annotate.label_studio.health import UP
+    from yuelu.annotate.label_studio.health import IDLE, UP
     from yuelu.annotate.label_studio.sites import site_row
     from yuelu.base.ledger.work import SiteRow
     from yuelu.base.workspace import open_workspace
@@ -131,7 +131,7 @@ def check(context: click.Context, name: str | None, as_json: bool) -> None:
     for each, health in () if as_json else found.items():
         click.echo(f"{each}: {health.state}{f', Label Studio {health.version}' if health.version else ''}")
         _warn(health.problems)
-    context.exit(0 if all(health.state == UP for health in found.values()) else 1)
+    context.exit(0 if all(health.state in (UP, IDLE) for health in found.values()) else 1)
 
 
 @site.command()
