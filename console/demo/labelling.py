@@ -17,10 +17,10 @@ from yuelu.base.ledger.media import ListingRow
 from yuelu.base.ledger.work import AnnotationRow, TaskRow
 from yuelu.base.media import labelled_copy, shown_by
 from yuelu.base.progress import Progress
-from yuelu.base.records import Box, Choice, Medium, Region
+from yuelu.base.records import Box, Choice, Medium
 from yuelu.base.workspace import Workspace
 from yuelu.console.demo.annotators import ANNOTATORS, Shown, answer
-from yuelu.console.demo.truth import Truth, load_truth
+from yuelu.console.demo.truth import Region, Truth, load_truth
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pycocotools.coco import COCO
 from yuelu.annotate.coco import Picture, box_corners, coco
 from yuelu.annotate.results import Item, from_result
 from yuelu.annotate.templates import parse_template
-from yuelu.base.records import Box, Choice, Ellipse, KeyPoint, Mask, Polygon
+from yuelu.base.records import Box, Choice, Ellipse, KeyPoint, Mask, Polygon, Region
 
 # pycocotools 2.0.10 under NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -40,7 +40,7 @@ def test_the_corner_it_turns_about_stays() -> None:
 
 
 def test_two_annotators_of_one_picture_share_its_entry(tmp_path: Path) -> None:
-    both = {"ann": [BOX], "bob": [BOX, Choice("scene", ("x",))]}
+    both: dict[str, list[Region]] = {"ann": [BOX], "bob": [BOX, Choice("scene", ("x",))]}
     data = coco([Picture("p.png", 640, 480, both), Picture("q.png", 10, 10, {})])
     assert [image["file_name"] for image in data["images"]] == ["p.png", "q.png"]
     assert [(each["image_id"], each["annotator"]) for each in data["annotations"]] == [(1, "ann"), (1, "bob")]
@@ -54,7 +54,7 @@ def test_shapes_as_pycocotools_fills_them(tmp_path: Path) -> None:
     mask[5:15, 20:50] = 255
     mask[8, 30] = 100  # less than half covered
     runs = Mask("m", "o", "mask", 0, 60, 40, *runs_of(mask))
-    drawn = [
+    drawn: list[Region] = [
         Polygon("p", "o", "poly", 0, ((10, 10), (40, 10), (40, 30), (10, 30))),
         Ellipse("e", "o", "round", 0, 30, 20, 10, 5, 0.0),
         runs,

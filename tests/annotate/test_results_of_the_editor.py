@@ -144,7 +144,7 @@ def test_a_sample_of_label_studios_own_tests(fixtures: Path, name: str) -> None:
     regions, reasons = SAMPLES[name]
     found, told = 0, []
     for result in results(fixtures / "ls_peer_tests" / name):
-        size = next((part for part in result if "original_width" in part), {})
+        size: dict[str, Any] = next((part for part in result if "original_width" in part), {})
         item = Item(size.get("original_width", 100), size.get("original_height", 100))
         if not any(part.get("type") in TAGS for part in result):
             parsed = from_result(result, parse_template("drawn", "1", DRAWN["config"], {}), [item])

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yuelu.base.records import Annotation, Box, Choice, FrameRange, Medium, Region, Segment
+from yuelu.base.records import Annotation, Box, Choice, FrameRange, Medium, Segment
 from yuelu.console.demo.annotators import ANNOTATORS, Scripted, Shown, answer
 from yuelu.console.demo.labelling import task_truth
-from yuelu.console.demo.truth import Truth, load_truth
+from yuelu.console.demo.truth import Region, Truth, load_truth
 from yuelu.pipelines.judge import task_scores
 from yuelu.pipelines.tables import tabulate
 from yuelu.quality.gate import decide_task

@@ -11,7 +11,8 @@ from yuelu.annotate.results import Item, from_result, to_result
 from yuelu.annotate.results.png import encode_alpha
 from yuelu.annotate.results.rle import encode_rle
 from yuelu.annotate.templates import parse_template
-from yuelu.base.records import REGION_KINDS, kind_of
+from yuelu.annotate.tracks import frame_boxes
+from yuelu.base.records import REGION_KINDS, Track, kind_of
 
 pytestmark = pytest.mark.integration
 
@@ -71,7 +72,7 @@ def pictures() -> list[dict[str, Any]]:
 
     mask = np.zeros((4, 8), np.uint8)
     mask[1:3, 2:6] = 255
-    around = {"original_width": 8, "original_height": 4, "image_rotation": 0, "item_index": 1}
+    around: dict[str, Any] = {"original_width": 8, "original_height": 4, "image_rotation": 0, "item_index": 1}
     places: dict[str, dict[str, Any]] = {
         "Rectangle": {"x": 10, "y": 20, "width": 30, "height": 40, "rotation": 15},
         "Ellipse": {"x": 50, "y": 50, "radiusX": 10, "radiusY": 20, "rotation": 30},
@@ -101,7 +102,7 @@ RESULTS: dict[str, list[dict[str, Any]]] = {
         part("t", "timelinelabels", {"ranges": [{"start": 10, "end": 50}], "timelinelabels": ["l"]}),
         part("b", "videorectangle", {
             "framesCount": 50, "duration": 2.0, "labels": ["l"],
-            "sequence": [{**FRAME, "frame": n, "enabled": n < 9, "time": n / 25} for n in (1, 9)],
+            "sequence": [{**FRAME, "x": 10 + n, "frame": n, "enabled": n < 9, "time": n / 25} for n in (1, 9)],
         }),
     ],
     "series": [part("l", "timeserieslabels", {"start": 0.5, "end": 1.5, "instant": False, "timeserieslabels": ["l"]})],
@@ -135,3 +136,23 @@ def test_every_type_comes_back_from_a_server_as_it_was_sent(label_studio: Site) 
         assert to_result(parsed.regions, template, (ITEM, ITEM)) == approx(annotation["result"]), name
         kinds.update(map(kind_of, parsed.regions))
     assert kinds == set(REGION_KINDS)
+
+
+def test_boxes_between_keyframes_as_the_server_exports_them(label_studio: Site) -> None:
+    template = parse_template("tracks", "1", f"<View>{CONFIGS['video']}</View>", {})
+    result = [RESULTS["video"][1]]
+    with label_studio.admin() as admin:
+        project = admin.create_project("tracks", "tracks of a video", template.config, 1, "")
+        (task,) = admin.import_tasks(project.id, [{"item_key": "tracks", **DATA}])
+        admin.submit(task, result, lead_time_s=1.0, uid="00000000-0000-4000-8000-0000000000aa")
+        asked = {"exportType": "JSON", "download_all_tasks": "true", "interpolate_key_frames": "true"}
+        (exported,) = admin.read(f"/api/projects/{project.id}/export", asked).json()
+    there = {each["frame"]: each for each in exported["annotations"][0]["result"][0]["value"]["sequence"]}
+    (track,) = from_result(result, template, (ITEM,)).regions
+    assert isinstance(track, Track)
+    ours = {box.frame: box for box in frame_boxes(track)}
+    assert ours.keys() == there.keys() == set(range(1, 10))
+    for frame, box in ours.items():
+        assert box.x_px == pytest.approx(there[frame]["x"] * 0.08)
+        assert box.width_px == pytest.approx(there[frame]["width"] * 0.08)
+        assert box.keyframe == ("auto" not in there[frame])
