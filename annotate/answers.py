@@ -1,12 +1,14 @@
 """Answers: which annotations count, and under which id an annotator answers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from yuelu.base.ledger.work import AnnotationRow, BatchRow, PacketRow, ProjectRow, TaskRow
+from yuelu.base.ledger.packets import PacketTaskRow
+from yuelu.base.ledger.work import AnnotationRow, BatchRow, ProjectRow, TaskRow
 from yuelu.base.records import Annotation, region_from_json
 
 _NAMESPACE = UUID("6f0c6e2e-2f0b-5b0e-9a55-0d1f5b6a7c11")  # ours, drawn once
@@ -28,40 +30,66 @@ def latest_versions(session: Session, item_keys: Sequence[str]) -> list[Annotati
     return list(newest.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The newest version of an answer, and what it is: counted, surplus, repeated, skipped or vanished.
+
+    Surplus is the answer of somebody who has no place at the task, or one too many; repeated is one that the same annotator
+    gave again later.
+    """
+
+    row: AnnotationRow
+    standing: str
+
+
 def counted(session: Session, item_keys: Sequence[str]) -> list[Annotation]:
     """Return the answers that count, by task and annotator.
 
-    Of each annotator of a task's packet the last answer that is still there, unless it is a skip; never more than the
-    project's overlap, first by annotator id. The server's own idea of overlap and of who may answer has no say.
+    Of each annotator who holds the task in a packet (or held it when they answered) the last answer that is still there,
+    unless it is a skip; never more than the project's overlap, first by annotator id. The server's own idea of overlap and of
+    who may answer has no say.
     """
-    leased: dict[str, set[str]] = {}
+    return [as_annotation(each.row) for each in told_apart(session, item_keys) if each.standing == "counted"]
+
+
+def told_apart(session: Session, item_keys: Sequence[str]) -> list[Told]:
+    """Return every answer to those tasks and what it is, by task and annotator."""
+    places: dict[str, set[str]] = {}
     overlap: dict[str, int] = {}
     for start in range(0, len(item_keys), _CHUNK):
         chunk = item_keys[start : start + _CHUNK]
-        for packet in session.scalars(select(PacketRow).where(PacketRow.item_key.in_(chunk))):
-            leased.setdefault(packet.item_key, set()).add(packet.annotator)
+        live = select(PacketTaskRow.item_key, PacketTaskRow.annotator)
+        live = live.where(PacketTaskRow.item_key.in_(chunk), PacketTaskRow.state != "released")
+        for key, annotator in session.execute(live):
+            places.setdefault(key, set()).add(annotator)
         wanted = select(TaskRow.item_key, ProjectRow.overlap).join(BatchRow, TaskRow.batch == BatchRow.id)
         for key, number in session.execute(wanted.join(ProjectRow).where(TaskRow.item_key.in_(chunk))):
             overlap[key] = number
-    answers = _last_of_each(latest_versions(session, item_keys))
+    return tell_apart(latest_versions(session, item_keys), places, overlap)
+
+
+def tell_apart(rows: Iterable[AnnotationRow], places: Mapping[str, Set[str]], overlap: Mapping[str, int]) -> list[Told]:
+    """Return what each answer is, given who has a place at each task and how many answers it wants."""
+    rows = sorted(rows, key=lambda row: (row.item_key, row.annotator, row.updated_at, row.uid))
+    last = {(row.item_key, row.annotator): row.uid for row in rows if not row.vanished}
     taken: dict[str, int] = {}
     result = []
-    for row in answers:
-        if row.cancelled or row.annotator not in leased.get(row.item_key, ()):
-            continue
-        taken[row.item_key] = taken.get(row.item_key, 0) + 1
-        if taken[row.item_key] <= overlap[row.item_key]:
-            result.append(as_annotation(row))
+    for row in rows:
+        standing = "counted"
+        if row.vanished:
+            standing = "vanished"
+        elif last[row.item_key, row.annotator] != row.uid:
+            standing = "repeated"
+        elif row.cancelled:
+            standing = "skipped"
+        elif row.annotator not in places.get(row.item_key, ()):
+            standing = "surplus"
+        else:
+            taken[row.item_key] = taken.get(row.item_key, 0) + 1
+            if taken[row.item_key] > overlap[row.item_key]:
+                standing = "surplus"
+        result.append(Told(row, standing))
     return result
-
-
-def _last_of_each(rows: Iterable[AnnotationRow]) -> list[AnnotationRow]:
-    """Return one answer for each task and annotator, in that order: the server lets people answer twice."""
-    last: dict[tuple[str, str], AnnotationRow] = {}
-    for row in sorted(rows, key=lambda row: (row.updated_at, row.uid)):
-        if not row.vanished:
-            last[row.item_key, row.annotator] = row
-    return [last[key] for key in sorted(last)]
 
 
 def as_annotation(row: AnnotationRow) -> Annotation:

@@ -1,24 +1,82 @@
-"""Packets: which annotators answer which task. The same tasks and people give the same packets everywhere."""
+"""Packets: tasks leased to one annotator for a time. What they did not answer when it ends is free for others.
+
+All that decides about one batch's leases waits for the lock of the batch's row, and all that ends a packet or answers in it
+for the lock of the packet's row, so two people at once never hold a task more often than the project's overlap.
+"""
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import exists, func, select, update
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import ColumnElement
 
 from yuelu.annotate.tasks import batch_id, project_row
 from yuelu.base.canonical import digest
-from yuelu.base.errors import InvalidRecord
-from yuelu.base.ledger.engine import Ledger
-from yuelu.base.ledger.work import PacketRow, TaskRow
+from yuelu.base.errors import Conflict, InvalidRecord, NotAllowed, NotFound
+from yuelu.base.ledger.engine import Ledger, Transaction
+from yuelu.base.ledger.packets import PacketRow, PacketTaskRow, SubmissionRow
+from yuelu.base.ledger.work import AnnotationRow, AnnotatorRow, BatchRow, TaskRow
+from yuelu.base.states import PACKET_MOVES, checked_move
+
+LARGEST = 200  # tasks in one packet
+_OPEN_TASKS = ("new", "dispatched")
+_CHUNK = 500  # keys in one query, packets in one transaction
+_MIX = 4  # so many times the tasks of a packet are looked at, so that the same people do not always meet
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How many tasks a packet holds at most, and how long it stays open."""
+
+    size: int = 50
+    due: timedelta = timedelta(days=7)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.size <= LARGEST:
+            raise InvalidRecord(f"a packet of {self.size} tasks", f"use 1 to {LARGEST}")
+        if self.due <= timedelta(0):
+            raise InvalidRecord(f"a packet that is due {self.due} after it opens", "use a time above zero, such as 7d")
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One lease. `company` is whom the annotator worked for when it was made; `closed_at` is None while it is open."""
+
+    id: str
+    project: str
+    batch: str
+    annotator: str
+    company: str
+    round: int
+    state: str
+    opened_at: datetime
+    due_at: datetime
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What a task lacks: how many annotators, and who may not be one of them (they hold, skipped or answered it)."""
+
+    missing: int
+    barred: frozenset[str] = frozenset()
 
 
 def assign(
-    item_keys: Sequence[str], annotators: Sequence[str], overlap: int, loads: Mapping[str, int] | None = None
+    item_keys: Sequence[str],
+    annotators: Sequence[str],
+    overlap: int,
+    loads: Mapping[str, int] | None = None,
+    gaps: Mapping[str, Gap] | None = None,
 ) -> tuple[tuple[str, str], ...]:
     """Return (item_key, annotator) pairs: `overlap` annotators for each task, their numbers of tasks at most 1 apart.
 
     `loads` are tasks that annotators have already; who has fewer comes first, and a hash decides between equals, so
-    that the same people do not always meet. Raises InvalidRecord: fewer annotators than `overlap`.
+    that the same people do not always meet. A task of `gaps` gets what it lacks, or as many as there are. Raises
+    InvalidRecord: fewer annotators than `overlap`.
     """
     people = sorted(set(annotators))
     if not 1 <= overlap <= len(people):
@@ -26,29 +84,290 @@ def assign(
     load = {person: (loads or {}).get(person, 0) for person in people}
     pairs: list[tuple[str, str]] = []
     for key in sorted(set(item_keys)):
-        order = {person: (load[person], digest([key, person])) for person in people}
-        for person in sorted(heapq.nsmallest(overlap, people, key=order.__getitem__)):
+        gap = (gaps or {}).get(key, Gap(overlap))
+        order = {person: (load[person], digest([key, person])) for person in people if person not in gap.barred}
+        for person in sorted(heapq.nsmallest(gap.missing, order, key=order.__getitem__)):
             load[person] += 1
             pairs.append((key, person))
     return tuple(pairs)
 
 
-def lease(ledger: Ledger, actor: str, project: str, annotators: Sequence[str]) -> int:
-    """Assign the project's new tasks that nobody has yet; return how many. Safe to repeat. Raises InvalidRecord, NotFound.
+def lease(ledger: Ledger, actor: str, project: str, annotators: Sequence[str], terms: Terms | None = None) -> int:
+    """Lease the project's open tasks that lack annotators; return how many. Safe to repeat. Raises InvalidRecord, NotFound.
 
-    Rounds are assigned each by itself, so what one round decides does not depend on how far the others are.
+    Rounds are assigned each by itself, so what one round decides does not depend on how far the others are. Suspended
+    annotators get nothing.
     """
+    terms, batch, leased = terms or Terms(), batch_id(project), 0
+    expire_due(ledger, actor, project)
     with ledger.transaction(actor) as t:
         overlap = project_row(t.session, project).overlap
-        held = select(PacketRow.item_key)
-        free = select(TaskRow.item_key, TaskRow.round).where(
-            TaskRow.batch == batch_id(project), TaskRow.state == "new", TaskRow.item_key.not_in(held)
-        )
-        rounds: dict[int, list[str]] = {}
-        for key, round_ in t.session.execute(free):
-            rounds.setdefault(round_, []).append(key)
-        for round_, keys in sorted(rounds.items()):
-            pairs = assign(keys, annotators, overlap)
-            t.add_new(PacketRow, [{"item_key": key, "annotator": annotator} for key, annotator in pairs])
+        lock_batches(t.session, [batch])
+        companies = _companies(t.session, annotators)
+        for round_, gaps in sorted(_gaps(t.session, batch, overlap).items()):
+            pairs = assign(list(gaps), list(companies), overlap, gaps=gaps)
+            if not pairs:
+                continue
+            held: dict[str, list[str]] = {}
+            for key, annotator in pairs:
+                held.setdefault(annotator, []).append(key)
+            for annotator, keys in sorted(held.items()):
+                number = _number(t.session, batch, annotator)
+                for offset, start in enumerate(range(0, len(keys), terms.size)):
+                    packet = _packet((project, batch), annotator, companies[annotator], round_, number + offset)
+                    _open(t, packet, keys[start : start + terms.size], ledger.now(), terms)
             t.event("packets.leased", project, after=digest([list(pair) for pair in pairs]), reason=f"round {round_}")
-        return sum(map(len, rounds.values()))
+            leased += len({key for key, _ in pairs})
+    return leased
+
+
+def take_packet(ledger: Ledger, project: str, annotator: str, terms: Terms | None = None) -> Packet | None:
+    """Return the annotator's packet of the project: the one they have to finish, or the next; None when no task is free.
+
+    A packet whose tasks are all answered is closed before the next is opened. Raises NotAllowed, NotFound.
+    """
+    terms, batch = terms or Terms(), batch_id(project)
+    expire_due(ledger, annotator, project)
+    with ledger.transaction(annotator, "annotator") as t:
+        overlap = project_row(t.session, project).overlap
+        lock_batches(t.session, [batch])
+        company = _companies(t.session, [annotator]).get(annotator)
+        if company is None:
+            raise NotAllowed(f"{annotator} is not at work here", "see 'yuelu annotator list'")
+        for row in _open_rows(t.session, batch, annotator):
+            if unanswered(t.session, row.id):
+                return as_packet(row)
+            _end(t, row, "closed", ledger.now())
+        round_, keys = _next_tasks(t.session, batch, annotator, overlap, terms.size)
+        if not keys:
+            return None
+        packet = _packet((project, batch), annotator, company, round_, _number(t.session, batch, annotator))
+        return as_packet(_open(t, packet, keys, ledger.now(), terms))
+
+
+def return_packet(ledger: Ledger, actor: str, packet: str, reason: str | None = None) -> Packet:
+    """End a packet before its time; what is not answered is free for others. Raises NotFound, IllegalMove."""
+    with ledger.transaction(actor) as t:
+        return _end(t, packet_row(t.session, packet, locked=True), "returned", ledger.now(), reason)
+
+
+def close_packet(ledger: Ledger, actor: str, packet: str) -> Packet:
+    """End a packet whose tasks are all answered or skipped. Raises NotFound, IllegalMove. Raises Conflict: some are not."""
+    with ledger.transaction(actor) as t:
+        row = packet_row(t.session, packet, locked=True)
+        left = unanswered(t.session, packet)
+        if left and row.state == "open":
+            raise Conflict(
+                f"packet {packet} has {len(left)} tasks without an answer", "answer or skip them, or return the packet"
+            )
+        return _end(t, row, "closed", ledger.now())
+
+
+def extend(ledger: Ledger, actor: str, packet: str, due_at: datetime) -> Packet:
+    """Give an open packet another time to end at. Raises NotFound. Raises Conflict: it has ended, or the time is past."""
+    with ledger.transaction(actor) as t:
+        row = packet_row(t.session, packet, locked=True)
+        why = closed_because(as_packet(row), "active", ledger.now())
+        if why is not None or due_at <= ledger.now():
+            raise Conflict(why or f"packet {packet} cannot be due at {due_at}: that is past", "lease its tasks anew")
+        t.event("packet.extended", packet, before=row.due_at.isoformat(), after=due_at.isoformat())
+        row.due_at = due_at
+        return as_packet(row)
+
+
+def expire_due(ledger: Ledger, actor: str, project: str | None = None) -> int:
+    """End all packets whose time is over; return how many. One whose tasks are all answered ends as closed."""
+    ended = 0
+    due = [PacketRow.state == "open", PacketRow.due_at <= ledger.now()]
+    if project is not None:
+        due.append(PacketRow.batch == batch_id(project))
+    while True:
+        with ledger.reading() as session:  # nearly always there is none, and then nobody waits for us
+            found = list(session.scalars(select(PacketRow.id).where(*due).order_by(PacketRow.id).limit(_CHUNK)))
+        if not found:
+            return ended
+        with ledger.transaction(actor) as t:
+            mine = select(PacketRow).where(PacketRow.id.in_(found), *due).order_by(PacketRow.id)
+            for row in t.session.scalars(mine.with_for_update(key_share=True)):
+                end_due(t, row, ledger.now())
+                ended += 1
+
+
+def end_due(t: Transaction, row: PacketRow, now: datetime) -> None:
+    """End a packet whose time is over, in the caller's transaction, which holds its lock."""
+    _end(t, row, "expired" if unanswered(t.session, row.id) else "closed", now)
+
+
+def closed_because(packet: Packet, annotator_state: str, now: datetime) -> str | None:
+    """Return why nothing can be answered in a packet (any more); None when its door is open."""
+    if annotator_state != "active":
+        return f"{packet.annotator} is {annotator_state}"
+    if packet.state != "open":
+        return f"packet {packet.id} was {packet.state}" + (f" at {packet.closed_at:%Y-%m-%d %H:%M}" if packet.closed_at else "")
+    return f"packet {packet.id} was due at {packet.due_at:%Y-%m-%d %H:%M}" if now >= packet.due_at else None
+
+
+def open_packet_of(session: Session, annotator: str, item_key: str, now: datetime) -> Packet:
+    """Return the open packet in which the annotator has that task. Raises NotAllowed: there is none, and why."""
+    query = select(PacketRow, AnnotatorRow.state).join(PacketTaskRow, PacketTaskRow.packet == PacketRow.id)
+    query = query.join(AnnotatorRow, AnnotatorRow.id == PacketRow.annotator)
+    found = session.execute(query.where(*_place(item_key), PacketTaskRow.annotator == annotator)).one_or_none()
+    if found is None:
+        raise NotAllowed(f"task {item_key} is in no packet of {annotator}", "take a packet")
+    packet, state = as_packet(found[0]), found[1]
+    why = closed_because(packet, state, now)
+    if why is not None:
+        raise NotAllowed(why, "take another packet")
+    return packet
+
+
+def packets_of(session: Session, annotator: str) -> tuple[Packet, ...]:
+    """Return all packets of an annotator, the newest first."""
+    query = select(PacketRow).where(PacketRow.annotator == annotator)
+    return tuple(map(as_packet, session.scalars(query.order_by(PacketRow.opened_at.desc(), PacketRow.id))))
+
+
+def tasks_of(session: Session, packet: str) -> dict[str, str]:
+    """Return the state of each place of a packet by the key of its task, in order: held, skipped or released."""
+    query = select(PacketTaskRow.item_key, PacketTaskRow.state).where(PacketTaskRow.packet == packet)
+    return {row.item_key: row.state for row in session.execute(query.order_by(PacketTaskRow.item_key))}
+
+
+def holders(session: Session, item_keys: Sequence[str]) -> dict[str, set[str]]:
+    """Return who holds (or has answered) each task; not who skipped it, and not who let it go."""
+    found: dict[str, set[str]] = {}
+    for start in range(0, len(item_keys), _CHUNK):
+        chunk = PacketTaskRow.item_key.in_(item_keys[start : start + _CHUNK])
+        query = select(PacketTaskRow.item_key, PacketTaskRow.annotator)
+        for key, annotator in session.execute(query.where(chunk, *_held())):
+            found.setdefault(key, set()).add(annotator)
+    return found
+
+
+def unanswered(session: Session, packet: str) -> tuple[str, ...]:
+    """Return the tasks of a packet that are neither answered nor skipped, in order."""
+    query = select(PacketTaskRow.item_key).where(PacketTaskRow.packet == packet, PacketTaskRow.state == "held", _silent())
+    return tuple(session.scalars(query.order_by(PacketTaskRow.item_key)))
+
+
+def packet_row(session: Session, packet: str, *, locked: bool = False) -> PacketRow:
+    """Return a packet's row. Raises NotFound."""
+    row = session.get(PacketRow, packet, with_for_update={"key_share": True} if locked else None)
+    if row is None:
+        raise NotFound(f"no packet {packet!r}", "see 'yuelu packet list'")
+    return row
+
+
+def as_packet(row: PacketRow) -> Packet:
+    """Return the record of a packet's row."""
+    return Packet(**{name: getattr(row, name) for name in Packet.__slots__})
+
+
+def has_room(session: Session, item_key: str) -> bool:
+    """Return whether another annotator may hold the task. The answer lasts as long as the batch's lock, which this takes."""
+    row = session.get_one(TaskRow, item_key)
+    lock_batches(session, [row.batch])
+    overlap = project_row(session, session.get_one(BatchRow, row.batch).project).overlap
+    return len(holders(session, [item_key]).get(item_key, ())) < overlap
+
+
+def lock_batches(session: Session, batches: Iterable[str]) -> None:
+    """Wait until nobody else decides about leases of those batches. Locks of packets come after these, never before."""
+    wanted = select(BatchRow.id).where(BatchRow.id.in_(sorted(set(batches)))).order_by(BatchRow.id)
+    session.execute(wanted.with_for_update(key_share=True))
+
+
+def _companies(session: Session, annotators: Iterable[str]) -> dict[str, str]:
+    """Return the company of each annotator who is at work."""
+    query = select(AnnotatorRow.id, AnnotatorRow.company).where(AnnotatorRow.state == "active")
+    wanted = set(annotators)
+    return {name: company for name, company in session.execute(query) if name in wanted}
+
+
+def _held() -> tuple[ColumnElement[bool], ...]:
+    return PacketTaskRow.state != "released", PacketTaskRow.state == "held"  # the first lets SQLite use the index
+
+
+def _place(item_key: str) -> tuple[ColumnElement[bool], ...]:
+    return PacketTaskRow.item_key == item_key, PacketTaskRow.state != "released"
+
+
+def _silent() -> ColumnElement[bool]:
+    """Return the condition that a place has no answer yet, neither sent through us nor found on a site."""
+    sent = exists().where(
+        SubmissionRow.item_key == PacketTaskRow.item_key,
+        SubmissionRow.annotator == PacketTaskRow.annotator,
+        SubmissionRow.state != "refused",
+    )
+    synced = exists().where(AnnotationRow.item_key == PacketTaskRow.item_key, AnnotationRow.annotator == PacketTaskRow.annotator)
+    return ~sent & ~synced
+
+
+def _gaps(session: Session, batch: str, overlap: int) -> dict[int, dict[str, Gap]]:
+    """Return what each open task lacks, by round."""
+    places: dict[str, list[tuple[str, str]]] = {}
+    live = select(PacketTaskRow.item_key, PacketTaskRow.annotator, PacketTaskRow.state)
+    live = live.join(TaskRow, TaskRow.item_key == PacketTaskRow.item_key)
+    for key, annotator, state in session.execute(live.where(TaskRow.batch == batch, PacketTaskRow.state != "released")):
+        places.setdefault(key, []).append((annotator, state))
+    rounds: dict[int, dict[str, Gap]] = {}
+    tasks = select(TaskRow.item_key, TaskRow.round).where(TaskRow.batch == batch, TaskRow.state.in_(_OPEN_TASKS))
+    for key, round_ in session.execute(tasks):
+        held = sum(state == "held" for _, state in places.get(key, ()))
+        if held < overlap:
+            barred = frozenset(annotator for annotator, _ in places.get(key, ()))
+            rounds.setdefault(round_, {})[key] = Gap(overlap - held, barred)
+    return rounds
+
+
+def _next_tasks(session: Session, batch: str, annotator: str, overlap: int, size: int) -> tuple[int, list[str]]:
+    """Return the round and the tasks of the annotator's next packet. Rework comes first: a lot waits for it."""
+    here = PacketTaskRow.item_key == TaskRow.item_key
+    number = select(func.count()).select_from(PacketTaskRow).where(here, *_held()).correlate(TaskRow).scalar_subquery()
+    seen = exists().where(here, PacketTaskRow.state != "released", PacketTaskRow.annotator == annotator)
+    answered = exists().where(AnnotationRow.item_key == TaskRow.item_key, AnnotationRow.annotator == annotator)
+    free = select(TaskRow.round, TaskRow.item_key).where(TaskRow.batch == batch, TaskRow.state.in_(_OPEN_TASKS))
+    free = free.where(number < overlap, ~seen, ~answered).order_by(TaskRow.round.desc(), TaskRow.item_key)
+    found = session.execute(free.limit(size * _MIX)).all()
+    if not found:
+        return 0, []
+    keys = [key for round_, key in found if round_ == found[0][0]]
+    return found[0][0], sorted(heapq.nsmallest(size, keys, key=lambda key: digest([key, annotator])))
+
+
+def _open_rows(session: Session, batch: str, annotator: str) -> Sequence[PacketRow]:
+    query = select(PacketRow).where(PacketRow.batch == batch, PacketRow.annotator == annotator, PacketRow.state == "open")
+    return session.scalars(query.order_by(PacketRow.opened_at, PacketRow.id).with_for_update(key_share=True)).all()
+
+
+def _number(session: Session, batch: str, annotator: str) -> int:
+    """Return how many packets of the batch the annotator has had."""
+    query = select(func.count()).select_from(PacketRow).where(PacketRow.batch == batch, PacketRow.annotator == annotator)
+    return session.scalar(query) or 0
+
+
+def _packet(work: tuple[str, str], annotator: str, company: str, round_: int, number: int) -> PacketRow:
+    """Return a packet's row without its times. Its id tells nothing and is never used again."""
+    project, batch = work
+    name = digest({"batch": batch, "annotator": annotator, "number": number})[:16]
+    return PacketRow(id=name, project=project, batch=batch, annotator=annotator, company=company, round=round_, state="open")
+
+
+def _open(t: Transaction, row: PacketRow, keys: Sequence[str], now: datetime, terms: Terms) -> PacketRow:
+    row.opened_at, row.due_at, row.closed_at = now, now + terms.due, None
+    t.session.add(row)
+    t.session.flush()
+    places = [{"packet": row.id, "item_key": key, "annotator": row.annotator, "state": "held"} for key in keys]
+    if t.add_new(PacketTaskRow, places) != len(keys):
+        raise Conflict(f"{row.annotator} has some of these tasks already", "try again")
+    t.event("packet.opened", row.id, after=digest(list(keys)), reason=f"{len(keys)} tasks for {row.annotator}")
+    return row
+
+
+def _end(t: Transaction, row: PacketRow, state: str, now: datetime, reason: str | None = None) -> Packet:
+    before = row.state
+    row.state, row.closed_at = checked_move(f"packet {row.id}", before, state, PACKET_MOVES), now
+    let_go = update(PacketTaskRow).where(PacketTaskRow.packet == row.id, PacketTaskRow.state == "held", _silent())
+    t.session.execute(let_go.values(state="released"), execution_options={"synchronize_session": False})
+    t.event(f"packet.{state}", row.id, before=before, after=state, reason=reason)
+    return as_packet(row)

@@ -32,6 +32,10 @@ class NotFound(YueluError):
     """The named thing does not exist here."""
 
 
+class NotAllowed(YueluError):
+    """This person may not do that, or not any more."""
+
+
 class ServiceUnavailable(YueluError):
     """A server or an environment that the work needs is not there."""
 

@@ -20,6 +20,39 @@ TASK_MOVES: Mapping[str, frozenset[str]] = MappingProxyType(
     }
 )
 
+# A packet's way. A lease that ended never opens again: what nobody answered is leased anew, in another packet.
+PACKET_MOVES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "open": frozenset({"closed", "returned", "expired"}),
+        "closed": frozenset(),
+        "returned": frozenset(),
+        "expired": frozenset(),
+    }
+)
+
+# One annotator's place at one task of a packet.
+SEAT_MOVES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "held": frozenset({"skipped", "released"}),
+        "skipped": frozenset({"held"}),  # they answer after all
+        "released": frozenset(),
+    }
+)
+
+# A submission's way to its Label Studio. A site that was restored from a copy has lost it and gets it again; what a site refused
+# is sent again when a person says so.
+SUBMISSION_MOVES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "pending": frozenset({"delivered", "refused"}),
+        "delivered": frozenset({"pending"}),
+        "refused": frozenset({"pending"}),
+    }
+)
+
+ANNOTATOR_MOVES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"active": frozenset({"suspended"}), "suspended": frozenset({"active"})}
+)
+
 
 def checked_move(subject: str, before: str, after: str, moves: Mapping[str, frozenset[str]] = TASK_MOVES) -> str:
     """Return `after`. Raises IllegalMove: the table does not lead from `before` to `after`."""

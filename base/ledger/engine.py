@@ -13,7 +13,17 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
 from yuelu.base.errors import Misconfigured, ServiceUnavailable
-from yuelu.base.ledger import deliveries, judgement, log, media, near, releases, work  # noqa: F401  the base must know every table
+from yuelu.base.ledger import (  # noqa: F401  the base must know every table
+    deliveries,
+    judgement,
+    log,
+    media,
+    near,
+    packets,
+    people,
+    releases,
+    work,
+)
 from yuelu.base.ledger.log import Event
 from yuelu.base.ledger.types import Table
 

@@ -35,6 +35,9 @@ class AnnotatorRow(Table):
     id: Mapped[str] = mapped_column(primary_key=True)  # chosen by us; the same on every site
     company: Mapped[str] = mapped_column(ForeignKey("companies.name"))
     scripted: Mapped[bool]
+    state: Mapped[str] = mapped_column(default="active")
+    password: Mapped[str | None] = mapped_column(default=None)  # what `people.hashed` made of it; None: cannot sign in
+    created_at: Mapped[datetime | None] = mapped_column(default=None)  # None: before this was written down
 
 
 class AccountRow(Table):
@@ -95,15 +98,6 @@ class TaskRow(Table):
     round: Mapped[int]
     state: Mapped[str]
     server_task: Mapped[int | None]
-
-
-class PacketRow(Table):
-    """A task leased to one annotator for one round."""
-
-    __tablename__ = "packets"
-
-    item_key: Mapped[str] = mapped_column(ForeignKey("tasks.item_key"), primary_key=True)
-    annotator: Mapped[str] = mapped_column(ForeignKey("annotators.id"), primary_key=True)
 
 
 class AnnotationRow(Table):

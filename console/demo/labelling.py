@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session
 
 from yuelu.annotate.answers import answer_uid
 from yuelu.annotate.label_studio.site import Site
+from yuelu.annotate.packets import holders
 from yuelu.annotate.results import Item, to_result
 from yuelu.annotate.tasks import batch_id, project_row
 from yuelu.annotate.templates import Template, load_template
 from yuelu.base.errors import NotFound
 from yuelu.base.ledger.media import ListingRow
-from yuelu.base.ledger.work import AnnotationRow, PacketRow, TaskRow
+from yuelu.base.ledger.work import AnnotationRow, TaskRow
 from yuelu.base.media import labelled_copy, shown_by
 from yuelu.base.progress import Progress
 from yuelu.base.records import Box, Choice, Medium, Region
@@ -65,8 +66,7 @@ def _open_jobs(session: Session, project: str, collection: str, template: Templa
             raise NotFound(f"task {task.item_key} has no task on the server", "dispatch the project again")
         shown, items = _shown(session, task, template.medium, [truths[item] for item in task.items], labels)
         answered = set(session.scalars(select(AnnotationRow.annotator).where(AnnotationRow.item_key == task.item_key)))
-        packet = select(PacketRow.annotator).where(PacketRow.item_key == task.item_key).order_by(PacketRow.annotator)
-        for annotator in session.scalars(packet):
+        for annotator in sorted(holders(session, [task.item_key]).get(task.item_key, ())):
             if annotator not in answered:
                 yield Job(annotator, task.server_task, shown, items)
 

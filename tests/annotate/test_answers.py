@@ -10,9 +10,10 @@ from sqlalchemy import select
 from yuelu.annotate.answers import answer_uid, counted
 from yuelu.annotate.packets import lease
 from yuelu.annotate.projects import create_project
-from yuelu.annotate.tasks import create_tasks
+from yuelu.annotate.tasks import batch_id, create_tasks
 from yuelu.annotate.templates import load_template
-from yuelu.base.ledger.work import AnnotationRow, PacketRow, TaskRow
+from yuelu.base.ledger.packets import PacketRow, PacketTaskRow
+from yuelu.base.ledger.work import AnnotationRow, TaskRow
 
 MADE = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -26,7 +27,11 @@ def key(books: Any) -> str:
     create_tasks(books.ledger, "test", "p")
     with books.ledger.transaction("test") as t:
         found = str(t.session.scalars(select(TaskRow.item_key)).one())
-        t.add_new(PacketRow, [{"item_key": found, "annotator": name} for name in "abc"])
+        for name in "abc":
+            at = {"opened_at": MADE, "due_at": MADE, "closed_at": None}
+            who = {"project": "p", "batch": batch_id("p"), "annotator": name, "company": "ash", "round": 1, "state": "closed"}
+            t.add_new(PacketRow, [{"id": name, **who, **at}])
+            t.add_new(PacketTaskRow, [{"packet": name, "item_key": found, "annotator": name}])
     assert lease(books.ledger, "test", "p", list("def")) == 0
     return found
 

@@ -13,7 +13,8 @@ from yuelu.annotate.tasks import batch_id, create_tasks, item_key, move, open_re
 from yuelu.annotate.templates import load_template
 from yuelu.base.errors import Conflict, IllegalMove, InvalidRecord, NotFound
 from yuelu.base.ledger.log import EventRow
-from yuelu.base.ledger.work import BatchRow, PacketRow, ProjectRow, TaskRow
+from yuelu.base.ledger.packets import PacketTaskRow
+from yuelu.base.ledger.work import BatchRow, ProjectRow, TaskRow
 from yuelu.base.media import labelled_assets
 from yuelu.base.records import Asset, Medium, Role
 
@@ -152,8 +153,8 @@ def test_leases_are_made_once(books: Any) -> None:
         books.asset(name)
     create_tasks(books.ledger, "test", "p")
     assert lease(books.ledger, "test", "p", list("abc")) == 3
-    before = sorted((row.item_key, row.annotator) for row in rows(books, PacketRow))
+    before = sorted((row.item_key, row.annotator) for row in rows(books, PacketTaskRow))
     assert lease(books.ledger, "test", "p", list("def")) == 0
-    assert sorted((row.item_key, row.annotator) for row in rows(books, PacketRow)) == before
+    assert sorted((row.item_key, row.annotator) for row in rows(books, PacketTaskRow)) == before
     with books.ledger.reading() as session:
-        assert session.scalar(select(func.count()).select_from(PacketRow)) == 6
+        assert session.scalar(select(func.count()).select_from(PacketTaskRow)) == 6

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from yuelu.base.canonical import keyed, sha256
-from yuelu.base.ledger import judgement, media, work
+from yuelu.base.ledger import judgement, media, packets, work
 from yuelu.base.ledger.types import Table
 from yuelu.base.records import asset_key
 from yuelu.base.settings import Settings
@@ -118,6 +118,7 @@ class Filled:
                 reason="only one label was used",
             )
         )
+        rows += [self._packet(*each, person) for each in (("boards", 1), ("boards", 2), ("ct", 1)) for person in PEOPLE]
         for number in range(3):
             rows += self.task(number, "boards", 1, "rework" if number == 2 else "accepted")
         rows += self.task(2, "boards", 2, "accepted")
@@ -129,7 +130,10 @@ class Filled:
             item_key=item_key, batch=f"{project}-1", subject=RAW[number], items=[RAW[number]], group=f"group {number}",
             round=round, state=state, server_task=self.draw.randrange(10_000),
         )  # fmt: skip
-        answers: list[Table] = [work.PacketRow(item_key=item_key, annotator=person) for person in PEOPLE]
+        answers: list[Table] = [
+            packets.PacketTaskRow(packet=f"{project}-1 {round} {person}", item_key=item_key, annotator=person)
+            for person in PEOPLE
+        ]
         answers += [self._answer(item_key, person) for person in self.draw.sample(PEOPLE, 3)]
         judged = [choice("good", probability=0.9), box(5.0, self.draw, support=1.0), box(9.0, self.draw, support=0.5)]
         self.draw.shuffle(judged)
@@ -144,6 +148,12 @@ class Filled:
             decided_at=self.start + timedelta(hours=1),
         )  # fmt: skip
         return [row, *answers, consensus, decision]
+
+    def _packet(self, project: str, round: int, person: str) -> packets.PacketRow:
+        return packets.PacketRow(
+            id=f"{project}-1 {round} {person}", project=project, batch=f"{project}-1", annotator=person, company="company",
+            round=round, state="closed", opened_at=self.start, due_at=self.start + timedelta(days=7), closed_at=self.start,
+        )  # fmt: skip
 
     def batch_decision(self, project: str, outcome: str, round: int, hours: int) -> judgement.DecisionRow:
         return judgement.DecisionRow(

@@ -17,14 +17,14 @@ from yuelu.annotate.label_studio.client import Client
 from yuelu.annotate.label_studio.environment import find
 from yuelu.annotate.label_studio.service import start, stop
 from yuelu.annotate.label_studio.site import Site
-from yuelu.annotate.packets import lease
+from yuelu.annotate.packets import holders, lease
 from yuelu.annotate.projects import create_project
 from yuelu.annotate.tasks import batch_id, create_tasks
 from yuelu.annotate.templates import load_template
 from yuelu.base.canonical import sha256
 from yuelu.base.errors import ServiceUnavailable
 from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow
-from yuelu.base.ledger.work import PacketRow, TaskRow
+from yuelu.base.ledger.work import TaskRow
 from yuelu.base.records import asset_key
 from yuelu.base.settings import Settings
 from yuelu.base.store.port import create_once
@@ -122,8 +122,7 @@ class Bench:
     def leased(self, item_key: str) -> list[str]:
         """Return who is to answer a task."""
         with self.workspace.ledger.reading() as session:
-            packets = select(PacketRow.annotator).where(PacketRow.item_key == item_key)
-            return sorted(session.scalars(packets))
+            return sorted(holders(session, [item_key]).get(item_key, ()))
 
     def rows(self, table: type[Any], *order: Any) -> list[Any]:
         """Return all rows of a table."""

@@ -11,6 +11,7 @@ from published import PROXY, RAW, SECRET, Filled, both, box, choice, item_id, it
 from yuelu.base.canonical import sha256
 from yuelu.base.errors import Conflict, Misconfigured
 from yuelu.base.ledger import judgement, media, work
+from yuelu.base.ledger.packets import PacketTaskRow
 from yuelu.datasets.pull import pull
 from yuelu.datasets.release import open_release
 from yuelu.datasets.schemas import ITEMS
@@ -68,7 +69,7 @@ def test_where_nothing_was_judged_the_answers_that_count_go_out(filled: Filled) 
     with filled.workspace.ledger.transaction("test") as transaction:
         transaction.session.delete(transaction.session.get_one(judgement.ConsensusRow, "boards-0-1"))
         transaction.session.get_one(work.AnnotationRow, ("uid-boards-0-1-ann", 1)).cancelled = True
-        transaction.session.delete(transaction.session.get_one(work.PacketRow, ("boards-0-1", "bob")))  # never asked
+        transaction.session.delete(transaction.session.get_one(PacketTaskRow, ("boards-1 1 bob", "boards-0-1")))  # never asked
     both(filled)
     answers = [row for row in open_release(filled.workspace.store, "all").rows("annotations") if row["item"] == item_id(0)]
     assert [row["annotator_pid"] for row in answers] == [pseudonym(SECRET, "all", "cat")]
