@@ -29,6 +29,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "project": "project",
         "annotator": "project",
         "dispatch": "project",
+        "serve": "serve",
+        "forward": "serve",
         "sync": "project",
         "agreement": "quality",
         "consensus": "quality",

@@ -211,7 +211,7 @@ class Forwarder:
             thread.join()
 
     def _look_for_sites(self) -> None:
-        for name in self._each(lambda: list(_sites(self._workspace.ledger)), 10 * self._poll_s):
+        for name in self._each(lambda: list(sites(self._workspace.ledger)), 10 * self._poll_s):
             if name not in self._threads:
                 thread = threading.Thread(target=self._serve, args=(name,), name=f"forward {name}", daemon=True)
                 self._threads[name] = thread
@@ -236,7 +236,8 @@ class Forwarder:
             self._stop.wait(pause_s)
 
 
-def _sites(ledger: Ledger) -> Sequence[str]:
+def sites(ledger: Ledger) -> Sequence[str]:
+    """Return the sites that work lies on, by name."""
     with ledger.reading() as session:
         query = select(SiteRow.name).join(BatchRow, BatchRow.site == SiteRow.name).distinct()
         return list(session.scalars(query.order_by(SiteRow.name)))

@@ -166,12 +166,17 @@ def _told(view: work.PacketView) -> dict[str, Any]:
         "project": packet.project,
         "round": packet.round,
         "state": packet.state if packet.state != "open" else "expired",
-        "due": f"{packet.due_at:%Y-%m-%d %H:%M} UTC",
-        "closed": f"{packet.closed_at or packet.due_at:%Y-%m-%d %H:%M} UTC",
+        "due": local(packet.due_at),
+        "closed": local(packet.closed_at or packet.due_at),
         "tasks": view.tasks,
         "done": view.done,
         "next": view.done < len(view.tasks),
     }
+
+
+def local(moment: datetime) -> str:
+    """Return a time as the clock of the base shows it (the time zone of this machine), with the zone's name."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M %Z}"
 
 
 def _take_packet(call: Call) -> Response:
@@ -225,7 +230,7 @@ def _task_page(call: Call) -> Response:
         "task.html",
         policy=pages.EDITOR,
         packet=packet,
-        due=f"{packet.due_at:%Y-%m-%d %H:%M} UTC",
+        due=local(packet.due_at),
         number=number,
         total=len(view.tasks),
         first=view.done == 0 and view.tasks[number - 1] == "todo",
@@ -238,8 +243,8 @@ def _task(call: Call) -> Response:
     packet, number = call.pieces["packet"], int(call.pieces["number"])
     with call.gateway.workspace.ledger.reading() as session:
         key = work.item_of(session, packet, number)
-        view = work.task_view(session, packet, key, call.person.annotator)
-    return pages.answer(work.editor_task(view, packet, number))
+        task = work.editor_task(work.task_view(session, packet, key, call.person.annotator), packet, number)
+    return pages.answer(task)
 
 
 def _submit(call: Call) -> Response:

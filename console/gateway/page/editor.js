@@ -66,7 +66,7 @@
 
   function open(ls) {
     const store = ls.annotationStore;
-    let chosen = store.annotations[0];
+    let chosen = store.annotations.length ? store.annotations[0] : null;
     if (told.draft) {
       if (chosen) {
         chosen.history.freeze();
@@ -119,6 +119,10 @@
     say(told.words.broken, true);
   }
 
+  const help = document.querySelector("details.help");
+  addEventListener("pointerdown", (event) => {
+    if (help.open && !help.contains(event.target)) help.open = false;
+  });
   addEventListener("pagehide", () => self.Htx?.annotationStore?.selected?.saveDraftImmediately());
   addEventListener("beforeunload", (event) => {
     if (state.sent && !state.leaving) event.preventDefault();
