@@ -99,10 +99,15 @@ def add_annotator(ledger: Ledger, actor: str, annotator: Annotator, password: st
 def add_people(ledger: Ledger, actor: str, annotators: Sequence[Annotator]) -> None:
     """Record annotators and their companies, none of whom can sign in yet; safe to repeat. Raises Conflict."""
     with ledger.transaction(actor) as t:
-        for company in sorted({annotator.company for annotator in annotators}):
-            _company(t, company)
-        for annotator in sorted(annotators, key=lambda each: each.id):
-            enter(t, annotator, ledger.now())
+        enter_all(t, annotators, ledger.now())
+
+
+def enter_all(t: Transaction, annotators: Sequence[Annotator], now: datetime) -> None:
+    """Record annotators and their companies in the caller's transaction; safe to repeat. Raises Conflict."""
+    for company in sorted({annotator.company for annotator in annotators}):
+        _company(t, company)
+    for annotator in sorted(annotators, key=lambda each: each.id):
+        enter(t, annotator, now)
 
 
 def enter(t: Transaction, annotator: Annotator, now: datetime) -> bool:

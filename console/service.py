@@ -5,10 +5,11 @@ from contextlib import contextmanager
 
 from sqlalchemy import select
 
-from yuelu.annotate.label_studio.accounts import Annotator, read_accounts
+from yuelu.annotate.label_studio.accounts import read_accounts
 from yuelu.annotate.label_studio.service import running_service
 from yuelu.annotate.label_studio.service import stop as stop_service
 from yuelu.annotate.label_studio.site import Site, open_site
+from yuelu.annotate.people import Annotator
 from yuelu.base.ledger.work import AnnotatorRow
 from yuelu.base.progress import Progress, silent
 from yuelu.base.settings import Settings
@@ -57,7 +58,7 @@ def stop(workspace: Workspace) -> bool:
 
 
 def sign_ins(workspace: Workspace) -> dict[str, str | None]:
-    """Return who can sign in on the server's own page, and with what: the administrator first, then the annotators."""
+    """Return who can sign in on the server's own page, and with what: the administrator."""
     accounts = read_accounts(workspace.label_studio_data)
     people = [accounts.admin, *(accounts.annotators[name] for name in sorted(accounts.annotators))]
     return {account.email: account.password for account in people if account.password is not None}

@@ -1,12 +1,11 @@
 """Users of an embedded Label Studio: real accounts with tokens of their own, known to the ledger by annotator.
 
-Annotators never hold these tokens: they lie in one file below the server's data folder that only its owner reads. People
-sign in with a password, until a gateway does it for them; scripted annotators have none.
+Annotators never hold these tokens: they lie in one file below the server's data folder that only its owner reads. Nobody but
+the administrator has a password there: people sign in to us, and their accounts are shadows.
 """
 
 import json
 import os
-import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,37 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from yuelu.annotate.label_studio import environment
-from yuelu.base.errors import InvalidRecord, NotFound
+from yuelu.annotate.people import ADMIN as _ADMIN
+from yuelu.annotate.people import Annotator, enter_all
+from yuelu.base.errors import NotFound
 from yuelu.base.ledger.engine import Ledger, Transaction
-from yuelu.base.ledger.work import AccountRow, AnnotatorRow, CompanyRow, SiteRow
+from yuelu.base.ledger.work import AccountRow, SiteRow
 
 _FILE = "accounts.json"
-_ADMIN = "admin"
 _ACTOR = "yuelu"
-_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
-
-
-@dataclass(frozen=True, slots=True)
-class Annotator:
-    """Somebody who shall have an account. `id` is ours and the same on every site; `scripted` for programs."""
-
-    id: str
-    company: str
-    scripted: bool = False
-
-    def __post_init__(self) -> None:
-        if not _PATTERN.fullmatch(self.id) or self.id == _ADMIN:
-            raise InvalidRecord(f"{self.id!r} is no annotator id", "use 1 to 40 of a-z, 0-9, dot, dash, underscore; not 'admin'")
-
-    @property
-    def email(self) -> str:
-        """The name of the account; the domain can never receive mail (RFC 2606)."""
-        return _email(self.id)
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One user of the server. `token` is the refresh token that `Client` takes; `password` is None for a program."""
+    """One user of the server. `token` is the refresh token that `Client` takes; only the administrator has a `password`."""
 
     user_id: int
     email: str
@@ -81,22 +62,24 @@ def provision(env: Path, data_dir: Path, annotators: Sequence[Annotator]) -> Acc
     """
     environment.fill(env, data_dir)
     known = _read(data_dir) or {"passwords": {_email(_ADMIN): secrets.token_urlsafe(18)}, "users": {}}
-    wanted = {_email(_ADMIN)} | {annotator.email for annotator in annotators}
-    if not wanted <= set(known["users"]):
-        for person in annotators:
-            if not person.scripted:
-                known["passwords"].setdefault(person.email, secrets.token_urlsafe(12))
-        passwords = known["passwords"]
-        _replace(data_dir / _FILE, known)  # the passwords must outlive a kill between making the users and writing it down
+    wanted, emails = (
+        {_email(_ADMIN)} | {annotator.email for annotator in annotators},
+        {each.email: each.id for each in annotators},
+    )
+    emails |= {email: email.partition("@")[0] for email in known["passwords"] if email != _email(_ADMIN)}  # of earlier versions
+    if not wanted <= set(known["users"]) or len(known["passwords"]) > 1:
+        password = known["passwords"][_email(_ADMIN)]
+        if _read(data_dir) is None:
+            _replace(data_dir / _FILE, known)  # the password must outlive a kill between making the users and writing it down
         request = {
             "organization": "Yuelu",
-            "admin": {"email": _email(_ADMIN), "password": passwords[_email(_ADMIN)]},
-            "users": [{"email": each.email, "name": each.id, "password": passwords.get(each.email)} for each in annotators],
+            "admin": {"email": _email(_ADMIN), "password": password},
+            "users": [{"email": email, "name": name} for email, name in sorted(emails.items())],
             "tokens": {email: user["token"] for email, user in known["users"].items()},
         }
         printed = environment.run(environment.find(env), "accounts.py", data_dir, stdin=json.dumps(request))
         made = json.loads(printed.strip().splitlines()[-1])["users"]
-        known["users"] = {**known["users"], **made}
+        known["users"], known["passwords"] = {**known["users"], **made}, {_email(_ADMIN): password}
         _replace(data_dir / _FILE, known)
     return _parsed(known)
 
@@ -105,13 +88,8 @@ def record_accounts(ledger: Ledger, site: str, url: str, annotators: Sequence[An
     """Write the site, the companies, the annotators and their accounts to the ledger; safe to repeat."""
     with ledger.transaction(_ACTOR) as t:
         _record_site(t, site, url)
-        for company in sorted({annotator.company for annotator in annotators}):
-            if t.add_new(CompanyRow, [{"name": company}]):
-                t.event("company.added", company)
+        enter_all(t, annotators, ledger.now())
         for annotator in sorted(annotators, key=lambda each: each.id):
-            row = {"id": annotator.id, "company": annotator.company, "scripted": annotator.scripted}
-            if t.add_new(AnnotatorRow, [row]):
-                t.event("annotator.added", annotator.id)
             _record_account(t, site, annotator.id, accounts.of(annotator.id))
 
 

@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from yuelu.annotate.label_studio.accounts import Accounts, Annotator, provision, record_accounts
+from yuelu.annotate.label_studio.accounts import Accounts, provision, record_accounts
 from yuelu.annotate.label_studio.client import Client
 from yuelu.annotate.label_studio.environment import fill
 from yuelu.annotate.label_studio.service import Service, start
+from yuelu.annotate.people import Annotator
 from yuelu.base.ledger.engine import Ledger
 from yuelu.base.progress import Progress, silent
 

@@ -1,4 +1,4 @@
-"""yuelu project, annotator, dispatch, sync: labelling efforts, their people, and the traffic with Label Studio."""
+"""yuelu project, dispatch, sync: labelling efforts, and the traffic with Label Studio."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -103,50 +103,6 @@ def show(settings: Settings, name: str, as_json: bool) -> None:
         print_json(asdict(found[0]))
         return
     print_overview(Overview((), found, (), view.log_size, view.log_root), settings.language)
-
-
-@click.group()
-def annotator() -> None:
-    """Add and list the people who label."""
-
-
-@annotator.command()
-@click.argument("name")
-@click.option("--company", required=True, help="The annotation company they work for.")
-@json_option
-@click.pass_obj
-def add(settings: Settings, name: str, company: str, as_json: bool) -> None:
-    """Add an annotator, with an account on the workspace's Label Studio."""
-    from yuelu.annotate.label_studio.accounts import Annotator
-    from yuelu.base.workspace import open_workspace
-    from yuelu.console.service import for_command, sign_ins
-
-    person, workspace = Annotator(name, company), open_workspace(settings)
-    with bar("Label Studio", quiet=as_json) as progress, for_command(workspace, settings, progress, [person]):
-        password = sign_ins(workspace)[person.email]
-    if as_json:
-        print_json({**asdict(person), "email": person.email, "password": password})
-        return
-    click.echo(f"{person.id} ({person.company}) signs in to Label Studio as {person.email} with {password}")
-
-
-@annotator.command("list")
-@json_option
-@click.pass_obj
-def list_people(settings: Settings, as_json: bool) -> None:
-    """List the annotators."""
-    from sqlalchemy import select
-
-    from yuelu.base.ledger.work import AnnotatorRow
-    from yuelu.base.workspace import open_workspace
-
-    names = ("id", "company", "scripted")
-    with open_workspace(settings).ledger.reading() as session:
-        rows = [
-            {name: getattr(row, name) for name in names}
-            for row in session.scalars(select(AnnotatorRow).order_by(AnnotatorRow.id))
-        ]
-    print_json(rows) if as_json else table("", names, [list(row.values()) for row in rows])
 
 
 @click.command()

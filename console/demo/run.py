@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from yuelu.annotate.label_studio.accounts import Annotator
 from yuelu.annotate.label_studio.service import stop
 from yuelu.annotate.label_studio.site import Site, open_site
 from yuelu.annotate.packets import lease
+from yuelu.annotate.people import Annotator
 from yuelu.annotate.projects import create_project
 from yuelu.annotate.tasks import batch_id, create_tasks
 from yuelu.annotate.templates import load_template

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from yuelu.annotate.label_studio.accounts import Annotator, read_accounts
+from yuelu.annotate.label_studio.accounts import read_accounts
 from yuelu.annotate.label_studio.environment import find, variables
 from yuelu.annotate.label_studio.service import running_service, start
+from yuelu.annotate.people import Annotator
 from yuelu.base.errors import InvalidRecord, NotFound, ServiceUnavailable
 
 

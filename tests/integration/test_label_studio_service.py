@@ -12,10 +12,11 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from yuelu.annotate.label_studio.accounts import Annotator, provision, read_accounts
+from yuelu.annotate.label_studio.accounts import provision, read_accounts
 from yuelu.annotate.label_studio.client import Client
 from yuelu.annotate.label_studio.service import LOG, Service, running_service, start, stop
 from yuelu.annotate.label_studio.site import Site, open_site
+from yuelu.annotate.people import Annotator
 from yuelu.base.errors import ServiceUnavailable
 from yuelu.base.ledger.engine import Ledger
 from yuelu.base.ledger.log import EventRow
@@ -48,7 +49,7 @@ def test_nobody_signs_up(label_studio: Site) -> None:
     assert emails == {"admin@yuelu.invalid"} | {f"{name}@yuelu.invalid" for name in "abcd"}
 
 
-def test_people_sign_in_with_their_password_and_programs_cannot(label_studio: Site) -> None:
+def test_nobody_but_the_administrator_can_sign_in_there(label_studio: Site) -> None:
     def signed_in(email: str, password: str) -> bool:
         with httpx.Client(base_url=label_studio.service.url, trust_env=False) as http:
             http.get("/user/login/")
@@ -56,13 +57,14 @@ def test_people_sign_in_with_their_password_and_programs_cannot(label_studio: Si
             http.post("/user/login/", data=form, headers={"Referer": label_studio.service.url})
             return http.get("/api/current-user/whoami").status_code == httpx.codes.OK
 
-    person, program = label_studio.accounts.of("d"), label_studio.accounts.of("a")
-    assert person.password
-    assert signed_in(person.email, person.password)
-    assert not signed_in(person.email, "guessed")
-    assert program.password is None
-    assert not signed_in(program.email, "")
-    assert person.password not in repr(label_studio.accounts)
+    admin, person, program = label_studio.accounts.admin, label_studio.accounts.of("d"), label_studio.accounts.of("a")
+    assert admin.password
+    assert signed_in(admin.email, admin.password)
+    assert not signed_in(admin.email, "guessed")
+    assert (person.password, program.password) == (None, None)
+    for account in (person, program):
+        assert not signed_in(account.email, "")
+    assert admin.password not in repr(label_studio.accounts)
 
 
 def test_what_the_server_was_told(label_studio: Site) -> None:

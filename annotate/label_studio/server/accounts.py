@@ -1,6 +1,6 @@
 """Make users and their tokens: a JSON request on stdin, a JSON answer as the last line of stdout. Safe to repeat.
 
-Request: {"organization", "admin": {"email", "password"}, "users": [{"email", "name", "password"}], "tokens": {email: token}}.
+Request: {"organization", "admin": {"email", "password"}, "users": [{"email", "name"}], "tokens": {email: token}}.
 Answer: {"users": {email: {"id", "token"}}}. A token of the request that is still good comes back as it is.
 """
 
@@ -28,6 +28,9 @@ def account(email, name, password=None):
     user = User.objects.filter(email=email).first()
     if user is None:
         user = User.objects.create_user(email, password, username=name, first_name=name)
+    elif password is None and user.has_usable_password():  # made by an earlier version
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
     return user
 
 
@@ -56,7 +59,7 @@ def provision(request):
         organization.jwt.legacy_api_tokens_enabled, organization.jwt.api_tokens_enabled = False, True
         organization.jwt.save()
     answer = {}
-    for user in [owner, *(account(user["email"], user["name"], user["password"]) for user in request["users"])]:
+    for user in [owner, *(account(user["email"], user["name"]) for user in request["users"])]:
         organization.add_user(user)
         if user.active_organization_id != organization.id:
             user.active_organization = organization
