@@ -8,7 +8,7 @@ import fcntl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -93,7 +93,7 @@ def _forward(ledger: Ledger, site: str, senders: Senders, progress: Progress) ->
         receipts = _sent(letters, senders)
         done = _settle(ledger, receipts)
         report += done
-        progress(report.delivered + report.refused, report.delivered + report.refused + len(letters) - done.delivered - done.refused)
+        progress(report.delivered + report.refused, report.delivered + report.refused + done.waiting)
         if not done.delivered and not done.refused:
             raise ServiceUnavailable(f"site {site} took none of {len(letters)} answers", "see whether Label Studio runs there")
         if done.waiting:
@@ -105,11 +105,11 @@ def _letters(ledger: Ledger, site: str) -> tuple[list[Letter], int]:
     with ledger.reading() as session:
         rows = pending(session, site, _GROUP)
         tasks = select(TaskRow.item_key, TaskRow.server_task).where(TaskRow.item_key.in_({row.item_key for row in rows}))
-        server_tasks = dict(session.execute(tasks).tuples().all())
+        server_tasks = {row.item_key: row.server_task for row in session.execute(tasks)}
         known = select(SubmissionRow.uid, SubmissionRow.server_annotation).where(
             SubmissionRow.uid.in_({row.uid for row in rows}), SubmissionRow.server_annotation.is_not(None)
         )
-        annotations = dict(session.execute(known.order_by(SubmissionRow.version)).tuples().all())
+        annotations = {row.uid: row.server_annotation for row in session.execute(known.order_by(SubmissionRow.version))}
         letters = [
             Letter(
                 uid=row.uid,
@@ -219,10 +219,8 @@ class Forwarder:
 
     def _each(self, found: Callable[[], Sequence[str]], pause_s: float) -> Iterator[str]:
         while not self._stop.is_set():
-            try:
+            with suppress(ServiceUnavailable):  # the ledger is not there: nothing is lost, look again
                 yield from found()
-            except ServiceUnavailable:
-                pass  # the ledger is not there: nothing is lost, look again
             self._stop.wait(pause_s)
 
     def _serve(self, site: str) -> None:

@@ -4,6 +4,7 @@ import click
 
 from yuelu.base.settings import Settings
 from yuelu.console.show import bar, json_option, print_json
+from yuelu.console.words import say
 
 
 @click.command()
@@ -34,7 +35,7 @@ def serve(settings: Settings, host: str, port: int, public: str | None, trust: t
             trusted=frozenset(trust),
         )
         click.echo(public or f"http://{host}:{listener.getsockname()[1]}")
-        run(gateway, listener, forwarding=not no_forward)
+        run(gateway, listener, None if no_forward else settings.label_studio)
 
 
 @click.command()
@@ -46,11 +47,12 @@ def forward(settings: Settings, as_json: bool) -> None:
 
     from yuelu.base.workspace import open_workspace
     from yuelu.console.forwarding import forward_all
+    from yuelu.console.service import for_command
 
     workspace = open_workspace(settings)
-    with bar("forward", quiet=as_json) as progress:
-        report = forward_all(workspace, progress)
+    with bar("forward", quiet=as_json) as progress, for_command(workspace, settings):
+        report = forward_all(workspace, settings.label_studio, progress)
     if as_json:
         print_json(asdict(report))
         return
-    click.echo(f"{report.delivered} delivered, {report.refused} refused, {report.waiting} waiting")
+    click.echo(say(settings.language, "{delivered} delivered, {refused} refused, {waiting} waiting", **asdict(report)))

@@ -5,8 +5,8 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
 from types import MappingProxyType
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from yuelu.base.errors import Conflict, InvalidRecord, NotAllowed, NotFound, ServiceUnavailable, YueluError
 from yuelu.console.gateway import pages, routes, work
 from yuelu.console.gateway.handlers import HANDLERS, Call, Gateway, refusal, token_is_right
-from yuelu.console.gateway.routes import Asked, Need, Refused, Route
+from yuelu.console.gateway.routes import Asked, Refused, Route
 
 _BODY_S = 60.0  # for a body to arrive
 _LOG = logging.getLogger("yuelu.gateway")
@@ -53,7 +53,7 @@ class Application:
             "path": _path(request)[:300],
         }
         response = await self._answer(request, told)
-        self.record({**told, "status": response.status_code})
+        self.record({**told, "status": int(response.status_code)})
         await response(scope, receive, send)
 
     async def _answer(self, request: Request, told: dict[str, Any]) -> Response:
@@ -146,6 +146,7 @@ def _asked(request: Request) -> Asked:
         length=int(length) if length.isascii() and length.isdigit() else None,
         chunked="transfer-encoding" in headers,
         content_type=headers.get("content-type", "").partition(";")[0].strip().lower(),
+        headers=sum(len(name) + len(value) for name, value in headers.raw),
         token=headers.get("x-yuelu-token"),
     )
 

@@ -48,7 +48,8 @@ def find_editor(env: Path) -> Editor:
     dist, package = packages / "web" / "dist" / "apps" / "labelstudio", packages / "label_studio"
     files = {path.name: path for path in sorted(dist.iterdir()) if path.suffix in TYPES}
     main = files["main.js"].read_text(encoding="utf-8")
-    chunks, module = editor_module(main, {name: path.read_text(encoding="utf-8") for name, path in files.items() if re.fullmatch(r"\d+\.js", name)})
+    numbered = {name: path.read_text(encoding="utf-8") for name, path in files.items() if re.fullmatch(r"\d+\.js", name)}
+    chunks, module = editor_module(main, numbered)
     return Editor(
         files=MappingProxyType(files),
         fonts=MappingProxyType({name: package / "core" / "static" / "fonts" / name for name in FONTS}),
@@ -68,7 +69,8 @@ def editor_module(main: str, chunks: Mapping[str, str]) -> tuple[tuple[int, ...]
     """Return the chunks that main.js loads for the editor, and the module in them that sets `window.LabelStudio`."""
     for asked, module in _LOADS.findall(main):
         numbers = tuple(int(number) for number in re.findall(r"\d+", asked))
-        if any(_SETS in text and re.search(rf"[,{{]{module}:\(", text) for number in numbers if (text := chunks.get(f"{number}.js"))):
+        texts = [chunks.get(f"{number}.js", "") for number in numbers]
+        if any(_SETS in text and re.search(rf"[,{{]{module}:\(", text) for text in texts):
             return numbers, int(module)
     raise ServiceUnavailable("main.js loads no editor", f"this is not the front end of Label Studio {VERSION}")
 

@@ -45,7 +45,8 @@ PLAIN = f"{_NOTHING}; style-src 'self'; img-src data:; form-action 'self'"
 # The editor writes styles into the page, decodes audio with WebAssembly in a worker, and draws on pictures it made itself.
 EDITOR = (
     f"{_NOTHING}; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self' data: blob:; form-action 'self'"
+    "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
+    "form-action 'self'"
 )
 
 

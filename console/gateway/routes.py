@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from yuelu.annotate.incoming import LARGEST_BYTES
 
+HEADERS = 16 << 10  # bytes of all headers
 FORM = 4 << 10  # bytes of a form
 ANSWER = LARGEST_BYTES + 4096  # bytes of an answer with what is around it
 _FORM_TYPE, _JSON_TYPE = "application/x-www-form-urlencoded", "application/json"
@@ -84,6 +85,7 @@ class Asked:
     length: int | None = None  # None: not told beforehand
     chunked: bool = False
     content_type: str = ""
+    headers: int = 0  # bytes of all of them
     token: str | None = None  # against forged requests; a form's own is compared once it is read
 
 
@@ -131,6 +133,7 @@ NOTHING_HERE = Refused(HTTPStatus.NOT_FOUND, "There is nothing here.")
 SIGN_IN = Refused(HTTPStatus.UNAUTHORIZED, "Please sign in.")
 FORGED = Refused(HTTPStatus.FORBIDDEN, "This request did not come from our own page. Open the page again.")
 TOO_SLOW = Refused(HTTPStatus.REQUEST_TIMEOUT, "This took too long. Try again.")
+LONG_HEADERS = Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "This is larger than we take.")
 TOO_LARGE = Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This is larger than we take.")
 LEASE_ENDED = Refused(HTTPStatus.FORBIDDEN, "The time for this packet is over. What you sent before counts.")
 ELSEWHERE = Refused(HTTPStatus.MISDIRECTED_REQUEST, "We are not known by this name.")
@@ -149,24 +152,26 @@ def find(method: str, path: str) -> tuple[Route, Mapping[str, str]] | Refused:
     return NOTHING_HERE
 
 
-def decide(route: Route, asked: Asked, place: Place, session: Session | None, lease: Lease | None, now: datetime) -> Refused | None:
+def decide(
+    route: Route, asked: Asked, place: Place, session: Session | None, lease: Lease | None, now: datetime
+) -> Refused | None:
     """Return why the request may not pass, or None: it may.
 
     A packet that is somebody else's is refused like one that does not exist.
     """
-    if asked.host not in place.hosts:
-        return ELSEWHERE
-    if route.need is not Need.NOTHING and session is None:
-        return SIGN_IN
-    if route.need is Need.PACKET and (lease is None or session is None or lease.annotator != session.annotator):
-        return NOTHING_HERE
-    if route.method == "POST" and _forged(route, asked, place, session):
-        return FORGED
-    if (asked.length or 0) > route.body or (asked.chunked and not route.body):
-        return TOO_LARGE
-    if lease is not None and route.need is Need.PACKET and (lease.state != "open" or lease.due_at <= now):
-        return LEASE_ENDED
-    return None
+    mine = session is not None and lease is not None and lease.annotator == session.annotator
+    ended = lease is None or lease.state != "open" or lease.due_at <= now
+    # In this order: the first that is true is the answer.
+    reasons = {
+        ELSEWHERE: asked.host not in place.hosts,
+        SIGN_IN: route.need is not Need.NOTHING and session is None,
+        NOTHING_HERE: route.need is Need.PACKET and not mine,
+        FORGED: route.method == "POST" and _forged(route, asked, place, session),
+        LONG_HEADERS: asked.headers > HEADERS,
+        TOO_LARGE: (asked.length or 0) > route.body or (asked.chunked and not route.body),
+        LEASE_ENDED: route.need is Need.PACKET and ended,
+    }
+    return next((refused for refused, true in reasons.items() if true), None)
 
 
 def _forged(route: Route, asked: Asked, place: Place, session: Session | None) -> bool:

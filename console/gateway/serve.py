@@ -6,43 +6,50 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from sqlalchemy import select
 
-from yuelu.annotate.label_studio.accounts import read_accounts
+from yuelu.annotate.label_studio.accounts import ensure_accounts, read_accounts
 from yuelu.annotate.label_studio.client import Client
-from yuelu.base.errors import ServiceUnavailable
-from yuelu.base.ledger.work import SiteRow
+from yuelu.annotate.people import Annotator
+from yuelu.base.errors import NotFound, ServiceUnavailable
+from yuelu.base.ledger.work import AnnotatorRow, SiteRow
 from yuelu.base.workspace import Workspace
 from yuelu.console.gateway.app import Application
 from yuelu.console.gateway.handlers import Gateway
+from yuelu.console.gateway.routes import HEADERS
 from yuelu.pipelines.forward import Forwarder, Senders
 
 PORT = 8300
-_HEADERS = 16 << 10  # bytes of all headers of a request
 _AT_ONCE = 1000  # requests; more are turned away
 _GRACE_S = 10  # for answers that are under way when we stop
 ACCESS_LOG = "gateway.log"
 
 
-def serve(gateway: Gateway, listener: socket.socket, *, forwarding: bool = True) -> None:
-    """Serve until the process is told to end. What was submitted is forwarded meanwhile."""
+def serve(gateway: Gateway, listener: socket.socket, label_studio: Path | None) -> None:
+    """Serve until the process is told to end.
+
+    What was submitted is forwarded meanwhile, unless `label_studio` (the environment that makes accounts) is None.
+    """
     workspace = gateway.workspace
     with (workspace.root / ACCESS_LOG).open("a", encoding="utf-8", buffering=1) as log:
         forwarder: AbstractContextManager[object] = nullcontext()
-        if forwarding:
-            forwarder = Forwarder(workspace, lambda site: senders(workspace, site))
+        if label_studio is not None:
+            forwarder = Forwarder(workspace, partial(senders, workspace, label_studio))
         with forwarder:
-            _server(Application(gateway, access_log(log.write))).run(sockets=[listener])
+            server(Application(gateway, access_log(log.write))).run(sockets=[listener])
 
 
-def _server(application: Application) -> uvicorn.Server:
+def server(application: Application) -> uvicorn.Server:
+    """Return the server that runs the application, with bounds on what a client may send."""
     config = uvicorn.Config(
         application,
-        http="h11",  # the one parser whose headers can be bounded
-        h11_max_incomplete_event_size=_HEADERS,
+        http="h11",  # whose unfinished headers are bounded
+        h11_max_incomplete_event_size=HEADERS,
         ws="none",
         lifespan="off",
         proxy_headers=False,  # by default it would believe anybody on this machine; see `routes.client_address`
@@ -81,17 +88,26 @@ def access_log(write: Callable[[str], object]) -> Callable[[Mapping[str, Any]], 
     return record
 
 
-def senders(workspace: Workspace, site: str) -> Senders:
-    """Return how answers reach the site: on the workspace's own, with each annotator's token."""
+def senders(workspace: Workspace, label_studio: Path, site: str) -> Senders:
+    """Return how answers reach the site: on the workspace's own, with each annotator's token; who has none gets an account."""
+    making = threading.Lock()
     with workspace.ledger.reading() as session:
         url = session.get_one(SiteRow, site).url
 
     def sender(annotator: str) -> tuple[Client, int | None]:
-        return Client(url, read_accounts(workspace.label_studio_data).of(annotator).token), None
+        with making:
+            try:
+                account = read_accounts(workspace.label_studio_data).of(annotator)
+            except NotFound:
+                data, people = workspace.label_studio_data, _people(workspace)
+                made = ensure_accounts(workspace.ledger, label_studio, data, site=site, url=url, annotators=people)
+                account = made.of(annotator)
+        return Client(url, account.token), None
 
     return sender
 
 
-def log_file(workspace: Workspace) -> Path:
-    """Return where the access log of a workspace's gateway is."""
-    return workspace.root / ACCESS_LOG
+def _people(workspace: Workspace) -> list[Annotator]:
+    with workspace.ledger.reading() as session:
+        rows = session.scalars(select(AnnotatorRow).order_by(AnnotatorRow.id))
+        return [Annotator(row.id, row.company, row.scripted) for row in rows]

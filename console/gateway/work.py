@@ -17,7 +17,7 @@ from yuelu.annotate.templates import Template
 from yuelu.base.errors import NotFound
 from yuelu.base.ledger.media import AssetRow
 from yuelu.base.ledger.packets import DraftRow, PacketRow, SubmissionRow
-from yuelu.base.ledger.work import BatchRow, ProjectRow, TaskRow
+from yuelu.base.ledger.work import BatchRow, TaskRow
 from yuelu.base.media import Shown, shown_by
 from yuelu.base.records import Medium
 from yuelu.console.gateway import routes
@@ -81,9 +81,7 @@ def packet_view(session: Session, packet: Packet) -> PacketView:
     """Return a packet with how far it is."""
     left = set(unanswered(session, packet.id))
     drafts = set(session.scalars(select(DraftRow.item_key).where(DraftRow.packet == packet.id)))
-    return PacketView(
-        packet, tuple(_state(key, place, left, drafts) for key, place in tasks_of(session, packet.id).items())
-    )
+    return PacketView(packet, tuple(_state(key, place, left, drafts) for key, place in tasks_of(session, packet.id).items()))
 
 
 def _state(key: str, place: str, left: set[str], drafts: set[str]) -> str:
@@ -104,8 +102,8 @@ def packet_of(session: Session, packet: str) -> Packet:
 
 def open_projects(session: Session) -> tuple[str, ...]:
     """Return the projects that still want answers, by name."""
-    query = select(ProjectRow.name).join(BatchRow, BatchRow.project == ProjectRow.name).join(TaskRow, TaskRow.batch == BatchRow.id)
-    return tuple(session.scalars(query.where(TaskRow.state.in_(_TAKEN)).distinct().order_by(ProjectRow.name)))
+    query = select(BatchRow.project).join(TaskRow, TaskRow.batch == BatchRow.id).where(TaskRow.state.in_(_TAKEN))
+    return tuple(session.scalars(query.distinct().order_by(BatchRow.project)))
 
 
 def item_of(session: Session, packet: str, number: int) -> str:
