@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from yuelu.base.canonical import canonical, sha256
+from yuelu.base.canonical import sha256
 from yuelu.base.errors import InvalidRecord
 
 LARGEST_BYTES = 16 * 2**20  # a brush mask of a large picture has a few
@@ -73,10 +73,18 @@ def _inside(outer: list[Any] | dict[Any, Any]) -> list[Any]:
     return outer if isinstance(outer, list) else [*outer.keys(), *outer.values()]
 
 
+def _spelled(value: object) -> bytes:
+    """Return JSON with sorted names and no spaces: RFC 8785 but for numbers with a point, and many times as fast."""
+    try:
+        return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (ValueError, TypeError) as error:  # of which UnicodeEncodeError is one
+        raise InvalidRecord(f"the answer is no JSON: {str(error)[:80]}", "send the editor's result as it is") from None
+
+
 def checked(incoming: Incoming) -> str:
     """Return the digest of what was answered. Raises InvalidRecord: it cannot be taken."""
     check_result(incoming.result)
-    spelled = canonical({"skipped": incoming.skipped, "result": [] if incoming.skipped else incoming.result})
+    spelled = _spelled({"skipped": incoming.skipped, "result": [] if incoming.skipped else incoming.result})
     if len(spelled) > LARGEST_BYTES:
         raise InvalidRecord(f"an answer of {len(spelled)} bytes", f"at most {LARGEST_BYTES} are taken")
     return sha256(spelled)

@@ -5,6 +5,7 @@ the log puts all writers in line, so a thousand answers a second need fewer, lar
 """
 
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +24,7 @@ from yuelu.base.ledger.packets import DraftRow, PacketRow, PacketTaskRow, Submis
 from yuelu.base.ledger.work import AnnotatorRow, BatchRow, TaskRow
 from yuelu.base.states import SUBMISSION_MOVES, checked_move
 
+_GATHER_S = 0.003
 _OPEN_TASKS = ("new", "dispatched", "submitted")  # after that the answers are being judged
 
 
@@ -224,31 +226,37 @@ def sealed(row: Mapping[str, Any]) -> str:
 
 
 class Recorder:
-    """Records what many threads bring at once in few transactions; each of them goes on when its own is committed."""
+    """Records what many threads bring at once in few transactions; each of them goes on when its own is committed.
+
+    One of those who wait writes for all that wait, and then hands over: while one group is being committed the next gathers.
+    """
 
     def __init__(self, ledger: Ledger, largest: int = 200) -> None:
         self._ledger, self._largest = ledger, largest
+        self._queue = threading.Lock()
         self._waiting: list[_Waiting] = []
-        self._queue, self._writing = threading.Lock(), threading.Lock()
+        self._writing, self._last = False, 0
 
     def record(self, incoming: Incoming) -> Submission:
         """Return the submission once it is committed. Raises as `record` does."""
         mine = _Waiting(incoming)
         with self._queue:
             self._waiting.append(mine)
-        with self._writing:  # who comes in writes for all that wait; who comes later finds it done
-            if mine.outcome is None:
-                self._write_group()
-        while mine.outcome is None:  # more were waiting than fit into one group
-            with self._writing:
-                if mine.outcome is None:
-                    self._write_group()
+            lead, self._writing = not self._writing, True
+        if not lead:
+            mine.called.wait()
+        if mine.outcome is None:  # it is ours to write
+            self._write_group()
         if isinstance(mine.outcome, BaseException):
             raise mine.outcome
+        assert mine.outcome is not None
         return mine.outcome
 
     def _write_group(self) -> None:
+        if len(self._waiting) < self._last:
+            time.sleep(_GATHER_S)  # those who just heard of their last answer are about to bring the next
         with self._queue:
+            self._last = min(len(self._waiting), self._largest)
             group, self._waiting = self._waiting[: self._largest], self._waiting[self._largest :]
         try:
             outcomes: Sequence[Submission | BaseException] = record_all(self._ledger, [each.incoming for each in group])
@@ -256,12 +264,18 @@ class Recorder:
             outcomes = [error] * len(group)
         for each, outcome in zip(group, outcomes, strict=True):
             each.outcome = outcome
+            each.called.set()
+        with self._queue:
+            self._writing = bool(self._waiting)
+            if self._waiting:
+                self._waiting[0].called.set()
 
 
 @dataclass(slots=True)
 class _Waiting:
     incoming: Incoming
     outcome: Submission | BaseException | None = None
+    called: threading.Event = field(default_factory=threading.Event)
 
 
 def pending(session: Session, site: str, limit: int) -> tuple[SubmissionRow, ...]:

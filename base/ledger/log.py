@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from yuelu.base import merkle
@@ -64,12 +64,12 @@ def append(session: Session, at: datetime, events: list[Event]) -> None:
         return
     raised = update(LogSizeRow).where(LogSizeRow.id == 1).values(size=LogSizeRow.size + len(events))
     first = session.execute(raised.returning(LogSizeRow.size)).scalar_one() - len(events)
-    session.add_all(_row(first + offset, at, event) for offset, event in enumerate(events))
+    session.execute(insert(EventRow), [_row(first + offset, at, event) for offset, event in enumerate(events)])
 
 
-def _row(sequence: int, at: datetime, event: Event) -> EventRow:
+def _row(sequence: int, at: datetime, event: Event) -> dict[str, Any]:
     fields = {name: getattr(event, name) for name in Event.__slots__}
-    return EventRow(sequence=sequence, at=at, leaf=leaf_of(sequence, at, event).hex(), **fields)
+    return {"sequence": sequence, "at": at, "leaf": leaf_of(sequence, at, event).hex(), **fields}
 
 
 def leaves(session: Session) -> list[bytes]:

@@ -60,7 +60,6 @@ class SubmissionRow(Table):
     __tablename__ = "submissions"
     __table_args__ = (
         Index("ix_submissions_item_key_annotator", "item_key", "annotator"),
-        Index("ix_submissions_packet", "packet"),
         Index("ix_submissions_pending", "received_at", "uid", sqlite_where=_PENDING, postgresql_where=_PENDING),
     )
 

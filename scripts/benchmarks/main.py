@@ -17,7 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 # Modules of this folder, each with `rows(settings)`.
-AREAS = {"ingest": ("images", "decode", "deid", "hashing", "audio", "video", "near", "flow", "whole")}
+AREAS = {
+    "ingest": ("images", "decode", "deid", "hashing", "audio", "video", "near", "flow", "whole"),
+    "annotate": ("submissions",),
+}
 
 
 def main() -> None:

@@ -157,7 +157,7 @@ def test_a_group_is_written_at_once_and_each_hears_its_own(job: Any, open_task: 
     outcomes = record_all(job.ledger, group)
     told = [each.problem[:13] if isinstance(each, YueluError) else (each.version, each.kind, each.repeated) for each in outcomes]
     assert told == [
-        (1, "submit", False), (1, "submit", False), (2, "update", False), f"task {keys[0][:8]}", "not canonical",
+        (1, "submit", False), (1, "submit", False), (2, "update", False), f"task {keys[0][:8]}", "the answer is",
         (1, "skip", False), (2, "update", True),
     ]  # fmt: skip
     assert len(rows(job)) == 4

@@ -4,6 +4,9 @@ import hashlib
 import hmac
 
 import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
 
 from yuelu.base.canonical import canonical, digest, keyed, sha256
 from yuelu.base.errors import InvalidRecord
@@ -39,3 +42,23 @@ def test_sha256_of_abc_is_that_of_fips_180() -> None:
 def test_a_keyed_hash_depends_on_key_purpose_and_value() -> None:
     assert keyed(b"k", "p", "v") == hmac.new(b"k", b"p\x00v", hashlib.sha256).hexdigest()
     assert len({keyed(k, p, v) for k in (b"1", b"2") for p in ("a", "b") for v in ("x", "y")}) == 8
+
+
+FLAT = st.dictionaries(st.text(), st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(), max_size=6)
+
+
+@given(FLAT)
+def test_the_fast_way_spells_as_the_library_does(value: dict[str, object]) -> None:
+    try:
+        wanted = rfc8785.dumps(value)
+    except rfc8785.CanonicalizationError:
+        with pytest.raises(InvalidRecord, match="not canonical JSON"):
+            canonical(value)
+    else:
+        assert canonical(value) == wanted
+
+
+def test_half_a_character_is_refused() -> None:
+    for value in ({"a": "\ud800"}, ["\ud800"]):
+        with pytest.raises(InvalidRecord, match="not canonical JSON"):
+            canonical(value)

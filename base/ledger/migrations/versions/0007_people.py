@@ -126,7 +126,6 @@ def _sent() -> None:
         sa.PrimaryKeyConstraint("uid", "version", name=op.f("pk_submissions")),
     )
     op.create_index("ix_submissions_item_key_annotator", "submissions", ["item_key", "annotator"])
-    op.create_index("ix_submissions_packet", "submissions", ["packet"])
     op.create_index(
         "ix_submissions_pending",
         "submissions",
