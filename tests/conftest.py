@@ -31,6 +31,7 @@ SLOW = frozenset(
     {
         "console/test_annotators.py",
         "console/test_commands.py",
+        "console/test_gateway.py",
         "console/test_ingested.py",
         "console/test_judging_commands.py",
         "console/test_main.py",
@@ -48,6 +49,7 @@ SLOW = frozenset(
         "pipelines/test_fingerprints.py",
         "pipelines/test_images.py",
         "pipelines/test_flow.py",
+        "pipelines/test_forward.py",
         "pipelines/test_hostile.py",
         "pipelines/test_dicom_cine.py",
         "pipelines/test_dicom_copy.py",

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from yuelu.base.errors import Conflict, InvalidRecord, NotAllowed, NotFound, ServiceUnavailable, YueluError
+from yuelu.base.settings import LANGUAGES
 from yuelu.console.gateway import pages, routes, work
 from yuelu.console.gateway.handlers import HANDLERS, Call, Gateway, refusal, token_is_right
 from yuelu.console.gateway.routes import Asked, Refused, Route
@@ -124,7 +125,7 @@ class Application:
     def _remembered(self, request: Request, response: Response) -> Response:
         """Keep the language that a reader chose by a link."""
         chosen = request.query_params.get("language")
-        if chosen in pages.LANGUAGES:
+        if chosen in LANGUAGES:
             response.set_cookie("language", str(chosen), max_age=365 * 86_400, secure=self.gateway.secure, samesite="lax")
         return response
 

@@ -87,7 +87,7 @@ class Call:
     def html(self, name: str, **values: Any) -> Response:
         """Return a page for this reader."""
         person = self.session
-        known = {"person": person.annotator, "token": person.token} if person else {}
+        known: dict[str, Any] = {"person": person.annotator, "token": person.token} if person else {}
         return pages.html(name, self.language, **known, **values)
 
     def say(self, english: str, **values: object) -> str:

@@ -162,6 +162,7 @@ def editor_task(view: TaskView, packet: str, number: int) -> dict[str, Any]:
         data["frame_rate_hz"] = view.shown[0].proxy.facts.get("frame_rate_hz")
     mine = {"pk": "1", "result": view.result, "leadTime": view.lead_time_s, "createdBy": "", "userGenerate": False}
     return {
+        "key": view.item_key,
         "config": view.config,
         "task": {"id": number, "data": data, "annotations": [] if view.result is None else [mine], "predictions": []},
         "interfaces": list(INTERFACES),
