@@ -180,15 +180,17 @@ def _send(client: Client, letter: Letter, known: int | None, completed_by: int |
 
 def _settle(ledger: Ledger, receipts: Sequence[Receipt]) -> ForwardReport:
     """Write down what became of the letters."""
-    taken = [each for each in receipts if each.server_annotation is not None]
-    never = [each for each in receipts if each.refused is not None]
+    taken = never = 0
     with ledger.transaction(_ACTOR) as t:
-        for receipt in taken:
-            assert receipt.server_annotation is not None  # noqa: S101  chosen above
-            delivered(t, receipt.letter.uid, receipt.letter.version, receipt.server_annotation, ledger.now())
-        for receipt in never:
-            refused(t, receipt.letter.uid, receipt.letter.version, receipt.refused or "")
-    return ForwardReport(len(taken), len(never), len(receipts) - len(taken) - len(never))
+        for receipt in receipts:
+            uid, version = receipt.letter.uid, receipt.letter.version
+            if receipt.server_annotation is not None:
+                delivered(t, uid, version, receipt.server_annotation, ledger.now())
+                taken += 1
+            elif receipt.refused is not None:
+                refused(t, uid, version, receipt.refused)
+                never += 1
+    return ForwardReport(taken, never, len(receipts) - taken - never)
 
 
 class Forwarder:
