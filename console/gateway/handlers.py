@@ -244,7 +244,7 @@ def _task(call: Call) -> Response:
     with call.gateway.workspace.ledger.reading() as session:
         key = work.item_of(session, packet, number)
         task = work.editor_task(work.task_view(session, packet, key, call.person.annotator), packet, number)
-    return pages.answer(task)
+    return pages.answer({**task, "token": call.person.token})
 
 
 def _submit(call: Call) -> Response:

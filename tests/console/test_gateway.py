@@ -86,6 +86,7 @@ def test_a_task_is_answered_changed_skipped_and_written_down_before_it_is_acknow
     assert "<RectangleLabels" in told["config"]
     assert told["task"]["annotations"] == []
     assert told["draft"] is None
+    assert told["token"] == door.li.token  # a page that outlived its session goes on after a new sign-in
     (address,) = told["task"]["data"]["images"]
     assert door.li.http.get(address).content in door.media
     assert door.li.send(f"/api{page}/draft", RESULT).json() == {"saved": True}

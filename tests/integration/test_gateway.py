@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sysconfig
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,7 @@ class Labelled:
         self.page.wait_for_selector("body[data-editor=ready]")
         if len(self.page.evaluate("self.yuelu.told.task.data.images || [1]")) != pictures:
             self.page.click("a[rel=next]") if "/tasks/1" in self.page.url else self.page.click("a[rel=prev]")
-            self.page.wait_for_function(f"self.yuelu.told.task?.data.images.length === {pictures}")
+            until(self.page, f"self.yuelu.told.task?.data.images.length === {pictures}")
             self.page.wait_for_selector("body[data-editor=ready]")
         self.page.mouse.click(4, 400)  # closes the task description
         return self.page
@@ -103,6 +104,14 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> No
     page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2, steps=4)
     page.mouse.move(*end, steps=4)
     page.mouse.up()
+
+
+def until(page: Page, expression: str) -> None:
+    """Wait until the page says so. Playwright's own waiting needs eval, which our pages do not allow."""
+    deadline = time.monotonic() + 60
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, expression
+        page.wait_for_timeout(100)
 
 
 def box(page: Page, selector: str) -> FloatRect:
@@ -183,10 +192,10 @@ def test_a_box_on_a_picture_with_undo_zoom_and_a_draft_that_comes_back(labelled:
     page.keyboard.press("Control+Shift+z")
     assert len(page.evaluate(RESULT)) == 2
     page.keyboard.press("Control+=")
-    page.wait_for_function("Htx.annotationStore.selected.objects[0].zoomScale > 1")
+    until(page, "Htx.annotationStore.selected.objects[0].zoomScale > 1")
     page.wait_for_selector("#notice.good")  # the draft is in the ledger
     page.reload()
-    page.wait_for_function("globalThis.Htx?.annotationStore?.selected?.serializeAnnotation().length === 2")
+    until(page, "globalThis.Htx?.annotationStore?.selected?.serializeAnnotation().length === 2")
     scene, drawn = labelled.answered("pictures")
     assert scene == Choice("scene", ("everyday",))
     assert isinstance(drawn, Box)
@@ -202,7 +211,7 @@ def test_a_box_on_one_slice_of_a_series(labelled: Labelled) -> None:
     page.keyboard.press("5")  # anatomy
     for _ in range(2):
         page.locator(".lsf-pagination__btn_arrow-right").first.click()
-    page.wait_for_function("Htx.annotationStore.selected.objects[0].currentImage === 2")
+    until(page, "Htx.annotationStore.selected.objects[0].currentImage === 2")
     page.wait_for_timeout(500)
     shown = box(page, ".konvajs-content")
     scale = min(shown["width"] / width, shown["height"] / height)
@@ -218,7 +227,7 @@ def test_a_box_on_one_slice_of_a_series(labelled: Labelled) -> None:
 
 def test_a_stretch_of_a_recording(labelled: Labelled) -> None:
     page = labelled.open("sounds")
-    page.wait_for_function("document.querySelector('#waveform-layer-main') !== null")
+    until(page, "document.querySelector('#waveform-layer-main') !== null")
     page.keyboard.press("2")  # noisy
     page.keyboard.press("4")  # noise
     wave = box(page, "#waveform-layer-main")

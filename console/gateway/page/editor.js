@@ -11,15 +11,23 @@
   };
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
+  const load = () => fetch(told.api, { credentials: "same-origin", redirect: "error" });
+
   async function post(what, body, keepalive) {
-    return fetch(`${told.api}/${what}`, {
+    const token = told.token;
+    const response = await fetch(`${told.api}/${what}`, {
       method: "POST",
-      headers: { "Content-Type": "application/json", "X-Yuelu-Token": told.token },
+      headers: { "Content-Type": "application/json", "X-Yuelu-Token": token },
       body: JSON.stringify(body),
       credentials: "same-origin",
       redirect: "error",
       keepalive,
     });
+    if (response.status !== 403 || keepalive) return response;
+    // Somebody whose session ended has perhaps signed in again in another window: then this page's token is an old one.
+    const again = await load();
+    if (again.ok) told.token = (await again.json()).token;
+    return told.token === token ? response : post(what, body, keepalive);
   }
 
   const seconds = (annotation) => (Date.now() - annotation.loadedDate.getTime()) / 1000 + told.lead_time;
@@ -89,7 +97,7 @@
   }
 
   try {
-    const response = await fetch(told.api, { credentials: "same-origin", redirect: "error" });
+    const response = await load();
     if (!response.ok) {
       say((await response.json()).reason, true);
       return;
