@@ -13,8 +13,11 @@ from yuelu.console.words import say
 @click.option("--public", metavar="URL", help="Where people reach it, such as https://label.example; behind a proxy with TLS.")
 @click.option("--trust", metavar="ADDRESS", multiple=True, help="A proxy whose X-Forwarded-For is believed.")
 @click.option("--no-forward", is_flag=True, help="Leave forwarding to another 'yuelu serve' or to 'yuelu forward'.")
+@json_option
 @click.pass_obj
-def serve(settings: Settings, host: str, port: int, public: str | None, trust: tuple[str, ...], no_forward: bool) -> None:
+def serve(
+    settings: Settings, host: str, port: int, public: str | None, trust: tuple[str, ...], no_forward: bool, as_json: bool
+) -> None:
     """Serve the pages that people label on, and forward what they send. Ends with Ctrl-C."""
     from yuelu.base.workspace import open_workspace
     from yuelu.console.gateway.editor import find_editor
@@ -34,7 +37,8 @@ def serve(settings: Settings, host: str, port: int, public: str | None, trust: t
             secure=public is not None and public.startswith("https://"),
             trusted=frozenset(trust),
         )
-        click.echo(public or f"http://{host}:{listener.getsockname()[1]}")
+        url = public or f"http://{host}:{listener.getsockname()[1]}"
+        print_json({"url": url}) if as_json else click.echo(url)
         run(gateway, listener, None if no_forward else settings.label_studio)
 
 
