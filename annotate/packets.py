@@ -9,22 +9,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.elements import ColumnElement
 
+from yuelu.annotate.places import Gap, gaps_of, lock_batches, next_tasks, place, silent
 from yuelu.annotate.tasks import batch_id, project_row
 from yuelu.base.canonical import digest
 from yuelu.base.errors import Conflict, InvalidRecord, NotAllowed, NotFound
 from yuelu.base.ledger.engine import Ledger, Transaction
-from yuelu.base.ledger.packets import PacketRow, PacketTaskRow, SubmissionRow
-from yuelu.base.ledger.work import AnnotationRow, AnnotatorRow, BatchRow, TaskRow
+from yuelu.base.ledger.packets import PacketRow, PacketTaskRow
+from yuelu.base.ledger.work import AnnotatorRow
 from yuelu.base.states import PACKET_MOVES, checked_move
 
 LARGEST = 200  # tasks in one packet
-_OPEN_TASKS = ("new", "dispatched")
-_CHUNK = 500  # keys in one query, packets in one transaction
-_MIX = 4  # so many times the tasks of a packet are looked at, so that the same people do not always meet
+_CHUNK = 500  # packets in one transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +53,6 @@ class Packet:
     opened_at: datetime
     due_at: datetime
     closed_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """What a task lacks: how many annotators, and who may not be one of them (they hold, skipped or answered it)."""
-
-    missing: int
-    barred: frozenset[str] = frozenset()
 
 
 def assign(
@@ -104,7 +94,7 @@ def lease(ledger: Ledger, actor: str, project: str, annotators: Sequence[str], t
         overlap = project_row(t.session, project).overlap
         lock_batches(t.session, [batch])
         companies = _companies(t.session, annotators)
-        for round_, gaps in sorted(_gaps(t.session, batch, overlap).items()):
+        for round_, gaps in sorted(gaps_of(t.session, batch, overlap).items()):
             pairs = assign(list(gaps), list(companies), overlap, gaps=gaps)
             if not pairs:
                 continue
@@ -138,7 +128,7 @@ def take_packet(ledger: Ledger, project: str, annotator: str, terms: Terms | Non
             if unanswered(t.session, row.id):
                 return as_packet(row)
             _end(t, row, "closed", ledger.now())
-        round_, keys = _next_tasks(t.session, batch, annotator, overlap, terms.size)
+        round_, keys = next_tasks(t.session, batch, annotator, overlap, terms.size)
         if not keys:
             return None
         packet = _packet((project, batch), annotator, company, round_, _number(t.session, batch, annotator))
@@ -211,7 +201,7 @@ def open_packet_of(session: Session, annotator: str, item_key: str, now: datetim
     """Return the open packet in which the annotator has that task. Raises NotAllowed: there is none, and why."""
     query = select(PacketRow, AnnotatorRow.state).join(PacketTaskRow, PacketTaskRow.packet == PacketRow.id)
     query = query.join(AnnotatorRow, AnnotatorRow.id == PacketRow.annotator)
-    found = session.execute(query.where(*_place(item_key), PacketTaskRow.annotator == annotator)).one_or_none()
+    found = session.execute(query.where(*place(item_key), PacketTaskRow.annotator == annotator)).one_or_none()
     if found is None:
         raise NotAllowed(f"task {item_key} is in no packet of {annotator}", "take a packet")
     packet, state = as_packet(found[0]), found[1]
@@ -233,20 +223,9 @@ def tasks_of(session: Session, packet: str) -> dict[str, str]:
     return {row.item_key: row.state for row in session.execute(query.order_by(PacketTaskRow.item_key))}
 
 
-def holders(session: Session, item_keys: Sequence[str]) -> dict[str, set[str]]:
-    """Return who holds (or has answered) each task; not who skipped it, and not who let it go."""
-    found: dict[str, set[str]] = {}
-    for start in range(0, len(item_keys), _CHUNK):
-        chunk = PacketTaskRow.item_key.in_(item_keys[start : start + _CHUNK])
-        query = select(PacketTaskRow.item_key, PacketTaskRow.annotator)
-        for key, annotator in session.execute(query.where(chunk, *_held())):
-            found.setdefault(key, set()).add(annotator)
-    return found
-
-
 def unanswered(session: Session, packet: str) -> tuple[str, ...]:
     """Return the tasks of a packet that are neither answered nor skipped, in order."""
-    query = select(PacketTaskRow.item_key).where(PacketTaskRow.packet == packet, PacketTaskRow.state == "held", _silent())
+    query = select(PacketTaskRow.item_key).where(PacketTaskRow.packet == packet, PacketTaskRow.state == "held", silent())
     return tuple(session.scalars(query.order_by(PacketTaskRow.item_key)))
 
 
@@ -263,76 +242,11 @@ def as_packet(row: PacketRow) -> Packet:
     return Packet(**{name: getattr(row, name) for name in Packet.__slots__})
 
 
-def has_room(session: Session, item_key: str) -> bool:
-    """Return whether another annotator may hold the task. The answer lasts as long as the batch's lock, which this takes."""
-    row = session.get_one(TaskRow, item_key)
-    lock_batches(session, [row.batch])
-    overlap = project_row(session, session.get_one(BatchRow, row.batch).project).overlap
-    return len(holders(session, [item_key]).get(item_key, ())) < overlap
-
-
-def lock_batches(session: Session, batches: Iterable[str]) -> None:
-    """Wait until nobody else decides about leases of those batches. Locks of packets come after these, never before."""
-    wanted = select(BatchRow.id).where(BatchRow.id.in_(sorted(set(batches)))).order_by(BatchRow.id)
-    session.execute(wanted.with_for_update(key_share=True))
-
-
 def _companies(session: Session, annotators: Iterable[str]) -> dict[str, str]:
     """Return the company of each annotator who is at work."""
     query = select(AnnotatorRow.id, AnnotatorRow.company).where(AnnotatorRow.state == "active")
     wanted = set(annotators)
     return {name: company for name, company in session.execute(query) if name in wanted}
-
-
-def _held() -> tuple[ColumnElement[bool], ...]:
-    return PacketTaskRow.state != "released", PacketTaskRow.state == "held"  # the first lets SQLite use the index
-
-
-def _place(item_key: str) -> tuple[ColumnElement[bool], ...]:
-    return PacketTaskRow.item_key == item_key, PacketTaskRow.state != "released"
-
-
-def _silent() -> ColumnElement[bool]:
-    """Return the condition that a place has no answer yet, neither sent through us nor found on a site."""
-    sent = exists().where(
-        SubmissionRow.item_key == PacketTaskRow.item_key,
-        SubmissionRow.annotator == PacketTaskRow.annotator,
-        SubmissionRow.state != "refused",
-    )
-    synced = exists().where(AnnotationRow.item_key == PacketTaskRow.item_key, AnnotationRow.annotator == PacketTaskRow.annotator)
-    return ~sent & ~synced
-
-
-def _gaps(session: Session, batch: str, overlap: int) -> dict[int, dict[str, Gap]]:
-    """Return what each open task lacks, by round."""
-    places: dict[str, list[tuple[str, str]]] = {}
-    live = select(PacketTaskRow.item_key, PacketTaskRow.annotator, PacketTaskRow.state)
-    live = live.join(TaskRow, TaskRow.item_key == PacketTaskRow.item_key)
-    for key, annotator, state in session.execute(live.where(TaskRow.batch == batch, PacketTaskRow.state != "released")):
-        places.setdefault(key, []).append((annotator, state))
-    rounds: dict[int, dict[str, Gap]] = {}
-    tasks = select(TaskRow.item_key, TaskRow.round).where(TaskRow.batch == batch, TaskRow.state.in_(_OPEN_TASKS))
-    for key, round_ in session.execute(tasks):
-        held = sum(state == "held" for _, state in places.get(key, ()))
-        if held < overlap:
-            barred = frozenset(annotator for annotator, _ in places.get(key, ()))
-            rounds.setdefault(round_, {})[key] = Gap(overlap - held, barred)
-    return rounds
-
-
-def _next_tasks(session: Session, batch: str, annotator: str, overlap: int, size: int) -> tuple[int, list[str]]:
-    """Return the round and the tasks of the annotator's next packet. Rework comes first: a lot waits for it."""
-    here = PacketTaskRow.item_key == TaskRow.item_key
-    number = select(func.count()).select_from(PacketTaskRow).where(here, *_held()).correlate(TaskRow).scalar_subquery()
-    seen = exists().where(here, PacketTaskRow.state != "released", PacketTaskRow.annotator == annotator)
-    answered = exists().where(AnnotationRow.item_key == TaskRow.item_key, AnnotationRow.annotator == annotator)
-    free = select(TaskRow.round, TaskRow.item_key).where(TaskRow.batch == batch, TaskRow.state.in_(_OPEN_TASKS))
-    free = free.where(number < overlap, ~seen, ~answered).order_by(TaskRow.round.desc(), TaskRow.item_key)
-    found = session.execute(free.limit(size * _MIX)).all()
-    if not found:
-        return 0, []
-    keys = [key for round_, key in found if round_ == found[0][0]]
-    return found[0][0], sorted(heapq.nsmallest(size, keys, key=lambda key: digest([key, annotator])))
 
 
 def _open_rows(session: Session, batch: str, annotator: str) -> Sequence[PacketRow]:
@@ -367,7 +281,7 @@ def _open(t: Transaction, row: PacketRow, keys: Sequence[str], now: datetime, te
 def _end(t: Transaction, row: PacketRow, state: str, now: datetime, reason: str | None = None) -> Packet:
     before = row.state
     row.state, row.closed_at = checked_move(f"packet {row.id}", before, state, PACKET_MOVES), now
-    let_go = update(PacketTaskRow).where(PacketTaskRow.packet == row.id, PacketTaskRow.state == "held", _silent())
+    let_go = update(PacketTaskRow).where(PacketTaskRow.packet == row.id, PacketTaskRow.state == "held", silent())
     t.session.execute(let_go.values(state="released"), execution_options={"synchronize_session": False})
     t.event(f"packet.{state}", row.id, before=before, after=state, reason=reason)
     return as_packet(row)

@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 
 from yuelu.annotate.answers import answer_uid
 from yuelu.annotate.incoming import Incoming, checked
-from yuelu.annotate.packets import Packet, as_packet, closed_because, end_due, has_room, lock_batches
+from yuelu.annotate.packets import Packet, as_packet, closed_because, end_due
+from yuelu.annotate.places import has_room, lock_batches
 from yuelu.base.canonical import digest
-from yuelu.base.errors import Conflict, NotAllowed, NotFound, YueluError
+from yuelu.base.errors import Conflict, NotAllowed, NotFound, OutcomeUnknown, YueluError
 from yuelu.base.ledger.engine import Ledger, Transaction
 from yuelu.base.ledger.packets import DraftRow, PacketRow, PacketTaskRow, SubmissionRow
 from yuelu.base.ledger.work import AnnotatorRow, BatchRow, TaskRow
@@ -247,9 +248,8 @@ class Recorder:
             mine.called.wait()
         if mine.outcome is None:  # it is ours to write
             self._write_group()
-        if isinstance(mine.outcome, BaseException):
-            raise mine.outcome
-        assert mine.outcome is not None
+        if not isinstance(mine.outcome, Submission):
+            raise mine.outcome or OutcomeUnknown("the group was not written", "send it again")
         return mine.outcome
 
     def _write_group(self) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from yuelu.annotate.answers import told_apart
 from yuelu.annotate.packets import as_packet, packet_row, tasks_of, unanswered
+from yuelu.annotate.places import silent
 from yuelu.annotate.tasks import batch_id, project_row
 from yuelu.base.ledger.packets import PacketRow, PacketTaskRow, SubmissionRow
 from yuelu.base.ledger.work import RejectionRow, TaskRow
@@ -17,25 +18,27 @@ Row = dict[str, Any]
 
 def packets(session: Session, wanted: Mapping[str, str]) -> list[Row]:
     """Return packets, the newest first, with how many tasks they have and how many wait for an answer."""
-    number = select(func.count()).where(PacketTaskRow.packet == PacketRow.id).correlate(PacketRow).scalar_subquery()
-    query = select(PacketRow, number).order_by(PacketRow.opened_at.desc(), PacketRow.id)
+    number = select(func.count()).where(PacketTaskRow.packet == PacketRow.id)
+    left = number.where(PacketRow.state == "open", PacketTaskRow.state == "held", silent())
+    counts = [each.correlate(PacketRow).scalar_subquery() for each in (number, left)]
+    query = select(PacketRow, *counts).order_by(PacketRow.opened_at.desc(), PacketRow.id)
     for name, value in wanted.items():
         query = query.where(getattr(PacketRow, name) == value)
-    return [_packet(session, row, tasks) for row, tasks in session.execute(query).all()]
+    return [_packet(*values) for values in session.execute(query).all()]
 
 
-def _packet(session: Session, row: PacketRow, tasks: int) -> Row:
+def _packet(row: PacketRow, tasks: int, left: int) -> Row:
     packet = as_packet(row)
-    left = len(unanswered(session, row.id)) if row.state == "open" else 0
     return {name: getattr(packet, name) for name in type(packet).__slots__} | {"tasks": tasks, "unanswered": left}
 
 
 def one_packet(session: Session, packet: str) -> tuple[Row, list[Row]]:
     """Return a packet, and its tasks by key, each held, answered, skipped or released. Raises NotFound."""
     row, places = packet_row(session, packet), tasks_of(session, packet)
-    silent = set(unanswered(session, packet))
-    states = {key: "answered" if state == "held" and key not in silent else state for key, state in places.items()}
-    return _packet(session, row, len(places)), [{"task": key, "state": state} for key, state in states.items()]
+    silent_ones = set(unanswered(session, packet))
+    states = {key: "answered" if state == "held" and key not in silent_ones else state for key, state in places.items()}
+    left = len(silent_ones) if row.state == "open" else 0
+    return _packet(row, len(places), left), [{"task": key, "state": state} for key, state in states.items()]
 
 
 def told_answers(session: Session, project: str) -> list[Row]:

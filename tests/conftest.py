@@ -35,6 +35,7 @@ SLOW = frozenset(
         "console/test_ingested.py",
         "console/test_judging_commands.py",
         "console/test_main.py",
+        "console/test_people.py",
         "console/test_release_commands.py",
         "console/test_series.py",
         "console/test_unfinished.py",

@@ -4,15 +4,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 FOLDER = Path(__file__).resolve().parent.parent / "scripts/benchmarks"
-NAMES = ["images", "decode", "deid", "hashing", "audio", "video", "near", "flow", "whole"]
+AREAS = {
+    "ingest": ["images", "decode", "deid", "hashing", "audio", "video", "near", "flow", "whole"],
+    "annotate": ["submissions"],
+}
+NAMES = [name for names in AREAS.values() for name in names]
 FRAME = {"main", "measuring"}
 
 
-def test_each_benchmark_is_listed_with_what_it_measures() -> None:
-    asked = [sys.executable, str(FOLDER / "main.py"), "ingest", "--list"]
+@pytest.mark.parametrize("area", AREAS)
+def test_each_benchmark_is_listed_with_what_it_measures(area: str) -> None:
+    asked = [sys.executable, str(FOLDER / "main.py"), area, "--list"]
     told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert [line.split()[0] for line in told] == NAMES
+    assert [line.split()[0] for line in told] == AREAS[area]
     assert all(len(line.split()) > 4 for line in told)
 
 

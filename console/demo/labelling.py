@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from yuelu.annotate.answers import answer_uid
 from yuelu.annotate.label_studio.site import Site
-from yuelu.annotate.packets import holders
+from yuelu.annotate.places import holders
 from yuelu.annotate.results import Item, to_result
 from yuelu.annotate.tasks import batch_id, project_row
 from yuelu.annotate.templates import Template, load_template

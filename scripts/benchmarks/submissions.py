@@ -9,9 +9,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
@@ -34,6 +34,7 @@ from yuelu.base.ledger.packets import PacketTaskRow, SubmissionRow
 from yuelu.base.ledger.work import BatchRow, ProjectRow, SiteRow, TaskRow
 
 _PROCESSES, _THREADS = 4, 48
+_CONNECTIONS = 12  # of one process at a time; the recorder needs one
 _BOX = {"x": 10.5, "y": 20.25, "width": 30.125, "height": 40.0625, "rotation": 0, "rectanglelabels": ["part"]}
 _REGION = {"type": "rectanglelabels", "from_name": "box", "to_name": "image", "original_width": 640, "original_height": 480}
 _RESULT = [{**_REGION, "id": f"region{number}", "value": _BOX} for number in range(5)]
@@ -177,14 +178,11 @@ def _work() -> None:
         for each in mine:
             recorder.record(each) if way == "Recorder" else record(ledger, each)
 
-    threads = [threading.Thread(target=send, args=(mine,)) for mine in shares.values()]
     with ledger.reading():
         print("ready", flush=True)
     sys.stdin.readline()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(len(shares) if way == "Recorder" else _CONNECTIONS) as pool:
+        list(pool.map(send, shares.values()))
     print("done", flush=True)
     sys.stdin.readline()
     ledger.close()

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from yuelu.annotate.answers import answer_uid, counted
+from yuelu.annotate.answers import answer_uid, counted, told_apart
 from yuelu.annotate.packets import lease
 from yuelu.annotate.projects import create_project
 from yuelu.annotate.tasks import batch_id, create_tasks
@@ -89,6 +89,22 @@ def test_of_repeated_answers_the_last_that_is_still_there(books: Any, key: str) 
     answer(books, key, "b", uid="kept", at=1)
     answer(books, key, "b", uid="skipped", at=2, cancelled=True)
     assert who(books, key) == [("a", "second")]
+
+
+def test_answers_are_told_apart(books: Any, key: str) -> None:
+    answer(books, key, "a", uid="early", at=1)
+    answer(books, key, "a", uid="late", at=2)
+    answer(books, key, "b", uid="gone", vanished=True)
+    answer(books, key, "b", uid="skip", cancelled=True)
+    answer(books, key, "c")
+    answer(books, key, "d")
+    with books.ledger.transaction("test") as t:  # when its packet ended without an answer the place was released
+        t.session.get_one(PacketTaskRow, ("c", key)).state = "released"
+    with books.ledger.reading() as session:
+        told = {each.row.uid: each.standing for each in told_apart(session, [key])}
+    assert told == {
+        "early": "repeated", "late": "counted", "gone": "vanished", "skip": "skipped", "c": "surplus", "d": "surplus",
+    }  # fmt: skip
 
 
 def test_ids_of_scripted_answers_are_uuids_that_never_change() -> None:

@@ -15,13 +15,11 @@ from sqlalchemy import select
 from yuelu.annotate import people
 from yuelu.annotate.incoming import Incoming
 from yuelu.annotate.packets import (
-    Gap,
     Terms,
     assign,
     close_packet,
     expire_due,
     extend,
-    holders,
     lease,
     open_packet_of,
     return_packet,
@@ -29,6 +27,7 @@ from yuelu.annotate.packets import (
     tasks_of,
     unanswered,
 )
+from yuelu.annotate.places import Gap, holders
 from yuelu.annotate.submissions import record
 from yuelu.base.errors import Conflict, IllegalMove, InvalidRecord, NotAllowed, NotFound
 from yuelu.base.ledger import log

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from typing import Any
 
 import pytest
 import rfc8785
@@ -48,7 +49,7 @@ FLAT = st.dictionaries(st.text(), st.none() | st.booleans() | st.integers(-(2**5
 
 
 @given(FLAT)
-def test_the_fast_way_spells_as_the_library_does(value: dict[str, object]) -> None:
+def test_the_fast_way_spells_as_the_library_does(value: Any) -> None:
     try:
         wanted = rfc8785.dumps(value)
     except rfc8785.CanonicalizationError:

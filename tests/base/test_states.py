@@ -1,11 +1,29 @@
+from collections.abc import Mapping
+
 import pytest
 
 from yuelu.base.errors import IllegalMove
-from yuelu.base.states import TASK_MOVES, checked_move
+from yuelu.base.states import ANNOTATOR_MOVES, PACKET_MOVES, SEAT_MOVES, SUBMISSION_MOVES, TASK_MOVES, checked_move
 
 
-def test_every_state_that_can_be_reached_is_in_the_table() -> None:
-    assert {after for ways in TASK_MOVES.values() for after in ways} | {"new"} == set(TASK_MOVES)
+@pytest.mark.parametrize(
+    ("moves", "first"),
+    [
+        (TASK_MOVES, "new"),
+        (PACKET_MOVES, "open"),
+        (SEAT_MOVES, "held"),
+        (SUBMISSION_MOVES, "pending"),
+        (ANNOTATOR_MOVES, "active"),
+    ],
+)
+def test_every_state_that_can_be_reached_is_in_the_table(moves: Mapping[str, frozenset[str]], first: str) -> None:
+    assert {after for ways in moves.values() for after in ways} | {first} == set(moves)
+
+
+def test_a_lease_that_ended_never_opens_again() -> None:
+    for ended in ("closed", "returned", "expired"):
+        with pytest.raises(IllegalMove, match=f"packet p cannot go from {ended} to open"):
+            checked_move("packet p", ended, "open", PACKET_MOVES)
 
 
 def test_an_illegal_move_is_refused_by_name() -> None:

@@ -17,8 +17,9 @@ from yuelu.annotate.label_studio.client import Client
 from yuelu.annotate.label_studio.environment import find
 from yuelu.annotate.label_studio.service import start, stop
 from yuelu.annotate.label_studio.site import Site
-from yuelu.annotate.packets import holders, lease
+from yuelu.annotate.packets import lease
 from yuelu.annotate.people import Annotator
+from yuelu.annotate.places import holders
 from yuelu.annotate.projects import create_project
 from yuelu.annotate.tasks import batch_id, create_tasks
 from yuelu.annotate.templates import load_template

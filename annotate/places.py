@@ -1,0 +1,104 @@
+"""Places: who holds which task of which packet, what is answered, and what is free."""
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import ColumnElement
+
+from yuelu.annotate.tasks import project_row
+from yuelu.base.canonical import digest
+from yuelu.base.ledger.packets import PacketTaskRow, SubmissionRow
+from yuelu.base.ledger.work import AnnotationRow, BatchRow, TaskRow
+
+_OPEN_TASKS = ("new", "dispatched")
+_CHUNK = 500  # keys in one query
+_MIX = 4  # so many times the tasks of a packet are looked at, so that the same people do not always meet
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What a task lacks: how many annotators, and who may not be one of them (they hold, skipped or answered it)."""
+
+    missing: int
+    barred: frozenset[str] = frozenset()
+
+
+def holders(session: Session, item_keys: Sequence[str]) -> dict[str, set[str]]:
+    """Return who holds (or has answered) each task; not who skipped it, and not who let it go."""
+    found: dict[str, set[str]] = {}
+    for start in range(0, len(item_keys), _CHUNK):
+        chunk = PacketTaskRow.item_key.in_(item_keys[start : start + _CHUNK])
+        query = select(PacketTaskRow.item_key, PacketTaskRow.annotator)
+        for key, annotator in session.execute(query.where(chunk, *held())):
+            found.setdefault(key, set()).add(annotator)
+    return found
+
+
+def has_room(session: Session, item_key: str) -> bool:
+    """Return whether another annotator may hold the task. The answer lasts as long as the batch's lock, which this takes."""
+    row = session.get_one(TaskRow, item_key)
+    lock_batches(session, [row.batch])
+    overlap = project_row(session, session.get_one(BatchRow, row.batch).project).overlap
+    return len(holders(session, [item_key]).get(item_key, ())) < overlap
+
+
+def lock_batches(session: Session, batches: Iterable[str]) -> None:
+    """Wait until nobody else decides about leases of those batches. Locks of packets come after these, never before."""
+    wanted = select(BatchRow.id).where(BatchRow.id.in_(sorted(set(batches)))).order_by(BatchRow.id)
+    session.execute(wanted.with_for_update(key_share=True))
+
+
+def gaps_of(session: Session, batch: str, overlap: int) -> dict[int, dict[str, Gap]]:
+    """Return what each open task lacks, by round."""
+    places: dict[str, list[tuple[str, str]]] = {}
+    live = select(PacketTaskRow.item_key, PacketTaskRow.annotator, PacketTaskRow.state)
+    live = live.join(TaskRow, TaskRow.item_key == PacketTaskRow.item_key)
+    for key, annotator, state in session.execute(live.where(TaskRow.batch == batch, PacketTaskRow.state != "released")):
+        places.setdefault(key, []).append((annotator, state))
+    rounds: dict[int, dict[str, Gap]] = {}
+    tasks = select(TaskRow.item_key, TaskRow.round).where(TaskRow.batch == batch, TaskRow.state.in_(_OPEN_TASKS))
+    for key, round_ in session.execute(tasks):
+        held = sum(state == "held" for _, state in places.get(key, ()))
+        if held < overlap:
+            barred = frozenset(annotator for annotator, _ in places.get(key, ()))
+            rounds.setdefault(round_, {})[key] = Gap(overlap - held, barred)
+    return rounds
+
+
+def next_tasks(session: Session, batch: str, annotator: str, overlap: int, size: int) -> tuple[int, list[str]]:
+    """Return the round and the tasks of the annotator's next packet. Rework comes first: a lot waits for it."""
+    here = PacketTaskRow.item_key == TaskRow.item_key
+    number = select(func.count()).select_from(PacketTaskRow).where(here, *held()).correlate(TaskRow).scalar_subquery()
+    seen = exists().where(here, PacketTaskRow.state != "released", PacketTaskRow.annotator == annotator)
+    answered = exists().where(AnnotationRow.item_key == TaskRow.item_key, AnnotationRow.annotator == annotator)
+    free = select(TaskRow.round, TaskRow.item_key).where(TaskRow.batch == batch, TaskRow.state.in_(_OPEN_TASKS))
+    free = free.where(number < overlap, ~seen, ~answered).order_by(TaskRow.round.desc(), TaskRow.item_key)
+    found = session.execute(free.limit(size * _MIX)).all()
+    if not found:
+        return 0, []
+    keys = [key for round_, key in found if round_ == found[0][0]]
+    return found[0][0], sorted(heapq.nsmallest(size, keys, key=lambda key: digest([key, annotator])))
+
+
+def held() -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that a place counts towards the overlap."""
+    return PacketTaskRow.state != "released", PacketTaskRow.state == "held"  # the first lets SQLite use the index
+
+
+def place(item_key: str) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of the live places at a task."""
+    return PacketTaskRow.item_key == item_key, PacketTaskRow.state != "released"
+
+
+def silent() -> ColumnElement[bool]:
+    """Return the condition that a place has no answer yet, neither sent through us nor found on a site."""
+    sent = exists().where(
+        SubmissionRow.item_key == PacketTaskRow.item_key,
+        SubmissionRow.annotator == PacketTaskRow.annotator,
+        SubmissionRow.state != "refused",
+    )
+    synced = exists().where(AnnotationRow.item_key == PacketTaskRow.item_key, AnnotationRow.annotator == PacketTaskRow.annotator)
+    return ~sent & ~synced
