@@ -99,7 +99,9 @@ class Person:
     """A person's browser, as far as it matters here: a cookie, the origin of the pages, and the token in them."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=url, headers={"Origin": url, "Sec-Fetch-Site": "same-origin"}, trust_env=False)
+        self.http = httpx.Client(
+            base_url=url, headers={"Origin": url, "Sec-Fetch-Site": "same-origin"}, trust_env=False, timeout=120
+        )
 
     @property
     def token(self) -> str:
