@@ -12,13 +12,17 @@ from typing import Any
 import pytest
 from gateways import PASSWORD, Person, Served, fill, served
 from sqlalchemy import select
+from starlette.testclient import TestClient
 
 from yuelu.annotate.packets import return_packet
 from yuelu.base.canonical import sha256
 from yuelu.base.ledger.packets import DraftRow, PacketRow, PacketTaskRow, SubmissionRow
 from yuelu.base.settings import Settings
 from yuelu.base.workspace import init
+from yuelu.console.gateway.app import Application
 from yuelu.console.gateway.editor import Editor
+from yuelu.console.gateway.handlers import Gateway
+from yuelu.console.gateway.routes import place
 
 RESULT: list[dict[str, Any]] = [
     {"id": "s", "from_name": "scene", "to_name": "image", "type": "choices", "value": {"choices": ["medical"]}}
@@ -325,3 +329,23 @@ def test_redirects_lead_to_our_own_pages_only(door: Door) -> None:
     for path in ("//evil.example/", "/sign-in?next=https://evil.example", "/?language=zh&next=//evil.example"):
         target = door.eve.http.get(path).headers.get("location", "/")
         assert target in ("/", "/sign-in"), path
+
+
+def test_behind_a_proxy_with_tls_cookies_go_by_https_and_the_proxy_says_who_asks(gateway: Served, editor: Editor) -> None:
+    public = "https://label.example"
+    log: list[Any] = []
+    behind = Gateway(
+        workspace=gateway.workspace, editor=editor, place=place("10.0.0.5", 8300, public), language="en", secure=True,
+        trusted=frozenset({"10.0.0.4"}),
+    )  # fmt: skip
+    told = {"Origin": public, "X-Forwarded-For": "1.2.3.4, 203.0.113.5"}
+    fields = {"name": "li-na", "password": PASSWORD}
+    for peer in ("10.0.0.4", "10.0.0.9"):
+        http = TestClient(Application(behind, log.append), base_url=public, client=(peer, 1), follow_redirects=False)
+        answer = http.post("/sign-in", data=fields, headers=told)
+        assert answer.status_code == 303
+        assert answer.headers["set-cookie"].startswith("__Host-yuelu=")
+        assert "; Secure" in answer.headers["set-cookie"]
+        assert http.get("/", headers={"Host": "10.0.0.5:8300"}).status_code == 421
+        http.close()
+    assert [each["address"] for each in log if each["method"] == "POST"] == ["203.0.113.5", "10.0.0.9"]
