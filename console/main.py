@@ -33,6 +33,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "site": "site",
         "predictions": "predictions",
         "dispatch": "dispatch",
+        "serve": "serve",
+        "forward": "serve",
         "packet": "packets",
         "sync": "sync",
         "answers": "packets",

@@ -128,13 +128,23 @@ class Client(Conversation):
             yield from self.read(f"/api/projects/{project}/export", asked).json()
 
     def submit(
-        self, server_task: int, result: Sequence[Mapping[str, Any]], *, lead_time_s: float, uid: str, cancelled: bool = False
+        self,
+        server_task: int,
+        result: Sequence[Mapping[str, Any]],
+        *,
+        lead_time_s: float,
+        uid: str,
+        cancelled: bool = False,
+        completed_by: int | None = None,
     ) -> Submitted:
-        """Answer a task as this user, under an id of our choosing; safe to repeat, also after an unclear outcome.
+        """Answer a task under an id of our choosing; safe to repeat, also after an unclear outcome.
 
-        Raises Conflict: that id belongs to another task or to another user's answer.
+        The answer is this user's own, or that of the user `completed_by`. Raises Conflict: that id belongs to another task or
+        to another user's answer.
         """
         body = {"result": list(result), "lead_time": lead_time_s, "unique_id": uid, "was_cancelled": cancelled}
+        if completed_by is not None:
+            body["completed_by"] = completed_by
         for attempt in range(_TRIES):
             try:
                 answer = self.write("POST", f"/api/tasks/{server_task}/annotations/", body).json()
@@ -143,14 +153,19 @@ class Client(Conversation):
                     raise
                 self._sleep(0.5 * 2**attempt)  # `uid` makes sending again harmless
             except Conflict:
-                return Submitted(self._own_answer(server_task, uid), added=False)
+                return Submitted(self._answer_of(server_task, uid, completed_by or self.whoami()), added=False)
             else:
                 return Submitted(int(answer["id"]), added=True)
         raise AssertionError  # the last attempt returns or raises
 
-    def change(self, annotation: int, result: Sequence[Mapping[str, Any]], *, lead_time_s: float) -> None:
-        """Change an answer in place."""
-        self.write("PATCH", f"/api/annotations/{annotation}/", {"result": list(result), "lead_time": lead_time_s})
+    def change(
+        self, annotation: int, result: Sequence[Mapping[str, Any]], *, lead_time_s: float, cancelled: bool | None = None
+    ) -> None:
+        """Change an answer in place; with `cancelled`, also whether it is a skip. Raises NotFound: it is gone."""
+        body: dict[str, Any] = {"result": list(result), "lead_time": lead_time_s}
+        if cancelled is not None:
+            body["was_cancelled"] = cancelled
+        self.write("PATCH", f"/api/annotations/{annotation}/", body)
 
     def delete_annotation(self, annotation: int) -> None:
         """Delete an answer. One that is gone already is no error."""
@@ -159,11 +174,11 @@ class Client(Conversation):
         except NotFound:
             return
 
-    def _own_answer(self, server_task: int, uid: str) -> int:
+    def _answer_of(self, server_task: int, uid: str, user: int) -> int:
         project = int(self.read(f"/api/tasks/{server_task}/").json()["project"])
         for task in self.export(project, [server_task]):
             for annotation in task["annotations"]:
-                if annotation["unique_id"] == uid and annotation["completed_by"] == self.whoami():
+                if annotation["unique_id"] == uid and annotation["completed_by"] == user:
                     return int(annotation["id"])
         raise Conflict(f"answer {uid} is taken, but not by us on task {server_task}", "an answer's id is used once")
 

@@ -8,6 +8,8 @@ from yuelu.base.settings import Settings
 from yuelu.console.show import bar, json_option, print_json, table
 from yuelu.console.words import say
 
+GATEWAY = "http://127.0.0.1:8300"  # where 'yuelu serve' listens unless told otherwise
+
 
 @click.command()
 @json_option
@@ -37,8 +39,9 @@ def up(settings: Settings, as_json: bool) -> None:
         site = start(workspace, settings, progress)
     people = sign_ins(workspace)
     if as_json:
-        print_json({"url": site.service.url, "sign_ins": people})
+        print_json({"url": site.service.url, "sign_ins": people, "people_label_at": GATEWAY})
         return
+    click.echo(say(settings.language, "People label at {url}, once 'yuelu serve' runs.", url=GATEWAY))
     click.echo(f"Label Studio: {site.service.url}")
     table("", ("sign in as", "with"), list(people.items()))
 

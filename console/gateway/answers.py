@@ -1,0 +1,62 @@
+"""What a person's page sends, read with care."""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any, NoReturn
+from urllib.parse import parse_qs
+
+from yuelu.annotate.incoming import check_result
+from yuelu.base.errors import InvalidRecord
+
+_LONGEST_S = 30 * 86_400.0
+_MOST_FIELDS = 8
+_HINT = "open the task again"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An answer or a draft: the editor's result, the seconds it took, and the version of the answer that the page had shown."""
+
+    result: list[Any]
+    lead_time_s: float
+    based_on: int
+
+
+def read_answer(body: bytes) -> Sent:
+    """Return what our page sent. Raises InvalidRecord: it cannot have been our page, or the ledger could not keep it."""
+    try:
+        told = json.loads(body, parse_constant=_no_number, parse_float=_finite)
+        json.dumps(told, ensure_ascii=False).encode()  # half a character (a lone surrogate) cannot be written down
+    except (ValueError, RecursionError) as error:
+        raise InvalidRecord(f"what was sent is not JSON we read: {type(error).__name__}", _HINT) from None
+    if not isinstance(told, dict) or set(told) != {"result", "lead_time", "based_on"}:
+        raise InvalidRecord("what was sent has other fields than result, lead_time and based_on", _HINT)
+    check_result(told["result"])
+    return Sent(told["result"], _number(told["lead_time"], _LONGEST_S), int(_number(told["based_on"], 1e6)))
+
+
+def read_form(body: bytes) -> dict[str, str]:
+    """Return the fields of a form, each once. Raises InvalidRecord."""
+    try:
+        fields = parse_qs(body.decode("utf-8"), keep_blank_values=True, strict_parsing=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise InvalidRecord("what was sent is no form", "open the page again") from None
+    return {name: values[-1] for name, values in fields.items()}
+
+
+def _number(value: object, most: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise InvalidRecord(f"{str(value)[:40]!r} is no number from 0 to {most:g}", _HINT)
+    return float(value)
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value

