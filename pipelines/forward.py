@@ -21,7 +21,8 @@ from yuelu.annotate.submissions import delivered, pending, refused
 from yuelu.base.errors import Conflict, InvalidRecord, NotFound, OutcomeUnknown, ServiceUnavailable
 from yuelu.base.ledger.engine import Ledger
 from yuelu.base.ledger.packets import SubmissionRow
-from yuelu.base.ledger.work import BatchRow, SiteRow, TaskRow
+from yuelu.base.ledger.places import PlaceRow
+from yuelu.base.ledger.work import TaskRow
 from yuelu.base.progress import Progress, silent
 from yuelu.base.workspace import Workspace
 
@@ -239,5 +240,4 @@ class Forwarder:
 def sites(ledger: Ledger) -> Sequence[str]:
     """Return the sites that work lies on, by name."""
     with ledger.reading() as session:
-        query = select(SiteRow.name).join(BatchRow, BatchRow.site == SiteRow.name).distinct()
-        return list(session.scalars(query.order_by(SiteRow.name)))
+        return list(session.scalars(select(PlaceRow.site).distinct().order_by(PlaceRow.site)))

@@ -16,11 +16,14 @@ _HINT = "open the task again"
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """An answer or a draft: the editor's result, the seconds it took, and the version of the answer that the page had shown."""
+    """An answer or a draft: the editor's result, the seconds it took, the version of the answer that the page had
+    shown, and the digest of what it asked (None: it does not say).
+    """
 
     result: list[Any]
     lead_time_s: float
     based_on: int
+    asked: str | None = None
 
 
 def read_answer(body: bytes) -> Sent:
@@ -30,10 +33,13 @@ def read_answer(body: bytes) -> Sent:
         json.dumps(told, ensure_ascii=False).encode()  # half a character (a lone surrogate) cannot be written down
     except (ValueError, RecursionError) as error:
         raise InvalidRecord(f"what was sent is not JSON we read: {type(error).__name__}", _HINT) from None
-    if not isinstance(told, dict) or set(told) != {"result", "lead_time", "based_on"}:
-        raise InvalidRecord("what was sent has other fields than result, lead_time and based_on", _HINT)
+    if not isinstance(told, dict) or set(told) - {"asked"} != {"result", "lead_time", "based_on"}:
+        raise InvalidRecord("what was sent has other fields than result, lead_time, based_on and asked", _HINT)
     check_result(told["result"])
-    return Sent(told["result"], _number(told["lead_time"], _LONGEST_S), int(_number(told["based_on"], 1e6)))
+    asked = told.get("asked")
+    if asked is not None and not isinstance(asked, str):
+        raise InvalidRecord("asked is no text", _HINT)
+    return Sent(told["result"], _number(told["lead_time"], _LONGEST_S), int(_number(told["based_on"], 1e6)), asked)
 
 
 def read_form(body: bytes) -> dict[str, str]:

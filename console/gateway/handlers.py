@@ -251,6 +251,7 @@ def _submit(call: Call) -> Response:
     sent, packet = read_answer(call.body), call.pieces["packet"]
     with call.gateway.workspace.ledger.reading() as session:
         key = work.item_of(session, packet, int(call.pieces["number"]))
+        work.check_asked(session, key, sent.asked)
     skipped = call.route.name == "skip"
     recorded = call.gateway.recorder.record(
         Incoming(

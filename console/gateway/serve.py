@@ -15,9 +15,10 @@ from sqlalchemy import select
 
 from yuelu.annotate.label_studio.accounts import ensure_accounts, read_accounts
 from yuelu.annotate.label_studio.client import Client
+from yuelu.annotate.label_studio.sites import EMBEDDED, sender_for, site_row
 from yuelu.annotate.people import Annotator
 from yuelu.base.errors import NotFound, ServiceUnavailable
-from yuelu.base.ledger.work import AnnotatorRow, SiteRow
+from yuelu.base.ledger.work import AnnotatorRow
 from yuelu.base.workspace import Workspace
 from yuelu.console.gateway.app import Application
 from yuelu.console.gateway.handlers import Gateway
@@ -89,12 +90,19 @@ def access_log(write: Callable[[str], object]) -> Callable[[Mapping[str, Any]], 
 
 
 def senders(workspace: Workspace, label_studio: Path, site: str) -> Senders:
-    """Return how answers reach the site: on the workspace's own, with each annotator's token; who has none gets an account."""
+    """Return how answers reach the site: on the workspace's own, with each annotator's token; who has none gets an account.
+
+    On any other, in the name of their shadow user there.
+    """
     making = threading.Lock()
     with workspace.ledger.reading() as session:
-        url = session.get_one(SiteRow, site).url
+        row = site_row(session, site)
+        url, kind = row.url, row.kind
 
     def sender(annotator: str) -> tuple[Client, int | None]:
+        if kind != EMBEDDED:
+            found = sender_for(workspace, site, annotator)
+            return found.client, found.completed_by
         with making:
             try:
                 account = read_accounts(workspace.label_studio_data).of(annotator)

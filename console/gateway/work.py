@@ -10,18 +10,19 @@ from sqlalchemy.orm import Session
 
 from yuelu.annotate.answers import answer_uid
 from yuelu.annotate.channels import Plot, plots_of, with_plots
+from yuelu.annotate.configurations import configuration_digest, configuration_of
 from yuelu.annotate.packets import Packet, as_packet, packets_of, tasks_of, unanswered
 from yuelu.annotate.people import session_of
-from yuelu.annotate.tasks import project_row
+from yuelu.annotate.predictions import predictions_for, server_form
+from yuelu.annotate.results import Item
 from yuelu.annotate.templates import Template
-from yuelu.base.errors import NotFound
+from yuelu.base.errors import Conflict, NotFound
 from yuelu.base.ledger.media import AssetRow
 from yuelu.base.ledger.packets import DraftRow, PacketRow, SubmissionRow
 from yuelu.base.ledger.work import BatchRow, TaskRow
 from yuelu.base.media import Shown, shown_by
 from yuelu.base.records import Medium
 from yuelu.console.gateway import routes
-from yuelu.pipelines.dispatch import template_of
 
 # What Label Studio's own page gives its editor, without the tabs of other people's answers and without deleting answers.
 INTERFACES = (
@@ -53,6 +54,7 @@ class TaskView:
     template: Template
     config: str
     shown: tuple[Shown, ...]
+    predictions: tuple[Mapping[str, Any], ...]  # those that may be seen, in the editor's form
     result: list[Any] | None  # of the own latest answer; None: none yet, or skipped
     lead_time_s: float
     version: int  # of the own answer; 0: none yet
@@ -123,18 +125,20 @@ def next_number(session: Session, packet: str) -> int | None:
 def task_view(session: Session, packet: str, item_key: str, annotator: str) -> TaskView:
     """Return a task with its annotator's own answer and draft. Raises NotFound: its media are not there."""
     task = session.get_one(TaskRow, item_key)
-    project = session.get_one(BatchRow, task.batch).project
-    template = template_of(project_row(session, project))
+    batch = session.get_one(BatchRow, task.batch)
+    template = configuration_of(session, batch)
     shown = shown_by(session, task.items)
+    items = tuple(Item.from_shown(each) for each in shown)
     versions = select(SubmissionRow).where(SubmissionRow.uid == answer_uid(item_key, annotator))
     last = session.scalars(versions.order_by(SubmissionRow.version.desc()).limit(1)).one_or_none()
     draft = session.get(DraftRow, (packet, item_key))
     mine = draft if draft is not None and draft.annotator == annotator else None
     return TaskView(
         item_key=item_key,
-        project=project,
+        project=batch.project,
         template=template,
         config=configuration(template, shown),
+        predictions=tuple(server_form(each, template, items) for each in predictions_for(session, item_key)),
         shown=shown,
         result=None if last is None or last.kind == "skip" else last.result,
         lead_time_s=0.0 if last is None else last.lead_time_s or 0.0,
@@ -164,12 +168,29 @@ def editor_task(view: TaskView, packet: str, number: int) -> dict[str, Any]:
     return {
         "key": view.item_key,
         "config": view.config,
-        "task": {"id": number, "data": data, "annotations": [] if view.result is None else [mine], "predictions": []},
+        "task": {
+            "id": number,
+            "data": data,
+            "annotations": [] if view.result is None else [mine],
+            "predictions": _predicted(view),
+        },
         "interfaces": list(INTERFACES),
         "draft": None if view.draft is None or view.saved_at is None else _draft(view.draft, view.saved_at),
         "lead_time": view.lead_time_s,
         "based_on": view.version,
+        "asked": configuration_digest(view.template),
     }
+
+
+def _predicted(view: TaskView) -> list[dict[str, Any]]:
+    return [{"id": number, "createdBy": each["model_version"], **each} for number, each in enumerate(view.predictions, 1)]
+
+
+def check_asked(session: Session, item_key: str, asked: str | None) -> None:
+    """Raise Conflict: the task is asked under another label configuration by now than the page showed."""
+    batch = session.get_one(BatchRow, session.get_one(TaskRow, item_key).batch)
+    if asked is not None and asked != configuration_digest(configuration_of(session, batch)):
+        raise Conflict("what is asked about this task has changed meanwhile", "open the task again")
 
 
 def _draft(result: list[Any], saved_at: datetime) -> Mapping[str, Any]:

@@ -34,7 +34,9 @@
 
   // What a person submits is held here until the gateway says that it has written it down.
   async function send(what, annotation) {
-    const body = { result: annotation.serializeAnnotation(), lead_time: seconds(annotation), based_on: told.based_on };
+    const body = {
+      result: annotation.serializeAnnotation(), lead_time: seconds(annotation), based_on: told.based_on, asked: told.asked,
+    };
     state.sent = what;
     for (let wait = 1000; ; wait = Math.min(2 * wait, 30000)) {
       let response = null;
