@@ -49,7 +49,8 @@ def show(settings: Settings, task: str, every_frame: bool, as_json: bool) -> Non
 
 def _said(region: dict[str, object]) -> str:
     names = ("label", "labels", "stars", "value", "moment", "texts", "paths", "preferred", "buckets", "direction")
-    return ", ".join(str(region[name]) for name in names if name in region)
+    found = (region[name] for name in names if name in region)
+    return "; ".join(", ".join(map(str, each)) if isinstance(each, list | tuple) else str(each) for each in found if each != [])
 
 
 def _place(source: dict[str, object] | None) -> str:
