@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 @click.option(
     "--tasks", type=click.IntRange(1, 10_000), default=5000, show_default=True, help="How many tasks one request holds."
 )
+@click.option("--no-lease", is_flag=True, help="Lease nothing; annotators take packets themselves.")
 @click.option("--verify", is_flag=True, help="Send nothing; compare what the servers hold with what they were given.")
 @json_option
 @click.pass_context
-def dispatch(context: click.Context, project: str, asked: tuple[str, ...], tasks: int, verify: bool, as_json: bool) -> None:
+def dispatch(
+    context: click.Context, project: str, asked: tuple[str, ...], tasks: int, no_lease: bool, verify: bool, as_json: bool
+) -> None:
     """Send a project's open tasks to Label Studio, each exactly once, and lease them to its annotators.
 
     A site in trouble delays only its own work; the exit code is then that of its problem. --verify exits with 4 when
@@ -43,7 +46,7 @@ def dispatch(context: click.Context, project: str, asked: tuple[str, ...], tasks
             found = verify_project(workspace, project, sites, connect, progress)
         _print_verified(found, as_json=as_json)
         context.exit(4 if found.differences else 0)
-    leased = _lease(workspace, project)
+    leased = 0 if no_lease else _lease(workspace, project)
     with bar("dispatch", quiet=as_json) as progress, connections(workspace, settings, sites) as connect:
         reports = dispatch_to_sites(workspace, project, sites, connect, progress, tasks=tasks)
     _print_sent(reports, leased, as_json=as_json)

@@ -1,7 +1,7 @@
 """yuelu sync: answers come from the Label Studio servers into the ledger."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,10 +67,20 @@ def sync(
             hook = None if webhook is None else (webhook_host, webhook)
             follow_project(workspace, project, connect, reader_for, print_, interval_s=interval, webhook=hook)
             return
+        _forward(workspace, settings)
         with bar("sync", quiet=as_json) as progress:
             reports = sync_sites(workspace, project, connect, progress, full=full or replay, reader_for=reader_for)
     print_json(_told(reports)) if as_json else _print(reports)
     context.exit(next((each.problem.exit_code for each in reports if each.problem), 0))
+
+
+def _forward(workspace: "Workspace", settings: Settings) -> None:
+    """Bring what people submitted meanwhile to its sites first. One that is down says so when it is read."""
+    from yuelu.base.errors import ServiceUnavailable
+    from yuelu.console.forwarding import forward_all
+
+    with suppress(ServiceUnavailable):
+        forward_all(workspace, settings.label_studio)
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from yuelu.annotate.submissions import record
 from yuelu.annotate.tasks import batch_id
 from yuelu.base.errors import Conflict, InvalidRecord, NotFound, OutcomeUnknown, ServiceUnavailable, YueluError
 from yuelu.base.ledger.packets import SubmissionRow
-from yuelu.base.ledger.work import BatchRow, SiteRow, TaskRow
+from yuelu.base.ledger.places import PlaceRow
+from yuelu.base.ledger.work import SiteRow, TaskRow
 from yuelu.base.settings import Settings
 from yuelu.base.workspace import Workspace, init
 from yuelu.pipelines.forward import Forwarder, ForwardReport, Senders, forward, sites
@@ -101,10 +102,9 @@ def work(tmp_path: Path) -> Iterator[Work]:
     with workspace.ledger.transaction("test") as t:
         t.session.add(SiteRow(name=SITE, url="http://site.example", version="1.23.2"))
         t.session.flush()
-        batch = t.session.get_one(BatchRow, batch_id("p"))
-        batch.site, batch.server_project = SITE, 1
+        t.session.add(PlaceRow(batch=batch_id("p"), site=SITE, server_project=1, config_digest="0"))
         for number, row in enumerate(t.session.scalars(select(TaskRow).order_by(TaskRow.item_key)), 1):
-            row.server_task = number
+            row.site, row.server_task = SITE, number
     packets = [take_packet(workspace.ledger, "p", name) for name in ("li-na", "wang-wei")]
     assert packets[0] is not None
     with workspace.ledger.reading() as session:
