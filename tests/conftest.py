@@ -76,6 +76,8 @@ SLOW = frozenset(
         "pipelines/test_publish_content.py",
         "pipelines/test_publish_kinds.py",
         "pipelines/test_score.py",
+        "pipelines/test_sync_faults.py",
+        "pipelines/test_sync_series.py",
         "pipelines/test_tiff.py",
         "pipelines/test_tiles.py",
         "pipelines/test_timeseries_hostile.py",
