@@ -88,8 +88,10 @@ def _look(decoded: Frames, found_by: Detector, most_px: int) -> Look:
         boxes = changes.new(apply_color_lut(frame, dataset) if palette else frame)
         left -= sum(box.pixels for box in boxes) * sum(scale**2 for scale in scales(*text.shape))
         if left < 0 and index:
-            moving = f"{decoded.count} frames move too much to look for text in each"
-            raise Refused(f"{moving}: more than the limit of {most_px} pixels", f"have the limit text_pixels raised, or {_CHECK}")
+            raise Refused(
+                f"{decoded.count} frames move too much to look for text in each: over the limit of {most_px} pixels",
+                f"have the limit text_pixels raised, or {_CHECK}",
+            )
         found = _found(boxes, frame, dataset, found_by)
         if _apart(found, text):  # and not only another rim of what is known
             again.add(index)

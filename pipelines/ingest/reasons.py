@@ -25,6 +25,7 @@ _KINDS = tuple(
         (r"burned-in text.*without the extra: .*", "burned-in text suspected, and nothing to look for it"),
         (r"burned-in text suspected: (?P<detail>.*)", "burned-in text suspected"),
         (r"burned-in text .*|burned-in text: .*|a palette film of .*", "burned-in text that could not be blanked"),
+        (r"\d+ frames move too much .*", "a film that moves too much to be searched for text"),
         (r"it holds more than the \d+ bytes that were announced.*|a DICOMDIR of more .*", _LIMIT),
         (r"(it|the archive's members) holds? more than .*|.* would come out of .*|the archive .* the limit of .*", _ARCHIVE),
         (r"the archive's directory is larger .*|a header of the archive is larger .*", _ARCHIVE),

@@ -15,6 +15,7 @@ from yuelu.annotate.tasks import batch_id
 from yuelu.base.canonical import sha256
 from yuelu.base.ledger.engine import Ledger
 from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow
+from yuelu.base.ledger.places import PlaceRow
 from yuelu.base.ledger.work import AnnotatorRow, BatchRow, CompanyRow, ProjectRow, SiteRow, TaskRow
 
 MADE = datetime(2026, 1, 2, tzinfo=UTC)
@@ -85,8 +86,18 @@ class Job:
         with self.ledger.transaction("test") as t:
             t.add_new(ProjectRow, [{**row, **dict.fromkeys(more, "d")}])
             batch = batch_id(name)
-            t.add_new(BatchRow, [{"id": batch, "project": name, "site": "site", "server_project": 1 + next(self._numbers)}])
-            plan = {"batch": batch, "items": [], "group": "g", "round": 1, "state": "dispatched", "server_task": None}
+            t.add_new(BatchRow, [{"id": batch, "project": name, "number": 1}])
+            place = {"batch": batch, "site": "site", "server_project": 1 + next(self._numbers), "config_digest": "d"}
+            t.add_new(PlaceRow, [place])
+            plan = {
+                "batch": batch,
+                "items": [],
+                "group": "g",
+                "round": 1,
+                "state": "dispatched",
+                "site": "site",
+                "server_task": None,
+            }
             keys = [sha256(f"{name} {number}".encode()) for number in range(tasks)]
             t.add_new(TaskRow, [{"item_key": key, "subject": key, **plan} for key in keys])
         return name

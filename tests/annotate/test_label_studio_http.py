@@ -118,6 +118,6 @@ def test_tasks_are_listed_by_id_and_not_by_page() -> None:
 
 def test_an_answer_id_of_somebody_else_is_a_conflict() -> None:
     others = [{"id": 1, "annotations": [{"id": 4, "unique_id": "u", "completed_by": 9}]}]
-    server = Server(httpx.Response(409, json={"detail": "exists"}), ok({"project": 2}), ok(others), ok({"id": 8}))
+    server = Server(httpx.Response(409, json={"detail": "exists"}), ok({"id": 8}), ok({"project": 2}), ok(others))
     with client(server) as c, pytest.raises(Conflict, match="answer u is taken"):
         c.submit(1, [], lead_time_s=1.0, uid="u")

@@ -44,7 +44,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 def test_leases_become_packets_and_go_back(url: str) -> None:
     ledger = Ledger(url)
-    command.upgrade(migrations(url), "0007")
+    command.upgrade(migrations(url), "0008")
     with ledger.reading() as session:
         packets = {(row.annotator, row.round): row for row in session.query(PacketRow)}
         assert {key: row.state for key, row in packets.items()} == {("a", 1): "closed", ("b", 1): "closed", ("a", 2): "open"}
@@ -61,7 +61,7 @@ def test_leases_become_packets_and_go_back(url: str) -> None:
             ("a", "active", None), ("b", "active", None),
         }  # fmt: skip
     ledger.close()
-    command.downgrade(migrations(url), "0006")
+    command.downgrade(migrations(url), "0007")
     with ledger.reading() as session:
         assert len(session.execute(text("SELECT item_key, annotator FROM packets")).all()) == 5
     ledger.close()

@@ -149,7 +149,7 @@ def grey_film(frames: NDArray[np.uint8]) -> Dataset:
 
 
 def test_a_film_that_moves_too_much_is_refused() -> None:
-    with pytest.raises(Refused, match="20 frames move too much to look for text in each: more than the limit of 300000 pixels"):
+    with pytest.raises(Refused, match="20 frames move too much to look for text in each: over the limit of 300000 pixels"):
         burned.clean(grey_film(cine(20)), CAUSE, most_px=300_000)
 
 
