@@ -26,8 +26,6 @@ from yuelu.console.words import say, say_reason
 _PICTURES = 24  # per collection; the page stays small
 # A sound's thumbnail says little, and a text has none.
 _OF_EACH: Mapping[str, int] = MappingProxyType({"image": 18, "video": 4, "timeseries": 4, "audio": 2, "text": 0})
-    {"image": 18, "video": 4, "timeseries": 4, "audio": 2, "text": 0}
-)  # a sound's says little
 _FILES = {"en": "index.html", "zh": "index.zh.html"}
 
 
