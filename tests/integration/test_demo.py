@@ -27,7 +27,7 @@ SAME = {
     "listings": "SELECT path, bytes, outcome, sha256, reason FROM listings",
     "assets": 'SELECT sha256, role, bytes, derived_from, "group" FROM assets',
     "tasks": "SELECT item_key, subject, items, round, state FROM tasks",
-    "packets": "SELECT item_key, annotator FROM packets",
+    "packets": "SELECT item_key, annotator, state FROM packet_tasks",
     "annotations": "SELECT uid, version, item_key, annotator, content, lead_time_s, cancelled, vanished FROM annotations",
     "rejections": "SELECT item_key, reason FROM rejections",
     "scores": "SELECT batch, round, control, metric, value, low, high, tasks, reason FROM scores",

@@ -42,7 +42,8 @@ def read(data: bytes, path: Path, limits: Limits) -> tuple[Reading, float]:
     decoders = Decoders(limits)
     try:
         with path.open("rb") as file, decoders.read({**REQUEST, "demuxer": "mov"}, file.fileno()) as reading:
-            used = [child.memory_info() for child in psutil.Process().children() if "isolation.child" in child.cmdline()[3]]
+            servers = [child for child in psutil.Process().children() if "isolation.fork_server" in " ".join(child.cmdline())]
+            used = [decoder.memory_info() for server in servers for decoder in server.children()]
             return reading, max(one.rss - one.shared for one in used) / 1e6
     finally:
         decoders.close()
