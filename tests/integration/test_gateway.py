@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sysconfig
@@ -12,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pydicom
 import pytest
@@ -31,12 +29,11 @@ from yuelu.annotate.projects import create_project
 from yuelu.annotate.tasks import create_tasks
 from yuelu.annotate.templates import load_template
 from yuelu.annotate.tracks import frame_boxes
-from yuelu.base.errors import ServiceUnavailable
 from yuelu.base.ledger.packets import SubmissionRow
 from yuelu.base.records import Box, Choice, FrameRange, Region, Segment, Track
 from yuelu.base.settings import Settings
 from yuelu.base.workspace import Workspace, init
-from yuelu.console.gateway.editor import Editor, editor_module, find_editor, styles_module
+from yuelu.console.gateway.editor import Editor, find_editor
 from yuelu.pipelines.dispatch import dispatch
 from yuelu.pipelines.forward import ForwardReport, forward
 from yuelu.pipelines.ingest.flow import ingest
@@ -46,7 +43,6 @@ from yuelu.pipelines.sync import sync
 
 pytestmark = pytest.mark.integration
 
-DELETE_FILES = "ff_back_dev_4664_remove_storage_file_on_export_delete_29032023_short"
 SITE, PERSON = "embedded", Annotator("d", "oak")  # who has an account on the session's server
 TEMPLATES = {"pictures": "image-boxes", "sounds": "audio-segments", "films": "video-ranges", "cars": "video-tracks"}
 PICTURE = Path(skimage.__file__).parent / "data/chelsea.png"  # 451 x 300 px
@@ -285,37 +281,6 @@ def test_a_box_that_moves_through_a_film(labelled: Labelled) -> None:
     assert (drawn.label, [key.frame for key in drawn.keyframes]) == ("person", [1, 11])
     middle = next(each for each in frame_boxes(drawn) if each.frame == 6)
     assert (middle.x_px, middle.y_px, middle.width_px, middle.height_px) == pytest.approx((40, 25, 60, 80), abs=2)
-
-
-def test_the_editor_is_told_what_the_server_would_tell_it(editor: Editor, label_studio: Site) -> None:
-    admin = label_studio.accounts.admin
-    with httpx.Client(base_url=label_studio.service.url, trust_env=False, follow_redirects=True) as http:
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', http.get("/user/login/").text)
-        assert token
-        fields = {"csrfmiddlewaretoken": token[1], "email": admin.email, "password": admin.password}
-        page = http.post("/user/login/", data=fields, headers={"Referer": label_studio.service.url}).text
-    flags = re.search(r"^ *feature_flags: (\{.*\}),$", page, re.MULTILINE)
-    assert flags
-    told = {name: value for name, value in json.loads(flags[1]).items() if not name.startswith("$")}
-    assert len(told) > 200
-    # We set this one on the embedded server, and no browser asks for it.
-    assert {**editor.flags, DELETE_FILES: told[DELETE_FILES]} == told
-    assert re.search(r"feature_flags_default_value: true,", page)
-
-
-def test_the_editor_of_this_version_is_found(editor: Editor) -> None:
-    """Numbers of the wheel of Label Studio 1.23.2, seen in its runtime.js and main.js."""
-    assert (editor.chunks, editor.module, editor.styles) == ((502, 594, 288, 358), 41607, 97562)
-    assert {"main.js", "runtime.js", "vendor.js", "358.css", "decode-audio.wasm"} <= set(editor.files)
-    assert all(path.is_file() for path in [*editor.files.values(), *editor.fonts.values()])
-    assert not [name for name in editor.files if name.endswith((".map", ".html", ".json", ".txt"))]
-
-
-def test_front_ends_of_other_versions_are_named() -> None:
-    with pytest.raises(ServiceUnavailable, match="loads no editor"):
-        editor_module("Promise.all([n.e(1),n.e(2)]).then(n.bind(n,3))", {"1.js": "{3:(e,t,n)=>{}}", "2.js": ""})
-    with pytest.raises(ServiceUnavailable, match="no style module"):
-        styles_module("{1:(e,t,n)=>{}}")
 
 
 # Prints every path of Label Studio's URL configuration, with something plausible in the place of each parameter.
