@@ -85,6 +85,9 @@ SLOW = frozenset(
         "pipelines/test_video_hdr.py",
         "pipelines/test_deid_peers.py",
         "pipelines/test_walker.py",
+        "pipelines/test_people.py",
+        "pipelines/test_planted_ingest.py",
+        "test_benchmarks.py",
         "test_docs.py",
     }
 )
