@@ -5,12 +5,12 @@ from itertools import zip_longest
 
 from yuelu.base import merkle
 from yuelu.base.errors import YueluError
-from yuelu.datasets.manifest import Part
+from yuelu.datasets.manifest import DELETED
 from yuelu.datasets.release import Release
 from yuelu.datasets.rows import leaf
-from yuelu.datasets.schemas import schema_digest
+from yuelu.datasets.schemas import TABLES, keys_schema, schema_digest
 from yuelu.datasets.split import split_proof
-from yuelu.datasets.tables import Row, open_table, read_rows, row_digest
+from yuelu.datasets.tables import Row, open_table, row_digest
 
 Problem = tuple[str, str]  # file, what is wrong
 
@@ -24,7 +24,7 @@ def rows_problems(release: Release) -> Iterator[Problem]:
 
 
 def _counts(release: Release) -> Iterator[Problem]:
-    for part in release.manifest.parts:
+    for part in (part for table in TABLES for part in release.parts(table)):
         label = release.source.label(part.file)
         try:
             with release.source.open(part.file) as opened:
@@ -35,26 +35,20 @@ def _counts(release: Release) -> Iterator[Problem]:
             continue
         if rows != part.rows:
             yield label, f"has {rows} rows, not {part.rows}"
-        if schema != part.schema_hash:
+        if schema != part.schema_hash or (part.kind == DELETED and schema != schema_digest(keys_schema(part.table))):
             yield label, "has other columns than the manifest says"
-
-
-def _rows(release: Release, part: Part) -> Iterator[Row]:
-    label = release.source.label(part.file)
-    with release.source.open(part.file) as opened:
-        yield from read_rows(open_table(opened, label), label)
 
 
 def _chain(release: Release) -> Iterator[Problem]:
     """Walk items, annotations and evidence side by side, all in the order of the items; stop at the first break."""
     manifest = release.manifest
-    label = {part.table: release.source.label(part.file) for part in manifest.parts}
+    label = {table: release.source.label(release.parts(table)[0].file) for table in TABLES}
     leaves: list[bytes] = []
     homes: list[tuple[str, str]] = []
     try:
-        assets = {row["id"]: row_digest(row) for row in _rows(release, manifest.part("assets"))}
-        answers = _Answers(_rows(release, manifest.part("annotations")))
-        both = zip_longest(_rows(release, manifest.part("items")), _rows(release, manifest.part("evidence")))
+        assets = {row["id"]: row_digest(row) for row in release.rows("assets", checked=True)}
+        answers = _Answers(release.rows("annotations", checked=True))
+        both = zip_longest(release.rows("items", checked=True), release.rows("evidence", checked=True))
         for item, evidence in both:
             if item is None or evidence is None or item["id"] != evidence["id"]:
                 yield label["evidence"], "does not have one row for each item"
@@ -79,6 +73,10 @@ def _chain(release: Release) -> Iterator[Problem]:
         return
     if merkle.root(leaves).hex() != manifest.merkle_root or len(leaves) != manifest.rows:
         yield label["evidence"], "its Merkle root is not the one in the manifest"
+    for table, count in (("items", len(leaves)), ("assets", len(assets)), ("annotations", answers.count)):
+        parts = release.parts(table)
+        if len(parts) > 1 and count != parts[-1].total:
+            yield label[table], f"has {count} rows, not {parts[-1].total}, when its {len(parts)} parts are put together"
     if splits != manifest.splits:
         yield label["items"], "its splits are not those of the manifest"
 
@@ -88,11 +86,13 @@ class _Answers:
 
     def __init__(self, rows: Iterator[Row]) -> None:
         self._rows, self._next = rows, next(rows, None)
+        self.count = 0
 
     def of(self, item: str) -> list[str]:
         digests = []
         while self._next is not None and self._next["item"] == item:
             digests.append(row_digest(self._next))
+            self.count += 1
             self._next = next(self._rows, None)
         return digests
 

@@ -12,11 +12,13 @@ from yuelu.base.errors import Conflict, IntegrityFailure, KeyTaken, NotFound, Ou
 from yuelu.base.progress import Progress, silent
 from yuelu.base.signing import SigningKey
 from yuelu.base.store.port import Store, create_once
+from yuelu.datasets.deltas import written
 from yuelu.datasets.draft import Draft, changes_between, compose, meaning_changed
-from yuelu.datasets.layout import File, checked_name, document_file, media_file, table_file, version_key
+from yuelu.datasets.layout import File, checked_name, document_file, media_file, version_key
 from yuelu.datasets.manifest import content_digest, read_manifest, write_manifest
+from yuelu.datasets.places import StoreSource
 from yuelu.datasets.readme import readme
-from yuelu.datasets.release import Release, StoreSource, load, version_numbers
+from yuelu.datasets.release import Release, load, version_numbers
 from yuelu.datasets.tables import Row, TableFile, open_table, read_rows
 from yuelu.datasets.version import Changes, next_version
 
@@ -55,12 +57,14 @@ def commit(
     changes = _changes(draft, latest)
     before = latest.manifest if latest else None
     version = next_version(before.version if before else None, changes)
-    document = compose(draft, key.public, before, version, changes)
+    tables = [written(draft.name, table, latest) for table in draft.built.tables]
+    objects = [entry for table in tables for entry in table.entries]
+    document = compose(draft, key.public, before, version, changes, objects=objects)
     if latest and content_digest(document) == content_digest(latest.manifest.document):
         return Committed(latest, Changes(0), new=False)
     _put_media(store, draft, read_medium, progress)
-    for table in draft.built.tables:
-        _put(store, table_file(draft.name, table.table, table.sha256, len(table.data)), table.data)
+    for file, data in (each for table in tables for each in table.new):
+        _put(store, file, data)
     text = readme(document).encode()
     card = document_file(draft.name, "README.md", sha256(text), len(text))
     _put(store, card, text)

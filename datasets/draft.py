@@ -7,10 +7,9 @@ from typing import Any
 from yuelu.base.canonical import digest
 from yuelu.base.signing import PublicKey
 from yuelu.datasets.build import Built
-from yuelu.datasets.layout import table_file
 from yuelu.datasets.manifest import FORMAT, Manifest
 from yuelu.datasets.split import SHARES
-from yuelu.datasets.tables import Row, TableFile
+from yuelu.datasets.tables import Row
 from yuelu.datasets.version import Changes, Version
 
 
@@ -32,8 +31,19 @@ class Draft:
     split_seed: str = ""
 
 
-def compose(draft: Draft, key: PublicKey, previous: Manifest | None, version: Version, changes: Changes) -> dict[str, Any]:
-    """Return the manifest of `draft`, all but `proof`; documents such as README.md are added once this much is known."""
+def compose(
+    draft: Draft,
+    key: PublicKey,
+    previous: Manifest | None,
+    version: Version,
+    changes: Changes,
+    *,
+    objects: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return the manifest of `draft`, all but `proof`; documents such as README.md are added once this much is known.
+
+    `objects` are the parts of the tables.
+    """
     built = draft.built
     identity = {
         "id": f"urn:yuelu:dataset:{digest({'name': draft.name, 'publisher': key.key_id})[:32]}",
@@ -45,7 +55,7 @@ def compose(draft: Draft, key: PublicKey, previous: Manifest | None, version: Ve
         "status": "active",
     }
     content = {
-        "objects": [_object(draft.name, table) for table in built.tables],
+        "objects": [dict(part) for part in objects],
         "documents": [],
         # the files themselves are rows of the assets table: a manifest must not grow with the media
         "media": {"table": "assets", "files": built.media_files, "bytes": built.media_bytes},
@@ -62,20 +72,6 @@ def compose(draft: Draft, key: PublicKey, previous: Manifest | None, version: Ve
         "quality": dict(draft.quality),
         "governance": dict(draft.governance),
         "changes": {"added": changes.added, "removed": changes.removed, "changed": changes.changed},
-    }
-
-
-def _object(name: str, table: TableFile) -> dict[str, Any]:
-    file = table_file(name, table.table, table.sha256, len(table.data))
-    return {
-        "table": table.table,
-        "kind": "base",
-        "path": file.key,
-        "sha256": file.sha256,
-        "bytes": file.bytes,
-        "rows": table.rows,
-        "schema_hash": table.schema_hash,
-        "writer": table.writer,
     }
 
 

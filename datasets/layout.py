@@ -69,7 +69,7 @@ def version_number(key: str) -> int | None:
 
 
 def table_file(name: str, table: str, sha256: str, size: int) -> File:
-    """Return the file of a table's only part."""
+    """Return the file of one part of a table; its path is that of the whole table in a pulled folder."""
     return File(f"{table}.parquet", f"datasets/{name}/data/{checked_sha256(sha256)}.parquet", sha256, size)
 
 

@@ -14,17 +14,20 @@ from yuelu.datasets.schemas import TABLES
 from yuelu.datasets.version import Version
 
 FORMAT = "1.0"  # a reader of 1.x reads every 1.y, and refuses 2.0
-PART_KINDS = ("base",)
+BASE, DELTA, DELETED = "base", "delta", "deleted"  # kinds of parts: all rows, new and changed rows, keys of rows that went
+PART_KINDS = (BASE, DELTA, DELETED)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One object that holds rows of a table."""
+    """One object that holds rows of a table. `total`: rows that the table has with this part and all before it."""
 
     table: str
     file: File
     rows: int
     schema_hash: str
+    kind: str = BASE
+    total: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +52,13 @@ class Manifest:
         """`name@1.2.0`."""
         return f"{self.name}@{self.version}"
 
-    def part(self, table: str) -> Part:
-        """Return the base part of `table`."""
-        return next(part for part in self.parts if part.table == table)
+    def layers(self, table: str) -> tuple[Part, ...]:
+        """Return the parts of `table`: its base, then what later versions changed, the newest last."""
+        return tuple(part for part in self.parts if part.table == table)
+
+    def entries(self, table: str) -> tuple[dict[str, Any], ...]:
+        """Return what the document says of each of these parts."""
+        return tuple(dict(entry) for entry in self.document["content"]["objects"] if entry["table"] == table)
 
 
 def manifest_digest(document: Mapping[str, Any]) -> str:
@@ -65,7 +72,9 @@ def manifest_digest(document: Mapping[str, Any]) -> str:
 def content_digest(document: Mapping[str, Any]) -> str:
     """Return the digest of what a release says, apart from its place in the history. Equal: there is nothing to publish."""
     identity = {name: value for name, value in document["identity"].items() if name not in ("version", "number", "previous")}
-    content = {name: value for name, value in document["content"].items() if name != "documents"}  # they name the version
+    # Documents name the version; how the rows are cut into objects says nothing: the Merkle root is over all of them.
+    content = {name: value for name, value in document["content"].items() if name not in ("documents", "objects")}
+    content["schemas"] = {part["table"]: part["schema_hash"] for part in document["content"]["objects"] if part["kind"] == BASE}
     rest = {name: value for name, value in document.items() if name not in ("proof", "changes")}
     return digest({**rest, "identity": identity, "content": content})
 
@@ -121,8 +130,9 @@ def _parsed(document: Mapping[str, Any]) -> Manifest:
         splits=document["splits"]["parts"],
         document=document,
     )
-    if sorted(part.table for part in manifest.parts) != sorted(TABLES):
-        raise IntegrityFailure("the manifest does not list each table once", f"a release has {', '.join(TABLES)}")
+    for table in TABLES:
+        if [part.kind == BASE for part in manifest.layers(table)] != [True] + [False] * (len(manifest.layers(table)) - 1):
+            raise IntegrityFailure(f"the manifest does not list one base of {table}, first", "ask the publisher for a whole one")
     return manifest
 
 
@@ -147,4 +157,6 @@ def _part(name: str, entry: Mapping[str, Any]) -> Part:
     if entry["table"] not in TABLES:
         raise SchemaMismatch(f"a release has no table {entry['table']!r}", "install a newer yuelu")
     file = table_file(name, entry["table"], entry["sha256"], int(entry["bytes"]))
-    return Part(entry["table"], file, int(entry["rows"]), entry["schema_hash"])
+    rows = int(entry["rows"])
+    total = rows if entry["kind"] == BASE else int(entry["total"])
+    return Part(entry["table"], file, rows, entry["schema_hash"], entry["kind"], total)

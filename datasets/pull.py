@@ -15,8 +15,12 @@ from yuelu.base.errors import Conflict, IntegrityFailure, YueluError
 from yuelu.base.progress import Progress, silent
 from yuelu.base.signing import PublicKey
 from yuelu.base.store.port import Store, checked_key
+from yuelu.datasets.assemble import Assembly
 from yuelu.datasets.layout import MANIFEST, File
-from yuelu.datasets.release import FolderSource, Release, open_folder, open_release
+from yuelu.datasets.places import FolderSource
+from yuelu.datasets.plain import layered, read_plain
+from yuelu.datasets.release import Release, open_folder, open_release
+from yuelu.datasets.schemas import TABLES
 
 PARTS = ".yuelu-pull"  # unfinished files, and the paths that pulls into this folder wrote; gone once a pull is complete
 _WRITTEN = "written"
@@ -56,11 +60,14 @@ def pull(
     release = open_release(store, name, version, key=key)
     _check(dest)
     manifest = release.manifest
+    layers = layered(manifest)
     with _alone(dest):
         _prepare(dest, release)
         counted = _Counted(release, dest, progress, threads)
-        counted.fetch([*(part.file for part in manifest.parts), *manifest.documents])
-        counted.fetch(replace(release, source=FolderSource(dest)).media())
+        counted.fetch([*(part.file for part in manifest.parts if part.table not in layers), *manifest.documents])
+        counted.make(layers, Assembly(release, dest, PARTS, fetch, hash_of))
+        here = replace(release, source=FolderSource(dest), plain=read_plain(dest, manifest))
+        counted.fetch(here.media())
         removed = _remove_stale(dest, counted.paths)
         _complete(dest, release)
     return PullReport(
@@ -131,7 +138,7 @@ class _Counted:
     def __init__(self, release: Release, dest: Path, progress: Progress, threads: int) -> None:
         self.release, self.dest, self.progress, self.threads = release, dest, progress, threads
         content = release.manifest.document["content"]
-        self.total = len(release.manifest.parts) + len(release.manifest.documents) + content["media"]["files"]
+        self.total = len(TABLES) + len(release.manifest.documents) + content["media"]["files"]
         self.done = self.fetched = self.bytes = 0
         self.paths: set[str] = set()
 
@@ -144,6 +151,17 @@ class _Counted:
                 for file, new in zip(group, pool.map(lambda file: fetch(self.release, file, self.dest), group), strict=True):
                     self.done, self.fetched, self.bytes = self.done + 1, self.fetched + new, self.bytes + new * file.bytes
                     self.progress(self.done, self.total)
+
+    def make(self, tables: Iterable[str], assembly: Assembly) -> None:
+        """Make the files of the tables that are in layers."""
+        for table in tables:
+            path = self.release.manifest.layers(table)[0].file.path
+            _note(self.dest, [path])
+            self.paths.add(path)
+            size = assembly.make(table)
+            self.done, self.fetched, self.bytes = self.done + 1, self.fetched + (size is not None), self.bytes + (size or 0)
+            self.progress(self.done, self.total)
+        assembly.complete(self.release.manifest)
 
 
 def _groups(files: Iterator[File], count: int) -> Iterator[list[File]]:

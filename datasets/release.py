@@ -1,13 +1,10 @@
 """Opening releases: from a store by name and version, or from a pulled folder."""
 
-import errno
-import os
-import stat
 from bisect import bisect_left
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,78 +13,31 @@ from yuelu.base.errors import IntegrityFailure, NotFound
 from yuelu.base.signing import PublicKey
 from yuelu.base.store.address import open_store
 from yuelu.base.store.port import Store
+from yuelu.datasets.layers import Layer, merged
 from yuelu.datasets.layout import MANIFEST, File, checked_name, media_file, media_path, version_key, version_number
-from yuelu.datasets.manifest import Manifest, read_manifest
-from yuelu.datasets.tables import Row, open_table, read_rows
+from yuelu.datasets.manifest import DELETED, Manifest, Part, read_manifest
+from yuelu.datasets.places import FolderSource, Source, StoreSource, open_regular
+from yuelu.datasets.plain import read_plain
+from yuelu.datasets.schemas import KEYS, TABLES
+from yuelu.datasets.tables import Row, listed, open_table, read_batches
 from yuelu.datasets.version import Wanted, parse_selector
-
-
-class Source(Protocol):
-    """Where the files of a release are read from."""
-
-    def open(self, file: File) -> BinaryIO:
-        """Return a seekable reader. Raises NotFound."""
-
-    def label(self, file: File) -> str:
-        """Return the name under which people find the file there."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoreSource:
-    """The files lie in a store, by key."""
-
-    store: Store
-
-    def open(self, file: File) -> BinaryIO:
-        """Return a reader that fetches ranges."""
-        return self.store.open(file.key)
-
-    def label(self, file: File) -> str:
-        """Return the key."""
-        return file.key
-
-
-def open_regular(root: Path, name: str) -> BinaryIO:
-    """Return a reader of a regular file; never follows a link, never waits for a pipe.
-
-    Raises NotFound. Raises IntegrityFailure: something else lies in its place.
-    """
-    hint = "pull the release again"
-    try:
-        opened = os.open(root / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError as error:
-        raise NotFound(f"no {name} in {root}: {error.strerror}", hint) from None
-    except OSError as error:
-        odd = "is a link" if error.errno == errno.ELOOP else f"cannot be opened: {error.strerror}"
-        raise IntegrityFailure(f"{name} {odd}", hint) from None
-    if not stat.S_ISREG(os.fstat(opened).st_mode):
-        os.close(opened)
-        raise IntegrityFailure(f"{name} is not a regular file", hint)
-    return os.fdopen(opened, "rb")
-
-
-@dataclass(frozen=True, slots=True)
-class FolderSource:
-    """The files lie in a pulled folder."""
-
-    root: Path
-
-    def open(self, file: File) -> BinaryIO:
-        """Return a reader. Raises NotFound. Raises IntegrityFailure: a link, a pipe or a folder lies in the file's place."""
-        return open_regular(self.root, file.path)
-
-    def label(self, file: File) -> str:
-        """Return the path in the folder."""
-        return file.path
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One immutable version of a dataset. `signed` is the signed file its manifest came in."""
+    """One immutable version of a dataset. `signed` is the signed file its manifest came in.
+
+    `plain`: tables that lie in one file here, which pulling made of the parts that the manifest lists.
+    """
 
     manifest: Manifest
     source: Source
     signed: bytes
+    plain: Mapping[str, Part] = field(default_factory=dict)
+
+    def parts(self, table: str) -> tuple[Part, ...]:
+        """Return the parts that lie here and make `table`, the newest last."""
+        return (self.plain[table],) if table in self.plain else self.manifest.layers(table)
 
     def read(self, file: File) -> bytes:
         """Return the bytes of one file. Raises IntegrityFailure: they are not what the manifest says."""
@@ -98,15 +48,29 @@ class Release:
             raise IntegrityFailure(f"{label} is damaged: its SHA-256 is {sha256(data)}, not {file.sha256}", "pull it again")
         return data
 
-    def rows(self, table: str) -> Iterator[Row]:
-        """Yield the rows of a table in id order, from bytes that were checked."""
-        file = self.manifest.part(table).file
-        yield from read_rows(open_table(pa.BufferReader(self.read(file)), file.path), file.path)
+    def batches(self, table: str, *, checked: bool = False) -> Iterator[pa.Table]:
+        """Yield the rows of a table by rising id, in tables of no more rows than a few row groups have.
+
+        The bytes are checked first, but where the caller has `checked` them. There is one table at least.
+        """
+        base, *above = self.parts(table)
+        rows = self._part(base, checked=checked)
+        layers = [Layer(self._part(part, checked=checked), part.kind == DELETED) for part in above]
+        yield from merged(rows, layers, KEYS[table]) if layers else rows
+
+    def _part(self, part: Part, *, checked: bool) -> Iterator[pa.Table]:
+        label = self.source.label(part.file)
+        with self.source.open(part.file) if checked else pa.BufferReader(self.read(part.file)) as opened:
+            yield from read_batches(open_table(opened, label), label)
+
+    def rows(self, table: str, *, checked: bool = False) -> Iterator[Row]:
+        """Yield the rows of a table by rising id, likewise."""
+        for some in self.batches(table, checked=checked):
+            yield from listed(some, self.source.label(self.parts(table)[0].file))
 
     def table(self, table: str) -> pa.Table:
         """Return a whole table, from bytes that were checked."""
-        file = self.manifest.part(table).file
-        return open_table(pa.BufferReader(self.read(file)), file.path).read()
+        return pa.concat_tables(self.batches(table))
 
     def media(self) -> Iterator[File]:
         """Yield the media files, as the assets table lists them. Raises IntegrityFailure: a path not of our making."""
@@ -120,7 +84,8 @@ class Release:
 
     def files(self) -> Iterator[File]:
         """Yield every file but the manifest: tables, documents, then media."""
-        yield from (part.file for part in self.manifest.parts)
+        for table in TABLES:
+            yield from (part.file for part in self.parts(table))
         yield from self.manifest.documents
         yield from self.media()
 
@@ -153,12 +118,18 @@ def _wanted(store: Store, name: str, numbers: list[int], wanted: Wanted, key: Pu
 
 def open_folder(path: Path, *, key: PublicKey | None = None) -> Release:
     """Return the release that was pulled to `path`. Raises NotFound, IntegrityFailure."""
+    manifest, signed = manifest_in(path, key=key)
+    return Release(manifest, FolderSource(path), signed, read_plain(path, manifest))
+
+
+def manifest_in(path: Path, *, key: PublicKey | None = None) -> tuple[Manifest, bytes]:
+    """Return the manifest of the release that was pulled to `path`, and its signed file. Raises NotFound, IntegrityFailure."""
     try:
         with open_regular(path, MANIFEST) as opened:
             signed = opened.read()
     except NotFound:
         raise NotFound(f"no release in {path}: it has no {MANIFEST}", "give the folder that 'yuelu pull' wrote") from None
-    return Release(read_manifest(signed, key), FolderSource(path), signed)
+    return read_manifest(signed, key), signed
 
 
 def load(store: Store, name: str, number: int, key: PublicKey | None = None) -> Release:

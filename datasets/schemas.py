@@ -193,6 +193,11 @@ def _described(field: pa.Field) -> dict[str, Any]:
     return described | ({"fields": [_described(member) for member in inner]} if inner else {})
 
 
+def keys_schema(table: str) -> pa.Schema:
+    """Return the columns that name a row of `table`, alone."""
+    return pa.schema([schema_of(table).field(name) for name in KEYS[table]])
+
+
 def schema_of(table: str) -> pa.Schema:
     """Return the schema of `table`. Raises SchemaMismatch: no such table."""
     if table not in TABLES:

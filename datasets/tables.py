@@ -1,7 +1,7 @@
 """Parquet that is the same bytes whenever the rows are the same, and that is read with every page's checksum checked."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, BinaryIO
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from yuelu.base.canonical import digest, sha256
 from yuelu.base.errors import IntegrityFailure, SchemaMismatch
-from yuelu.datasets.schemas import KEYS, schema_digest, schema_of
+from yuelu.datasets.schemas import KEYS, keys_schema, schema_digest, schema_of
 
 ROW_GROUP = 8_192  # rows; fixed, because row groups of another size are other bytes
 
@@ -41,18 +41,7 @@ class TableWriter:
         self.table, self.schema, self.keys = table, schema_of(table), KEYS[table]
         self._sink, self._waiting, self._rows = io.BytesIO(), list[Row](), 0
         self._last: tuple[str, ...] | None = None
-        self._writer = pq.ParquetWriter(
-            self._sink,
-            self.schema,
-            version="2.6",
-            data_page_version="1.0",
-            compression="zstd",
-            compression_level=3,
-            write_page_index=True,
-            write_page_checksum=True,
-            # Keys stand before the first nested column, so the numbers of columns and of Parquet's leaves agree.
-            sorting_columns=[pq.SortingColumn(self.schema.get_field_index(key)) for key in self.keys],
-        )
+        self._writer = _parquet(self._sink, self.schema, self.keys)
 
     def add(self, row: Row) -> None:
         """Append a row. Raises SchemaMismatch: other columns than the schema's, or not after the row before it."""
@@ -86,6 +75,48 @@ class TableWriter:
         return TableFile(self.table, data, self._rows, schema_digest(self.schema), writer)
 
 
+def _parquet(sink: BinaryIO, schema: pa.Schema, keys: Sequence[str]) -> pq.ParquetWriter:
+    return pq.ParquetWriter(
+        sink,
+        schema,
+        version="2.6",
+        data_page_version="1.0",
+        compression="zstd",
+        compression_level=3,
+        write_page_index=True,
+        write_page_checksum=True,
+        # Keys stand before the first nested column, so the numbers of columns and of Parquet's leaves agree.
+        sorting_columns=[pq.SortingColumn(schema.get_field_index(key)) for key in keys],
+    )
+
+
+def write_sorted(sink: BinaryIO, table: str, rows: Iterable[pa.Table], *, keys_only: bool = False) -> int:
+    """Write rows that are sorted already, as a `TableWriter` writes them, byte for byte; return how many there were.
+
+    `keys_only`: what comes are the keys of rows.
+    """
+    count = 0
+    with _parquet(sink, keys_schema(table) if keys_only else schema_of(table), KEYS[table]) as writer:
+        for some in _cut(rows):
+            writer.write_table(some, row_group_size=ROW_GROUP)
+            count += some.num_rows
+    return count
+
+
+def _cut(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield the same rows by row groups."""
+    waiting, count = list[pa.Table](), 0
+    for table in tables:
+        waiting.append(table)
+        count += table.num_rows
+        while count >= ROW_GROUP:
+            whole = pa.concat_tables(waiting).combine_chunks()
+            yield whole.slice(0, ROW_GROUP)
+            waiting, count = [whole.slice(ROW_GROUP)], count - ROW_GROUP
+    if count:
+        yield pa.concat_tables(waiting).combine_chunks()
+
+
 def open_table(file: BinaryIO, name: str) -> pq.ParquetFile:
     """Return the Parquet file, page checksums on. Raises IntegrityFailure: not Parquet."""
     try:
@@ -96,9 +127,25 @@ def open_table(file: BinaryIO, name: str) -> pq.ParquetFile:
 
 def read_rows(file: pq.ParquetFile, name: str) -> Iterator[Row]:
     """Yield the rows in order, a row group's worth in memory. Raises IntegrityFailure: a page is damaged."""
+    for some in read_batches(file, name):
+        yield from listed(some, name)
+
+
+def listed(rows: pa.Table, name: str) -> list[Row]:
+    """Return the rows as dictionaries. Raises IntegrityFailure: a text is no UTF-8."""
     try:
+        return list(rows.to_pylist())
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise IntegrityFailure(f"{name} cannot be read: {error}", "pull the release again") from None
+
+
+def read_batches(file: pq.ParquetFile, name: str) -> Iterator[pa.Table]:
+    """Yield tables of a row group's worth of rows; one without rows where there are none. Raises IntegrityFailure."""
+    try:
+        if not file.metadata.num_rows:
+            yield file.schema_arrow.empty_table()
         for batch in file.iter_batches(batch_size=ROW_GROUP):
-            yield from batch.to_pylist()
+            yield pa.Table.from_batches([batch])
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise IntegrityFailure(f"{name} cannot be read: {error}", "pull the release again") from None
 

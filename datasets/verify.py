@@ -12,7 +12,9 @@ from yuelu.base.store.address import open_store
 from yuelu.base.store.port import Store
 from yuelu.datasets.chain import rows_problems
 from yuelu.datasets.layout import MANIFEST, File
-from yuelu.datasets.release import Release, history, open_folder, open_release
+from yuelu.datasets.plain import PLAIN
+from yuelu.datasets.release import Release, history, manifest_in, open_folder, open_release
+from yuelu.datasets.schemas import TABLES
 
 _CHUNK = 1 << 20
 
@@ -47,12 +49,18 @@ def verify(path: Path, key: PublicKey | None = None) -> Verification:
     A bad release raises nothing: every problem names its file.
     """
     try:
-        release = open_folder(path, key=key)
+        manifest_in(path, key=key)
     except YueluError as error:
         return Verification(False, 1, (Problem(MANIFEST, error.problem),), None if key is None else False)
+    authentic = None if key is None else True
+    try:
+        release = open_folder(path, key=key)
+    except YueluError as error:
+        return Verification(False, 2, (Problem(PLAIN, error.problem.removeprefix(f"{PLAIN} ")),), authentic)
     listed, problems = _files_problems(release)
+    listed |= {PLAIN} if release.plain else set()
     problems += _strangers(path, listed)
-    return Verification(not problems, len(listed) + 1, tuple(problems), None if key is None else True)
+    return Verification(not problems, len(listed) + 1, tuple(problems), authentic)
 
 
 def verify_stored(place: Store | Path | str, name: str, version: str | None = None, key: PublicKey | None = None) -> Verification:
@@ -75,20 +83,20 @@ def verify_stored(place: Store | Path | str, name: str, version: str | None = No
 
 def _files_problems(release: Release) -> tuple[set[str], list[Problem]]:
     """Return the paths of the release's files, and what is wrong with them."""
-    tables = [part.file for part in release.manifest.parts]
+    tables = [part.file for table in TABLES for part in release.parts(table)]
     first = [*tables, *release.manifest.documents]
     problems = [problem for file in first if (problem := _file_problem(release, file))]
     listed = {file.path for file in first}
     whole = {release.source.label(file) for file in tables}.isdisjoint(problem.path for problem in problems)
-    assets = release.manifest.part("assets").file
-    if release.source.label(assets) not in {problem.path for problem in problems}:
+    assets = {release.source.label(part.file) for part in release.parts("assets")}
+    if assets.isdisjoint(problem.path for problem in problems):
         try:
             for file in release.media():
                 listed.add(file.path)
                 if problem := _file_problem(release, file):
                     problems.append(problem)
         except YueluError as error:
-            return listed, [*problems, Problem(release.source.label(assets), error.problem)]
+            return listed, [*problems, Problem(min(assets), error.problem)]
     if whole:
         problems += [Problem(path, problem) for path, problem in rows_problems(release)]
     return listed, problems

@@ -106,8 +106,19 @@ def test_a_newer_format_is_refused_by_name(shop: Any, make: Any) -> None:
 def test_an_unknown_part_is_refused_by_name(shop: Any, make: Any) -> None:
     signed = _signed(shop, make)
     content = json.loads(signed)["manifest"]["content"]
-    content["objects"][0]["kind"] = "delta"
-    with pytest.raises(SchemaMismatch, match="table items has a part of kind 'delta'"):
+    content["objects"][0]["kind"] = "patch"
+    with pytest.raises(SchemaMismatch, match="table items has a part of kind 'patch'; this reader knows base, delta, deleted"):
+        read_manifest(_edited(signed, content=content))
+
+
+@pytest.mark.parametrize("kinds", [["delta", "base"], ["base", "base"], ["delta"], []])
+def test_a_table_has_one_base_and_it_comes_first(shop: Any, make: Any, kinds: list[str]) -> None:
+    signed = _signed(shop, make)
+    content = json.loads(signed)["manifest"]["content"]
+    items, *others = content["objects"]
+    assert items["table"] == "items"
+    content["objects"] = [{**items, "kind": kind, "total": items["rows"]} for kind in kinds] + others
+    with pytest.raises(IntegrityFailure, match="does not list one base of items, first"):
         read_manifest(_edited(signed, content=content))
 
 
