@@ -47,7 +47,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "publish": "releases",
         "releases": "releases",
         "pull": "releases",
-        "verify": "releases",
+        "verify": "verify",
+        "prove": "verify",
         "keys": "releases",
     }
 )

@@ -1,27 +1,16 @@
-"""yuelu publish, releases, pull, verify, keys: versions of datasets, for those who make and those who use them."""
+"""yuelu publish, releases, pull, keys: versions of datasets, for those who make and those who use them."""
 
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from yuelu.base.errors import IntegrityFailure, NotFound
+from yuelu.base.errors import NotFound
 from yuelu.base.settings import Settings
+from yuelu.console.pulled import from_option, key_option, public_key, release_store
 from yuelu.console.show import bar, json_option, print_json, table
 from yuelu.console.words import say
-
-if TYPE_CHECKING:
-    from yuelu.base.signing import PublicKey
-    from yuelu.base.store.port import Store
-
-_from = click.option(
-    "--from", "root", metavar="ROOT", help="Where the releases are: a folder or an s3:// address. [default: the workspace]"
-)
-_key = click.option(
-    "--key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The publisher's public key (PEM)."
-)
 
 
 @click.command()
@@ -58,28 +47,28 @@ def releases() -> None:
 
 
 @releases.command("list")
-@_from
+@from_option
 @json_option
 @click.pass_obj
 def list_(settings: Settings, root: str | None, as_json: bool) -> None:
     """List the newest version of every dataset."""
     from yuelu.datasets.release import names, open_release, summary
 
-    store = _store(settings, root)
+    store = release_store(settings, root)
     _print_releases([summary(open_release(store, name)) for name in names(store)], as_json)
 
 
 @releases.command()
 @click.argument("name")
-@_from
-@_key
+@from_option
+@key_option
 @json_option
 @click.pass_obj
 def log(settings: Settings, name: str, root: str | None, key: Path | None, as_json: bool) -> None:
     """List all versions of a dataset, oldest first, and check that each follows the one before."""
     from yuelu.datasets.release import history, summary
 
-    found = history(_store(settings, root), name, key=_read(key))
+    found = history(release_store(settings, root), name, key=public_key(key))
     if not found:
         raise NotFound(f"no dataset {name!r}", "see 'yuelu releases list'")
     _print_releases([summary(release) for release in found], as_json)
@@ -87,15 +76,15 @@ def log(settings: Settings, name: str, root: str | None, key: Path | None, as_js
 
 @releases.command()
 @click.argument("release", metavar="NAME[@VERSION]")
-@_from
-@_key
+@from_option
+@key_option
 @json_option
 @click.pass_obj
 def show(settings: Settings, release: str, root: str | None, key: Path | None, as_json: bool) -> None:
     """Show a release: its manifest as JSON, or the main facts."""
     from yuelu.datasets.release import open_release, summary
 
-    found = open_release(_store(settings, root), release, key=_read(key))
+    found = open_release(release_store(settings, root), release, key=public_key(key))
     if as_json:
         print_json(found.manifest.document)
         return
@@ -105,7 +94,7 @@ def show(settings: Settings, release: str, root: str | None, key: Path | None, a
 @releases.command()
 @click.argument("old", metavar="NAME[@VERSION]")
 @click.argument("new", metavar="NAME[@VERSION]")
-@_from
+@from_option
 @json_option
 @click.pass_obj
 def diff(settings: Settings, old: str, new: str, root: str | None, as_json: bool) -> None:
@@ -113,7 +102,7 @@ def diff(settings: Settings, old: str, new: str, root: str | None, as_json: bool
     from yuelu.datasets.diff import diff as compare
     from yuelu.datasets.release import open_release
 
-    store = _store(settings, root)
+    store = release_store(settings, root)
     found = compare(open_release(store, old), open_release(store, new))
     if as_json:
         print_json(found.to_json())
@@ -124,8 +113,8 @@ def diff(settings: Settings, old: str, new: str, root: str | None, as_json: bool
 @click.command()
 @click.argument("release", metavar="NAME[@VERSION]")
 @click.argument("dest", type=click.Path(file_okay=False, path_type=Path))
-@_from
-@_key
+@from_option
+@key_option
 @json_option
 @click.pass_obj
 def pull(settings: Settings, release: str, dest: Path, root: str | None, key: Path | None, as_json: bool) -> None:
@@ -134,34 +123,13 @@ def pull(settings: Settings, release: str, dest: Path, root: str | None, key: Pa
 
     name, _, version = release.partition("@")
     with bar("pull", quiet=as_json) as progress:
-        report = run(_store(settings, root), name, version or None, dest, key=_read(key), progress=progress)
+        report = run(release_store(settings, root), name, version or None, dest, key=public_key(key), progress=progress)
     if as_json:
         print_json(asdict(report))
         return
     click.echo(
         f"{report.name}@{report.version} in {dest}: {report.fetched} fetched, {report.kept} were there, {report.removed} removed"
     )
-
-
-@click.command()
-@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@_key
-@json_option
-@click.pass_obj
-def verify(settings: Settings, path: Path, key: Path | None, as_json: bool) -> None:
-    """Check a pulled release offline: signature, every byte, the hash tree over its rows. Exit code 4 when it is not whole."""
-    from yuelu.datasets.verify import verify as run
-
-    found = run(path, _read(key))
-    if as_json:
-        print_json(found.to_json())
-    else:
-        click.echo(f"{found.checked} files checked, {len(found.problems)} problems")
-        table("", ("file", "problem"), [(each.path, each.problem) for each in found.problems])
-        if found.authentic is None:
-            click.echo("without --key this shows damage, not who published it")
-    if not found.ok:
-        click.get_current_context().exit(IntegrityFailure.exit_code)
 
 
 @click.group()
@@ -178,18 +146,6 @@ def export(settings: Settings, as_json: bool) -> None:
 
     key = open_workspace(settings).signing_key.public
     print_json({"key_id": key.key_id, "pem": key.pem().decode()}) if as_json else click.echo(key.pem().decode(), nl=False)
-
-
-def _store(settings: Settings, root: str | None) -> "Store":
-    from yuelu.base.store.address import open_store
-
-    return open_store(root or settings.store or str(settings.workspace / "store"))
-
-
-def _read(path: Path | None) -> "PublicKey | None":
-    from yuelu.base.signing import PublicKey
-
-    return None if path is None else PublicKey.from_pem(path.read_bytes())
 
 
 def _print_releases(rows: list[dict[str, object]], as_json: bool) -> None:

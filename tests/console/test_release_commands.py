@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from yuelu.base.signing import SigningKey
@@ -124,6 +125,22 @@ def test_a_flipped_byte_is_found_and_its_file_named(published: Any, key: Path, p
     shown = published("verify", pulled, code=4).stdout
     assert "1 problems" in shown
     assert "annotations.parquet" in shown
+
+
+def test_an_item_is_proved_on_another_machine(published: Any, key: Path, tmp_path: Path) -> None:
+    published("pull", "trial", tmp_path / "pulled")
+    (item,) = pq.read_table(tmp_path / "pulled" / "items.parquet").column("id").to_pylist()
+    path = tmp_path / "row.proof.json"
+    told = published.json("prove", "trial", "--row", item[:16], "--out", path, "--key", key)
+    assert (told["item"], told["path"], told["bytes"]) == (item, str(path), path.stat().st_size)
+    checked = published.json("verify", path, "--key", key)
+    assert (checked["ok"], checked["release"], checked["authentic"], checked["item"]["id"]) == (True, "trial@1.0.0", True, item)
+    shown = published("verify", path).stdout
+    assert all(row["annotator_pid"] in shown for row in checked["annotations"])
+    assert "without --key this shows damage, not who published it" in shown
+    path.write_bytes(path.read_bytes().replace(b'"decision":"', b'"decision":"x', 1))
+    assert published("verify", path, "--key", key, code=4).stderr.startswith("yuelu: ")
+    assert "no id of an item" in published("prove", "trial", "--row", "zz", "--out", path, code=1).stderr
 
 
 def test_another_key_or_none_at_all_is_not_taken_for_the_publishers(published: Any, pulled: Path, tmp_path: Path) -> None:

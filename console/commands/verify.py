@@ -1,0 +1,74 @@
+"""yuelu verify, prove: is a release whole, is a row really in it, offline and without trust in whoever keeps it."""
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from yuelu.base.errors import IntegrityFailure
+from yuelu.base.settings import Settings
+from yuelu.console.pulled import from_option, key_option, print_proof, public_key, release_store
+from yuelu.console.show import json_option, print_json, table
+from yuelu.console.words import say
+
+
+@click.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@key_option
+@json_option
+@click.pass_obj
+def verify(settings: Settings, path: Path, key: Path | None, as_json: bool) -> None:
+    """Check a pulled release, or a proof, offline: signature, every byte, the hash tree. Exit code 4 when it is not whole."""
+    if path.is_file():
+        _verify_proof(settings, path, key, as_json)
+        return
+    from yuelu.datasets.verify import verify as run
+
+    t, found = partial(say, settings.language), run(path, public_key(key))
+    if as_json:
+        print_json(found.to_json())
+    else:
+        click.echo(t("{checked} files checked, {problems} problems", checked=found.checked, problems=len(found.problems)))
+        table("", (t("file"), t("problem")), [(each.path, each.problem) for each in found.problems])
+        if found.authentic is None:
+            click.echo(t("without --key this shows damage, not who published it"))
+    if not found.ok:
+        click.get_current_context().exit(IntegrityFailure.exit_code)
+
+
+def _verify_proof(settings: Settings, path: Path, key: Path | None, as_json: bool) -> None:
+    from yuelu.datasets.proof import check_proof
+
+    proof = check_proof(path.read_bytes(), public_key(key))
+    if as_json:
+        rows = {"item": proof.item, "assets": proof.assets, "annotations": proof.annotations, "evidence": proof.evidence}
+        print_json({"ok": True, "release": proof.manifest.title, "authentic": None if key is None else True, **rows})
+        return
+    print_proof(proof, signed=key is not None, language=settings.language)
+
+
+@click.command()
+@click.argument("release", metavar="NAME[@VERSION]")
+@click.option("--row", required=True, metavar="ID", help="The item's id, or how it begins.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file to write. [default: NAME@V-ID.proof.json]")
+@from_option
+@key_option
+@json_option
+@click.pass_obj
+def prove(
+    settings: Settings, release: str, row: str, out: Path | None, root: str | None, key: Path | None, as_json: bool
+) -> None:
+    """Write a small file that proves one item of a release to anybody: its rows, what led to them, the signed root."""
+    from yuelu.datasets.proof import check_proof
+    from yuelu.datasets.proof import prove as run
+    from yuelu.datasets.release import open_release
+
+    found = open_release(release_store(settings, root), release, key=public_key(key))
+    made = run(found, row)
+    item = str(check_proof(made).item["id"])
+    path = out or Path(f"{found.manifest.title}-{item[:12]}.proof.json")
+    path.write_bytes(made)
+    if as_json:
+        print_json({"release": found.manifest.title, "item": item, "path": str(path), "bytes": len(made)})
+        return
+    click.echo(say(settings.language, "{path}: {bytes} bytes; check it with 'yuelu verify'", path=path, bytes=len(made)))
