@@ -1,7 +1,6 @@
 """Tables of what people decide above the gate: adjudications, gold, waivers. Written by `quality`."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
