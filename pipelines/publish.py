@@ -27,7 +27,7 @@ from yuelu.datasets.release import Release, load, version_numbers
 from yuelu.datasets.split import SHARES, assign_split
 from yuelu.pipelines.near.homes import fix_homes, known_issues, leaks, pass_leaks, read_homes, record_issue
 from yuelu.pipelines.passport import governance_of, projects_of, quality_of, sources_of
-from yuelu.pipelines.released_gate import Waiver, held_back, pass_gate, record_waiver, waived, waived
+from yuelu.pipelines.released_gate import Waiver, held_back, pass_gate, record_waiver, waived
 from yuelu.pipelines.released_items import ItemReader
 from yuelu.pipelines.released_tasks import ChosenTask, chosen_tasks, chunks
 

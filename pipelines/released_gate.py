@@ -21,7 +21,7 @@ _ACTION = "gate.waive"
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """Who lets a batch out that its gate did not accept, and why; until when, unless for one release. All stand in the release."""
+    """Who lets a batch out that its gate did not accept, why, and until when (None: this release). All stand in it."""
 
     owner: str
     reason: str

@@ -21,7 +21,7 @@ def last_decision(session: Session, batch: BatchRow) -> DecisionRow | None:
 
 
 def grant(workspace: Workspace, batch: str, *, owner: str, reason: str, expires_at: datetime) -> str:
-    """Let out, until a day, what the last decision about the batch holds back; return the waiver's id. Raises as `waivers.grant`."""
+    """Let out, until a day, what the last decision about the batch holds back; return the id. Raises as `waivers.grant`."""
     ledger = workspace.ledger
     with ledger.transaction(owner, _ROLE) as t:
         decision = last_decision(t.session, batch_named(t.session, batch))
