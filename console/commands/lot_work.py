@@ -10,11 +10,12 @@ import click
 
 from yuelu.base.settings import Settings
 from yuelu.console.show import json_option, print_json, table
-from yuelu.console.words import say
+from yuelu.console.words import say, say_reason
 
 if TYPE_CHECKING:
     from yuelu.pipelines.lots.inspect import Decided, Record
     from yuelu.quality.lots.classes import Terms
+    from yuelu.quality.lots.switching import Standing
 
 _CLASSES = ("critical", "major", "minor")
 _LEVELS = ("S-1", "S-2", "S-3", "S-4", "I", "II", "III")
@@ -250,6 +251,11 @@ def resume(settings: Settings, company: str, work: str, defect: str, action: str
     )
 
 
+def _said(language: str, now: "Standing") -> str:
+    told = "inspection is {severity}: {reason}"
+    return say(language, told, severity=say(language, now.severity), reason=say_reason(language, now.reason))
+
+
 def _print_lot(found: dict[str, Any], language: str) -> None:
     what = "lot {lot}: {size} items of {company}, {work}; {state}"
     click.echo(say(language, what, **{**found, "state": say(language, found["state"]), "lot": found["lot"][:12]}))
@@ -297,7 +303,7 @@ def _next(decided: "Decided", defect: str, language: str) -> tuple[str | None, s
     if defect not in decided.moved:
         return None, None
     _, now = decided.moved[defect]
-    return say(language, now.severity), now.reason
+    return say(language, now.severity), say_reason(language, now.reason)
 
 
 COMMANDS = (list_, draw, show, record, decide, rework, standing, resume)
