@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from yuelu.base.schemas import SEEN, conform
-from yuelu.quality.coded import code_labels, encode_sorted
+from yuelu.quality.coded import Codes, code_labels, encode_sorted
 from yuelu.quality.resample import Floats, Resamples, Sampling, deal
 from yuelu.quality.score import Score
 
@@ -20,7 +20,7 @@ def specific_agreement(labels: pa.Table, seen: pa.Table, label: str, sampling: S
     coded, seen = code_labels(labels), conform(seen, SEEN)
     tasks = coded.tasks.to_pylist()
     answers = np.bincount(coded.task, minlength=len(tasks))
-    said = np.zeros(len(tasks), np.int64)
+    said: Codes = np.zeros(len(tasks), np.int64)
     if label in coded.labels:
         chosen = coded.label == coded.labels.index(label)
         said = np.bincount(coded.task[chosen], minlength=len(tasks))
@@ -38,7 +38,8 @@ def specific_agreement(labels: pa.Table, seen: pa.Table, label: str, sampling: S
 
     def evaluate(weights: Floats) -> Floats:
         above, below = weights @ top, weights @ bottom
-        return np.divide(above, below, out=np.full(len(below), np.nan), where=below > 0)
+        undefined: Floats = np.full(len(below), np.nan)
+        return np.divide(above, below, out=undefined, where=below > 0)
 
     point = float(both.sum() / any_.sum())
     low, high = Resamples(np.ones(count, np.int64), chosen_sampling).interval(evaluate, point, (0.0, 1.0))

@@ -88,6 +88,9 @@ SLOW = frozenset(
         "pipelines/test_walker.py",
         "pipelines/test_people.py",
         "pipelines/test_planted_ingest.py",
+        "pipelines/test_acceptance.py",
+        "console/test_acceptance_commands.py",
+        "quality/test_signals.py",
         "test_benchmarks.py",
         "test_docs.py",
     }

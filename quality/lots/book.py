@@ -101,7 +101,7 @@ def move_lot(t: Transaction, row: LotRow, to: str, *, after: str | None = None, 
 
 def record_draw(t: Transaction, row: LotRow, drawn: Drawn, contents: dict[str, str], at: datetime) -> None:
     """Write the sample of a lot."""
-    fresh = {"reviewer": None, "found": {}, "codes": [], "comment": None, "inspected_at": None}
+    fresh: dict[str, Any] = {"reviewer": None, "found": {}, "codes": [], "comment": None, "inspected_at": None}
     named = [item.partition(" ")[0] for item in drawn.items]
     rows = [{"lot": row.id, "item_key": key, "rank": rank, "content": contents[key], **fresh} for rank, key in enumerate(named)]
     t.add_new(LotItemRow, rows)

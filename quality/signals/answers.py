@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from yuelu.quality.coded import Coded, Codes
 from yuelu.quality.resample import Floats
@@ -49,7 +48,5 @@ def rows_by_annotator(coded: Coded) -> list[Codes]:
 def shares(counts: Codes) -> Floats:
     """Return the counts of each row as shares; 0 where there are none."""
     total = counts.sum(axis=1, keepdims=True)
-    return np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
-
-
-Mask = NDArray[np.bool_]
+    none: Floats = np.zeros(counts.shape)
+    return np.divide(counts, total, out=none, where=total > 0)

@@ -14,10 +14,12 @@ from yuelu.base.ledger.work import TaskRow
 from yuelu.base.records import Choice
 from yuelu.pipelines.lots.inspect import Contract, Record, decide, draw, inspect, resume, send_back
 from yuelu.pipelines.lots.offer import read_list
+from yuelu.quality.lots import classes
 from yuelu.quality.lots.book import History, replayed, standing_of
 from yuelu.quality.lots.classes import Terms
+from yuelu.quality.lots.plans import lot_plan
 
-BY = {"actor": "buyer"}
+BY: dict[str, Any] = {"actor": "buyer"}
 MAJOR = Contract((Terms("major", aql=6.5),))  # 12 items, level II: letter B, arrow up to A: n=2, Ac=0
 GOOD = (Choice("scene", ("medical",)),)
 NAMES = tuple(f"picture {number}" for number in range(12))
@@ -128,7 +130,7 @@ def test_a_refused_lot_goes_back_and_does_not_count_twice(offered: Any) -> None:
 
 def series(lab: Any, outcomes: str, contract: Contract = MAJOR, **how: Any) -> list[str]:
     """Draw and decide lots of one new answer each, A accepted or R not; return the severity due after each."""
-    seen = []
+    seen: list[str] = []
     for number, outcome in enumerate(outcomes):
         name = NAMES[number]
         lab.answer(name, *[GOOD] * 3)
@@ -145,9 +147,7 @@ def series(lab: Any, outcomes: str, contract: Contract = MAJOR, **how: Any) -> l
 @pytest.fixture
 def two_by_two(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let lots of one item be sampled as if they had two: the standard's table begins there."""
-    from yuelu.quality.lots import classes  # noqa: PLC0415
-
-    real = classes.lot_plan
+    real = lot_plan
     monkeypatch.setattr(classes, "lot_plan", lambda size, *rest: real(max(size, 2), *rest))
     monkeypatch.setattr(classes, "to_draw", lambda plans: 1)
     monkeypatch.setattr("yuelu.pipelines.lots.inspect.to_draw", lambda plans: 1)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from yuelu.base.schemas import LABELS
 from yuelu.quality.coded import Coded, code_labels
@@ -34,7 +35,7 @@ def coded(rows: list[Row]) -> Coded:
     return code_labels(pa.table(dict(zip(LABELS.names, columns, strict=True)), schema=LABELS), "last")
 
 
-def crowd(seed: int, tasks: int = 200) -> tuple[list[Row], np.ndarray, dict[str, str]]:
+def crowd(seed: int, tasks: int = 200) -> tuple[list[Row], NDArray[np.float64], dict[str, str]]:
     """Honest people who differ: skill, leaning, pace; tasks that differ: difficulty, what they are mistaken for, time."""
     rng = np.random.default_rng(seed)
     labels, per = 2 + seed % 3, 5 + seed % 4
@@ -59,15 +60,16 @@ def accused(found: Looked) -> set[tuple[str, ...]]:
 
 
 def test_honest_crowds_are_accused_no_more_often_than_is_stated() -> None:
-    times = np.zeros(4)
-    for seed in range(60):
+    times, tested = np.zeros(4), np.zeros(4)
+    for seed in range(30):
         rows, seconds, truth = crowd(seed)
         table, gold = coded(rows), dict(list(truth.items())[:60])
         found = (constant(table), alike(table, COMPANIES), leaked(table, gold), fast(table, seconds))
-        assert all(each.reason is None for each in found)
+        tested += [each.reason is None for each in found]
         times += [bool(each.raised) for each in found]
-    # 5 % of 60 is 3; 8 or more has a chance of 0.7 % (binomial)
-    assert times.max() <= 7
+    assert tested.min() >= 20
+    # 5 % of 30 is 1.5; 6 or more has a chance of 0.3 % (binomial)
+    assert times.max() <= 5
 
 
 def test_who_always_says_the_same_is_found() -> None:
@@ -123,7 +125,7 @@ def test_who_hardly_looks_is_found_and_not_who_has_short_tasks() -> None:
 
 
 def test_shapes_from_one_hand_are_found() -> None:
-    drawn = [(f"t{task}", who, f"{task} {who}") for task in range(10) for who in ("ann", "bob", "cat", "dan")]
+    drawn = [(f"t{task}", who, f"t{task} {who}") for task in range(10) for who in ("ann", "bob", "cat", "dan")]
     assert copied(drawn).raised == ()
     same = [(task, who, f"{task} ann" if who == "bob" and task in ("t1", "t5") else shape) for task, who, shape in drawn]
     found = copied(same)
@@ -192,7 +194,7 @@ def test_the_crowd_of_the_bluebirds_is_not_accused(fixtures: Path) -> None:
 
 
 def test_whom_it_accuses_in_a_real_crowd_is_no_better_than_a_coin(fixtures: Path) -> None:
-    rows = [row for row in csv.reader((fixtures / "active_crowd_toolkit/CF_amt.csv").open()) if row]
+    rows = [row for row in csv.reader((fixtures / "active_crowd_toolkit/CF_amt.csv").read_text().splitlines()) if row]
     answers: list[Row] = [(task, who, label) for who, task, label, *_ in rows]
     truth = {task: gold for _, task, _, gold, *_ in rows}
     found = constant(coded(answers))

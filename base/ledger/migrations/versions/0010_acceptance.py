@@ -1,5 +1,7 @@
 """inspection of lots, adjudications, gold, waivers."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -19,7 +21,7 @@ def upgrade() -> None:
     _settling()
 
 
-def _column(name: str, kind: sa.types.TypeEngine[object] | type, *, null: bool = False) -> "sa.Column[object]":
+def _column(name: str, kind: Any, *, null: bool = False) -> "sa.Column[Any]":
     return sa.Column(name, kind, nullable=null)
 
 
