@@ -57,7 +57,7 @@ def waiting(session: Session, project: str | None = None) -> tuple[Waiting, ...]
         wanted = wanted.where(BatchRow.project == project)
     found = {task.item_key: (task, of, consensus, who) for task, of, consensus, who in session.execute(wanted)}
     disputed = [
-        Disputed(key, consensus and consensus.probability, consensus.answers if consensus else 0)
+        Disputed(key, consensus.probability if consensus else None, consensus.answers if consensus else 0)
         for key, (_, _, consensus, _) in found.items()
     ]
     rules = _rules(session)

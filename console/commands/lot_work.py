@@ -134,6 +134,7 @@ def show(settings: Settings, lot: str, as_json: bool) -> None:
 @click.pass_obj
 def record(
     settings: Settings,
+    /,
     lot: str,
     item: str | None,
     codes: tuple[str, ...],
@@ -264,18 +265,18 @@ def _print_lot(found: dict[str, Any], language: str) -> None:
     heads = ("class", "severity", "inspect", "accept with up to", "AQL", "code letter", "lot with 5 % failing passes")
     rows = [
         (
-            say(language, each["defect"]), say(language, each["severity"] or "-"), each["n"], each["ac"], each["aql"],
+            say(language, each["defect"]), say(language, each["severity"] or "-"), each["n"], each["ac"], each["aql"] and f"{each['aql']:g}",
             each["code"], f"{each['passes_at_5_percent']:.1%}",
         )
         for each in found["classes"]
     ]  # fmt: skip
     table("", [say(language, head) for head in heads], rows)
-    heads = ("rank", "item", "reviewer", "found", "codes")
+    item_heads = ("rank", "item", "reviewer", "found", "codes")
     items = [
         (each["rank"], each["item"][:12], each["reviewer"], _counts(each, language), " ".join(each["codes"]))
         for each in found["items"]
     ]
-    table("", [say(language, head) for head in heads], items)
+    table("", [say(language, head) for head in item_heads], items)
 
 
 def _counts(item: dict[str, Any], language: str) -> str | None:

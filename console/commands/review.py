@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 import click
 
@@ -47,7 +47,7 @@ def take(settings: Settings, reviewer: str, project: str | None, blind: bool, as
     from yuelu.base.workspace import open_workspace
     from yuelu.pipelines.adjudicate import take as run
 
-    mode = cast("Literal['blind', 'open']", "blind" if blind else "open")
+    mode: Literal["blind", "open"] = "blind" if blind else "open"
     taken = run(open_workspace(settings), reviewer, mode, project)
     if as_json:
         print_json(None if taken is None else asdict(taken))

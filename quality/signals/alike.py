@@ -46,7 +46,8 @@ def alike(coded: Coded, companies: Mapping[str, str], *, seed: int = 0) -> Looke
 def _pairs(coded: Coded, companies: Mapping[str, str], seed: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """Return the pairs within companies, and as many of the others as are needed to compare with."""
     of = [companies.get(name) for name in coded.annotators]
-    inside, outside = [], []
+    inside: list[tuple[int, int]] = []
+    outside: list[tuple[int, int]] = []
     for one, other in combinations(range(len(of)), 2):
         (inside if of[one] is not None and of[one] == of[other] else outside).append((one, other))
     if len(outside) > _ELSEWHERE:

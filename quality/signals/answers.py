@@ -49,4 +49,5 @@ def shares(counts: Codes) -> Floats:
     """Return the counts of each row as shares; 0 where there are none."""
     total = counts.sum(axis=1, keepdims=True)
     none: Floats = np.zeros(counts.shape)
-    return np.divide(counts, total, out=none, where=total > 0)
+    np.divide(counts, total, out=none, where=total > 0)
+    return none

@@ -7,6 +7,7 @@ from scipy.stats import t as student
 from yuelu.quality.resample import Floats
 
 LEAST = 8  # annotators (or pairs): fewer do not show how much people differ
+_STILL = 1e-9  # a crowd in which nobody differs at all
 _MAD = 1.4826  # a normal distribution's standard deviation, in median absolute deviations
 
 
@@ -21,5 +22,5 @@ def standing_out(effects: Floats, errors: Floats, reference: NDArray[np.bool_] |
     crowd = effects if reference is None else effects[reference]
     middle = max(float(np.median(crowd)), 0.0)
     spread = _MAD * float(np.median(np.abs(crowd - np.median(crowd))))
-    away = (effects - middle) / np.sqrt(spread**2 + errors**2)
+    away = (effects - middle) / np.maximum(np.sqrt(spread**2 + errors**2), _STILL)
     return np.asarray(student.sf(away, len(crowd) - 1), np.float64)

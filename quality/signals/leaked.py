@@ -54,5 +54,5 @@ def _variance(right: int, of: int) -> float:
 
 
 def _fisher(here: tuple[int, int], there: tuple[int, int]) -> float:
-    table = [[here[0], here[1] - here[0]], [there[0], there[1] - there[0]]]
+    table = np.array([[here[0], here[1] - here[0]], [there[0], there[1] - there[0]]])
     return float(fisher_exact(table, alternative="greater").pvalue)

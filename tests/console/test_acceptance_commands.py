@@ -36,8 +36,9 @@ def test_a_lot_from_the_draw_to_rework(judged: Any, copy_of: Callable[[Any], Any
     assert (row["outcome"], row["drawn"], row["inspected"]) == ("not accepted", 1, 1)
     assert "1 tasks sent back" in door("lot", "rework", lot, "--reason", "boxes are missing", *BY).stdout
     assert door.json("lot", "standing")[0]["replayed"] is True
-    page = door("status", "--page").stdout
-    assert page
+    page = Path(door("status", "--html", tmp_path / "page").stdout.strip()).with_name("index.zh.html").read_text("utf-8")
+    assert "检验批" in page
+    assert "不接收" in page
 
 
 def test_texts_of_a_lot_in_chinese(judged: Any, copy_of: Callable[[Any], Any]) -> None:

@@ -260,7 +260,7 @@ def test_what_is_no_contract_or_record(call: Callable[[], object], error: type[E
 def test_what_cannot_be_drawn(offered: Any) -> None:
     with pytest.raises(NotFound, match="no batch 'nothing'"):
         draw(offered.workspace, "nothing", MAJOR, seed="1", **BY)
-    with pytest.raises(Conflict, match="oak is not the one company of the batch\n  try: name one with --company: ash"):
+    with pytest.raises(Conflict, match="oak has no part in the batch\n  try: name one with --company: ash"):
         drawn(offered, company="oak")
     with pytest.raises(
         Misconfigured, match="no sample of 12 items with acceptance number 1 shows 1 %\n  try: inspect every item: major=all"
