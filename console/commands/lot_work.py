@@ -223,11 +223,13 @@ def standing(settings: Settings, as_json: bool) -> None:
     with open_workspace(settings).ledger.reading() as session:
         rows = standings(session)
     names = ("company", "work", "class", "severity", "score", "lots", "reason")
-    print_json(rows) if as_json else table("", names, [[row[name] for name in names] for row in rows], long=("reason", "work"))
+    told = [{**row, "severity": say(settings.language, row["severity"])} for row in rows]
+    told = [{**row, "reason": say_reason(settings.language, row["reason"])} for row in told]
+    print_json(rows) if as_json else table("", names, [[row[name] for name in names] for row in told], long=("reason", "work"))
     wrong = [row for row in rows if not row["replayed"]]
     if wrong:
-        told = f"{wrong[0]['company']}, {wrong[0]['work']}, {wrong[0]['class']}"
-        raise IntegrityFailure(f"the results of {told} do not lead to what is stored", "restore the ledger from a copy")
+        whose = f"{wrong[0]['company']}, {wrong[0]['work']}, {wrong[0]['class']}"
+        raise IntegrityFailure(f"the results of {whose} do not lead to what is stored", "restore the ledger from a copy")
 
 
 @click.command()
@@ -265,7 +267,7 @@ def _print_lot(found: dict[str, Any], language: str) -> None:
     heads = ("class", "severity", "inspect", "accept with up to", "AQL", "code letter", "lot with 5 % failing passes")
     rows = [
         (
-            say(language, each["defect"]), say(language, each["severity"] or "-"), each["n"], each["ac"], each["aql"] and f"{each['aql']:g}",
+            say(language, each["defect"]), say(language, each["severity"] or "-"), each["n"], each["ac"], _short(each["aql"]),
             each["code"], f"{each['passes_at_5_percent']:.1%}",
         )
         for each in found["classes"]
@@ -277,6 +279,10 @@ def _print_lot(found: dict[str, Any], language: str) -> None:
         for each in found["items"]
     ]
     table("", [say(language, head) for head in item_heads], items)
+
+
+def _short(number: float | None) -> str | None:
+    return None if number is None else f"{number:g}"
 
 
 def _counts(item: dict[str, Any], language: str) -> str | None:

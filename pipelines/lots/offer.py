@@ -49,9 +49,8 @@ def the_company(session: Session, batch: str, wanted: str | None) -> str:
         return there[0]
     if wanted is None or wanted not in there:
         hint = f"name one with --company: {', '.join(there)}" if there else "no packet of the batch was ever leased"
-        raise Conflict(
-            f"{wanted} has no part in the batch" if wanted else f"{len(there)} companies have a part in the batch", hint
-        )
+        who = f"{wanted} has no" if wanted else f"{len(there)} companies have a"
+        raise Conflict(f"{who} part in the batch", hint)
     return wanted
 
 
