@@ -49,6 +49,25 @@ SUBMISSION_MOVES: Mapping[str, frozenset[str]] = MappingProxyType(
     }
 )
 
+# An offer for inspection: its list is frozen before the seed is known. What is decided stands; what changed meanwhile is void.
+LOT_MOVES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "frozen": frozenset({"drawn", "void"}),
+        "drawn": frozenset({"decided", "void"}),
+        "decided": frozenset(),
+        "void": frozenset(),
+    }
+)
+
+# What an adjudication found may become gold, by a second person's word; what was wrong after all is dismissed.
+GOLD_MOVES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "candidate": frozenset({"gold", "dismissed"}),
+        "gold": frozenset({"dismissed"}),
+        "dismissed": frozenset(),
+    }
+)
+
 ANNOTATOR_MOVES: Mapping[str, frozenset[str]] = MappingProxyType(
     {"active": frozenset({"suspended"}), "suspended": frozenset({"active"})}
 )

@@ -6,11 +6,14 @@ from typing import cast
 
 import pyarrow as pa
 
+from yuelu.base.errors import InvalidRecord
 from yuelu.pipelines.judge import batch_scores
 from yuelu.quality.consensus import Method, consensus_labels
 from yuelu.quality.export import read_export
 from yuelu.quality.labels import Level, label_scores
 from yuelu.quality.score import Score
+from yuelu.quality.signals.catalogue import Answers, signals
+from yuelu.quality.signals.record import Looked
 from yuelu.quality.tables import read_labels
 
 _MEASURED = ("support", "probability")  # what `review show` tells of a region of the consensus; no part of an answer
@@ -31,3 +34,19 @@ def scores_of_export(path: Path) -> Scores:
 def consensus_of_table(path: Path, method: str) -> pa.Table:
     """Return the consensus of a table of labels: task, label, probability."""
     return consensus_labels(read_labels(path).labels, cast("Method", method))
+
+
+def signals_of_table(path: Path) -> tuple[Looked, ...]:
+    """Return the signals of a table of labels; the columns company, seconds and gold are read where they are there.
+
+    Raises InvalidRecord: a time that is no number, and what `read_labels` and `signals` raise.
+    """
+    read = read_labels(path)
+    rows = read.table.to_pylist()
+    try:
+        seconds = {(str(row["task"]), str(row["annotator"])): float(row["seconds"]) for row in rows if row.get("seconds")}
+    except ValueError as error:
+        raise InvalidRecord(f"{path.name}: column seconds: {error}", "give the time of each answer in seconds") from None
+    companies = {str(row["annotator"]): str(row["company"]) for row in rows if row.get("company")}
+    gold = {str(row["task"]): str(row["gold"]) for row in rows if row.get("gold")}
+    return signals(Answers(read.labels, seconds, companies, gold))

@@ -1,7 +1,8 @@
 """What a workspace holds, read from its ledger: what went in, who worked, how well they agree, what came out."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -12,8 +13,11 @@ from yuelu.base.ledger import log
 from yuelu.base.ledger.judgement import DecisionRow, ScoreRow
 from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow
 from yuelu.base.ledger.releases import ReleaseRow
+from yuelu.base.ledger.settling import GoldRow
 from yuelu.base.ledger.work import AnnotationRow, BatchRow, ProjectRow, TaskRow
 from yuelu.base.records import Role
+from yuelu.console.lots import lots, standings
+from yuelu.console.settled import waivers
 from yuelu.console.unfinished import UnfinishedRun, unfinished
 
 
@@ -80,6 +84,17 @@ class ReleaseView:
 
 
 @dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What was inspected, where the switching rules stand, who waived what, and how many tasks wait for a reviewer."""
+
+    lots: tuple[dict[str, Any], ...] = ()
+    standings: tuple[dict[str, Any], ...] = ()
+    waivers: tuple[dict[str, Any], ...] = ()
+    in_review: int = 0
+    gold: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """The whole workspace at one moment. `log_root` is the hex Merkle root over all events."""
 
@@ -89,14 +104,15 @@ class Overview:
     log_size: int
     log_root: str
     unfinished: tuple[UnfinishedRun, ...] = ()
+    acceptance: Acceptance = field(default_factory=Acceptance)
 
     def to_json(self) -> dict[str, Any]:
         """Return the overview as JSON."""
         return asdict(self)
 
 
-def overview(session: Session) -> Overview:
-    """Return what the ledger says now."""
+def overview(session: Session, now: datetime) -> Overview:
+    """Return what the ledger says; `now` tells which waivers still stand."""
     leaves = log.leaves(session)
     return Overview(
         collections=tuple(
@@ -110,6 +126,18 @@ def overview(session: Session) -> Overview:
         log_size=len(leaves),
         log_root=merkle.root(leaves).hex(),
         unfinished=unfinished(session),
+        acceptance=_acceptance(session, now),
+    )
+
+
+def _acceptance(session: Session, now: datetime) -> Acceptance:
+    gold = session.execute(select(GoldRow.state, func.count()).group_by(GoldRow.state).order_by(GoldRow.state))
+    return Acceptance(
+        tuple(lots(session)),
+        tuple(standings(session)),
+        tuple(waivers(session, now)),
+        session.scalar(select(func.count()).select_from(TaskRow).where(TaskRow.state == "review")) or 0,
+        {state: count for state, count in gold},  # noqa: C416  its rows are no tuples to mypy
     )
 
 

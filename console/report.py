@@ -29,6 +29,13 @@ def print_overview(view: Overview, language: str) -> None:
         for s in latest(row)
     ]
     table("", columns, scores)
+    if view.acceptance.lots:
+        columns = [t(word) for word in ("project", "company", "items", "drawn", "inspected", "outcome")]
+        lots = [
+            (row["project"], row["company"], row["size"], row["drawn"], row["inspected"], t(row["outcome"] or row["state"]))
+            for row in view.acceptance.lots
+        ]
+        table("\n" + t("Lots"), columns, lots)
     columns = [t(word) for word in ("release", "rows", "digest")]
     table("\n" + t("What came out"), columns, [(row.name, row.rows, row.digest) for row in view.releases])
 

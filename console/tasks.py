@@ -9,8 +9,9 @@ from sqlalchemy import select
 
 from yuelu.base.errors import InvalidRecord, NotFound
 from yuelu.base.ledger.judgement import ConsensusRow, CorrectionRow, DecisionRow
+from yuelu.base.ledger.settling import AdjudicationRow
 from yuelu.base.ledger.types import Table
-from yuelu.base.ledger.work import AnnotationRow, BatchRow, TaskRow
+from yuelu.base.ledger.work import AnnotationRow, TaskRow
 from yuelu.base.records import Region, region_from_json
 from yuelu.base.settings import Settings
 from yuelu.base.workspace import open_workspace
@@ -28,21 +29,8 @@ def scores_of_project(settings: Settings, project: str) -> Scores:
     return score(workspace, project, policy_of(workspace, project), dry_run=True).scores
 
 
-def in_review(settings: Settings) -> list[dict[str, Any]]:
-    """Return the tasks in review, by project."""
-    with open_workspace(settings).ledger.reading() as session:
-        wanted = select(TaskRow, BatchRow.project).join(BatchRow, BatchRow.id == TaskRow.batch).where(TaskRow.state == "review")
-        found = [(row[0], row[1]) for row in session.execute(wanted.order_by(BatchRow.project, TaskRow.item_key))]
-        rules = select(DecisionRow.subject, DecisionRow.rule).where(DecisionRow.outcome == "review")
-        rule = {row.subject: row.rule for row in session.execute(rules)}
-        return [
-            {"project": project, "item_key": task.item_key, "round": task.round, "rule": rule.get(task.item_key)}
-            for task, project in found
-        ]
-
-
 def task_file(settings: Settings, item_key: str) -> dict[str, Any]:
-    """Return all that the ledger knows of a task. Raises NotFound."""
+    """Return all that the ledger knows of a task, or what is to be labelled while somebody judges it blind. Raises NotFound."""
     with open_workspace(settings).ledger.reading() as session:
         task = session.get(TaskRow, item_key)
         if task is None:
@@ -55,6 +43,9 @@ def task_file(settings: Settings, item_key: str) -> dict[str, Any]:
             select(CorrectionRow).where(CorrectionRow.item_key == item_key).order_by(CorrectionRow.created_at)
         )
         consensus = session.get(ConsensusRow, item_key)
+        blind = (AdjudicationRow.item_key == item_key, AdjudicationRow.state == "open", AdjudicationRow.mode == "blind")
+        if session.scalar(select(AdjudicationRow.id).where(*blind)) is not None:
+            return {"task": _values(task), "blind": True}
         return {
             "task": _values(task),
             "answers": [_values(row, leave_out=("raw",)) for row in answers],

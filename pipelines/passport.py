@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any, Literal
 
 from sqlalchemy import select
@@ -83,15 +84,14 @@ def governance_of(sources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def quality_of(session: Session, names: Sequence[str], held: Sequence[Held] = (), waiver: Waiver | None = None) -> dict[str, Any]:
+def quality_of(session: Session, names: Sequence[str], waived: Mapping[Held, Waiver] = MappingProxyType({})) -> dict[str, Any]:
     """Return the scores of the projects' batches, and how many tasks and batches ended how at which gate.
 
     The gate that holds a batch back says who waived it and why.
     """
     gates = _gates(session, names)
-    if waiver:
-        for each in held:
-            gates.setdefault((each.policy, each.policy_digest), _gate())["waivers"].append(each.waived(waiver))
+    for each, waiver in waived.items():
+        gates.setdefault((each.policy, each.policy_digest), _gate())["waivers"].append(each.waived(waiver))
     said = [{"policy": policy, "digest": policy_digest, **gate} for (policy, policy_digest), gate in sorted(gates.items())]
     return {"scores": _scores(session, names), "gates": said}
 

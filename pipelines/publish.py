@@ -27,7 +27,7 @@ from yuelu.datasets.release import Release, load, version_numbers
 from yuelu.datasets.split import SHARES, assign_split
 from yuelu.pipelines.near.homes import fix_homes, known_issues, leaks, pass_leaks, read_homes, record_issue
 from yuelu.pipelines.passport import governance_of, projects_of, quality_of, sources_of
-from yuelu.pipelines.released_gate import Waiver, held_back, pass_gate, record_waiver
+from yuelu.pipelines.released_gate import Waiver, held_back, pass_gate, record_waiver, waived
 from yuelu.pipelines.released_items import ItemReader
 from yuelu.pipelines.released_tasks import ChosenTask, chosen_tasks, chunks
 
@@ -63,7 +63,8 @@ def publish(
     Nothing changed since the last version: that version is returned and nothing is written. Killed at any point, the
     next run completes: the release in the store is the truth, the ledger's row follows it.
 
-    A batch that its gate does not accept holds the release back; `waiver` lets it out and stands in log and manifest.
+    A batch that its gate does not accept holds the release back; a waiver in the ledger, or `waiver`, lets it out and stands
+    in log and manifest.
 
     Raises NotFound: nothing accepted. Raises GateNotPassed: a batch is held back. Raises Conflict: another publisher was
     first; run again.
@@ -75,11 +76,12 @@ def publish(
         groups = {task.group: homes.of(task.group) for task in tasks}
         chosen = [replace(task, group=groups[task.group]) for task in tasks]
         held = held_back(session, names)
-        pass_gate(held, waiver)
+        let_out = waived(session, held, waiver, workspace.ledger.now())
+        pass_gate(held, let_out)
         leaking = leaks(homes, {group: assign_split(home, workspace.secret, SHARES) for group, home in groups.items()})
         pass_leaks(leaking, waived=waiver is not None)
         reader = ItemReader(session, workspace.store, dataset, workspace.secret, SHARES)
-        quality = quality_of(session, names, held, waiver)
+        quality = quality_of(session, names, let_out)
         if leaking and waiver:
             quality["known_issues"] = known_issues(leaking, waiver.owner, waiver.reason)
         draft = _draft(session, reader, chosen, names, publisher=publisher, quality=quality)
@@ -89,7 +91,7 @@ def publish(
         return workspace.store.read(reader.released.store_keys.get(sha256, asset_key(sha256)))
 
     if waiver and held:
-        record_waiver(workspace, held, waiver)
+        record_waiver(workspace, [each for each in held if let_out[each] is waiver], waiver)
     if waiver and leaking:
         with workspace.ledger.transaction(waiver.owner, "curator") as transaction:
             record_issue(transaction, leaking, waiver.reason)

@@ -1,7 +1,8 @@
 """The gate before a release: of every batch the last decision must accept, or a named person waives it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Select, and_, select
@@ -13,16 +14,18 @@ from yuelu.base.ledger.judgement import DecisionRow
 from yuelu.base.ledger.log import EventRow
 from yuelu.base.ledger.work import BatchRow, ProjectRow, TaskRow
 from yuelu.base.workspace import Workspace
+from yuelu.quality.waivers import standing_waiver
 
 _ACTION = "gate.waive"
 
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """Who lets a batch out that its gate did not accept, and why. Both stand in the release."""
+    """Who lets a batch out that its gate did not accept, why, and until when (None: this release). All stand in it."""
 
     owner: str
     reason: str
+    expires_at: datetime | None = None
 
     def __post_init__(self) -> None:
         if not self.owner.strip() or not self.reason.strip():
@@ -44,7 +47,8 @@ class Held:
     def waived(self, waiver: Waiver) -> dict[str, Any]:
         """Return what the manifest says of it."""
         held = {"project": self.project, "batch": self.batch, "outcome": self.outcome, "rule": self.rule}
-        return {**held, "owner": waiver.owner, "reason": waiver.reason}
+        until = {} if waiver.expires_at is None else {"expires_at": waiver.expires_at.isoformat(timespec="seconds")}
+        return {**held, "owner": waiver.owner, "reason": waiver.reason, **until}
 
 
 def decisions(kind: Literal["task", "batch"], projects: Sequence[str], *columns: Any) -> Select[Any]:
@@ -79,9 +83,21 @@ def held_back(session: Session, projects: Sequence[str]) -> tuple[Held, ...]:
     return tuple(found)
 
 
-def pass_gate(held: Sequence[Held], waiver: Waiver | None) -> None:
-    """Return when nothing is held back or a waiver lets it out. Raises GateNotPassed."""
-    if not held or waiver:
+def waived(session: Session, held: Sequence[Held], waiver: Waiver | None, now: datetime) -> dict[Held, Waiver]:
+    """Return who lets out which batch: the waiver of the ledger that stands, else `waiver`. The others are held back."""
+    found: dict[Held, Waiver] = {}
+    for each in held:
+        row = standing_waiver(session, each.batch, each.decision, now)
+        kept = waiver if row is None else Waiver(row.owner, row.reason, row.expires_at)
+        if kept is not None:
+            found[each] = kept
+    return found
+
+
+def pass_gate(held: Sequence[Held], waived: Mapping[Held, Waiver]) -> None:
+    """Return when nothing is held back that nobody waives. Raises GateNotPassed."""
+    held = [each for each in held if each not in waived]
+    if not held:
         return
     first = held[0]
     more = f" ({len(held)} batches are held back)" if len(held) > 1 else ""

@@ -20,6 +20,7 @@ from yuelu.base.media import proxy_of
 from yuelu.base.progress import Progress, silent
 from yuelu.base.records import Annotation, Medium
 from yuelu.base.workspace import Workspace
+from yuelu.pipelines.batch_facts import Judged, facts_of
 from yuelu.pipelines.judge import (
     METHOD,
     Consensus,
@@ -31,6 +32,7 @@ from yuelu.pipelines.judge import (
     unmeasured,
 )
 from yuelu.pipelines.tables import Answers, tabulate
+from yuelu.quality.facts import Fact
 from yuelu.quality.gate import NO_RULE, Verdict, decide_batch, decide_task
 from yuelu.quality.policy import Policy
 from yuelu.quality.record import record_consensus, record_decision, record_scores
@@ -82,6 +84,7 @@ class _Work:
     kinds: Mapping[str, str]
     unmeasured: Mapping[str, Control]  # whose answers nothing measures yet
     frame_rates: Mapping[str, float]
+    labels: Mapping[str, tuple[str, ...]]  # that each control allows
 
 
 def score(
@@ -112,8 +115,9 @@ def _scored(
     measured = batch_scores(work.answers)
     scores = {**measured, **{name: (unmeasured(control),) for name, control in work.unmeasured.items()}}
     round_ = max((task.round for task in work.tasks), default=1)
-    batch = _held(decide_batch(policy, measured), frozenset(work.unmeasured))
     verdicts = _decided(work, policy)
+    facts = _facts(workspace, batch_id, work, policy, verdicts) if policy.checks else ()
+    batch = held(decide_batch(policy, measured, facts), frozenset(work.unmeasured))
     if not dry_run and work.tasks:
         _write_batch(workspace, batch_id, round_, scores, verdict=batch, policy=policy)
         _write_tasks(workspace, work, verdicts, policy, progress)
@@ -150,7 +154,16 @@ def _read(session: Session, batch: BatchRow) -> _Work:
         kinds,
         {control.name: control for control in controls if control.name not in kinds},
         rates,
+        {control.name: control.labels for control in controls},
     )
+
+
+def _facts(workspace: Workspace, batch: str, work: _Work, policy: Policy, verdicts: Mapping[str, Verdict]) -> tuple[Fact, ...]:
+    """Return what the policy's checks ask about the batch, as it is once the verdicts are carried out."""
+    outcomes = {task.item_key: verdicts[task.item_key].outcome for task in work.tasks if task.waiting}
+    judged = Judged(batch, work.annotations, work.answers, work.kinds, work.frame_rates, work.labels, outcomes)
+    with workspace.ledger.reading() as session:
+        return facts_of(workspace, session, judged, policy)
 
 
 def _frame_rates(session: Session, tasks: Sequence[TaskRow]) -> dict[str, float]:
@@ -163,11 +176,11 @@ def _decided(work: _Work, policy: Policy) -> dict[str, Verdict]:
     for task in work.tasks:
         answers = work.annotations[task.item_key]
         beyond = frozenset(region.control for answer in answers for region in answer.regions if region.control not in work.kinds)
-        decided[task.item_key] = _held(decide_task(policy, task.round, len(answers), scores.get(task.item_key, {})), beyond)
+        decided[task.item_key] = held(decide_task(policy, task.round, len(answers), scores.get(task.item_key, {})), beyond)
     return decided
 
 
-def _held(verdict: Verdict, unmeasured: frozenset[str]) -> Verdict:
+def held(verdict: Verdict, unmeasured: frozenset[str]) -> Verdict:
     """Return the verdict; what nothing measures yet goes to a person, never through."""
     if not unmeasured or not (verdict.accepted or verdict.rule == NO_RULE):
         return verdict

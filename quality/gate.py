@@ -1,14 +1,15 @@
 """What a policy makes of scores: pure, so that any policy can be replayed on any past batch."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from yuelu.quality.policy import BATCH_METRICS, TASK_METRICS, Policy, Rule
+from yuelu.quality.facts import Fact
+from yuelu.quality.policy import BATCH_METRICS, TASK_METRICS, Check, Policy, Rule
 from yuelu.quality.score import Score
 
-Outcome: TypeAlias = Literal["accept", "rework", "review", "reject"]
+Outcome: TypeAlias = Literal["accept", "overlap", "rework", "review", "reject"]
 Scores: TypeAlias = Mapping[str, tuple[Score, ...]]  # of each control of the label configuration
 
 
@@ -55,6 +56,7 @@ class Verdict:
 
 ALL_RULES = "all rules passed"
 NO_RULE = "no rule of the policy reads any score"
+_GRAVER: tuple[Outcome, ...] = ("accept", "overlap", "review", "rework", "reject")
 _NOT_ASKED = "the rule does not apply: no control is of a kind that has this score"
 
 
@@ -68,10 +70,44 @@ def decide_task(policy: Policy, round: int, answers: int, scores: Scores) -> Ver
     return _verdict(evidence, policy.failure(round))
 
 
-def decide_batch(policy: Policy, scores: Scores) -> Verdict:
-    """Return whether the batch is good enough, judged by the bounds of its intervals: "accept", or "review" by a person."""
-    evidence = _read(policy, policy.batch, scores, of_batch=True)
-    return _verdict(evidence, "review")
+def decide_batch(policy: Policy, scores: Scores, facts: Sequence[Fact] = ()) -> Verdict:
+    """Return whether the batch is good enough, judged by the bounds of its intervals: "accept", or what it needs.
+
+    What several failed rules ask for is the gravest: reject, rework, review, overlap (more answers). A check of the policy
+    about which there is no fact fails.
+    """
+    evidence: list[Evidence] = []
+    needs: list[tuple[Outcome, str]] = []
+    for rule in policy.batch:
+        read = _read(policy, (rule,), scores, of_batch=True)
+        evidence += read
+        needs += [(rule.on_failure, entry.rule) for entry in read if not entry.passed]
+    for check in policy.checks:
+        told = _checked(check, facts)
+        evidence += told
+        needs += [(check.on_failure, entry.rule) for entry in told if not entry.passed]
+    if needs:
+        outcome, rule_text = max(needs, key=lambda need: _GRAVER.index(need[0]))
+        return Verdict(outcome, rule_text, tuple(evidence))
+    return _verdict(tuple(evidence), "review")
+
+
+def _checked(check: Check, facts: Sequence[Fact]) -> list[Evidence]:
+    """Return what the check reads: a piece of evidence for each fact it is about, or one that there is none."""
+    meant = [
+        fact
+        for fact in facts
+        if fact.check == check.check and check.control in (None, fact.control) and check.label in (None, fact.label)
+    ]
+    threshold = _limit(check)
+    if not meant:
+        return [Evidence(check.text, "", check.check, None, None, threshold, False, "nothing is known of it")]
+    found = []
+    for fact in meant:
+        bound = fact.low if check.at_most is None else fact.high
+        text = Check(check.check, fact.control, fact.label, check.at_least, check.at_most).text
+        found.append(Evidence(text, "", check.check, fact.value, bound, threshold, _holds(check, bound), fact.reason))
+    return found
 
 
 def _verdict(evidence: tuple[Evidence, ...], failure: Outcome) -> Verdict:
@@ -138,12 +174,12 @@ def _evidence(policy: Policy, rule: Rule, control: str, score: Score | None, *, 
     return Evidence(rule.text, control, rule.metric, value, bound, _limit(rule), passed, reason or None)
 
 
-def _limit(rule: Rule) -> float:
+def _limit(rule: Rule | Check) -> float:
     threshold = rule.at_most if rule.at_least is None else rule.at_least
     return math.nan if threshold is None else float(threshold)
 
 
-def _holds(rule: Rule, bound: float | None) -> bool:
+def _holds(rule: Rule | Check, bound: float | None) -> bool:
     if bound is None:
         return False
     return bound >= rule.at_least if rule.at_least is not None else rule.at_most is not None and bound <= rule.at_most

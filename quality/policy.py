@@ -15,6 +15,7 @@ from yuelu.base.canonical import canonical, sha256
 from yuelu.base.errors import InvalidRecord, Misconfigured
 
 Failure: TypeAlias = Literal["rework", "review", "reject"]
+Next: TypeAlias = Literal["overlap", "review", "rework", "reject"]  # what a batch needs that does not pass, the mildest first
 
 _SHAPES = ("f1@0.50", "f1_any_label@0.50", "mean_iou")
 # What a task of each kind of control is scored by.
@@ -26,6 +27,45 @@ _CORRECTED = ("krippendorff_alpha", "cohen_kappa", "scott_pi", "fleiss_kappa", "
 BATCH_METRICS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {**TASK_METRICS, "choice": (*TASK_METRICS["choice"], *_CORRECTED)}
 )
+
+# What a gate can ask of a batch beside its scores, and what the number is.
+CHECKS: Mapping[str, str] = MappingProxyType(
+    {
+        "completeness": "share of the batch's subjects whose last task is accepted",
+        "gold_accuracy": "share of answers to gold tasks that pass the policy's task rules beside the gold answer",
+        "review_coverage": "share of the batch's tasks that a second person looked at",
+        "label_agreement": "agreement on one label alone, of every label, or of the one that is named",
+        "label_share": "share of the answers' labels, of every label, or of the one that is named",
+        "duplicates": "share of the batch's items that are near-duplicates of another item of the batch",
+        "leakage": "number of sets of near-duplicates that published splits have torn apart",
+        "deidentified": "share of the items that are labelled as a de-identified copy, or are no DICOM",
+        "face_risk": "number of items from which a face could be rendered, or of which that is not known",
+        "lots_accepted": "share of the accepted work that lies in accepted lots",
+    }
+)
+_OF_LABELS = ("label_agreement", "label_share")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A threshold for one fact of a batch (see `CHECKS`), and what the batch needs when it fails.
+
+    Just one of `at_least` and `at_most` is set; `control` and `label` narrow what is said of labels.
+    """
+
+    check: str
+    control: str | None = None
+    label: str | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    on_failure: Next = "review"
+
+    @property
+    def text(self) -> str:
+        """The check as people read it."""
+        where = " ".join(part for part in (self.control, self.label) if part)
+        what = f"{where}: {self.check}" if where else self.check
+        return f"{what} >= {self.at_least}" if self.at_most is None else f"{what} <= {self.at_most}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +79,7 @@ class Rule:
     control: str | None = None
     at_least: float | None = None
     at_most: float | None = None
+    on_failure: Next = "review"  # of a batch; a task goes by the policy's own list
 
     @property
     def text(self) -> str:
@@ -60,6 +101,7 @@ class Policy:
     batch: tuple[Rule, ...]
     content: bytes  # canonical JSON: `load_policy` reads it back to the same policy
     digest: str
+    checks: tuple[Check, ...] = ()
 
     def failure(self, round: int) -> Failure:
         """Return what happens to a task that does not pass in `round` (from 1)."""
@@ -77,13 +119,15 @@ def load_policy(data: bytes, name: str) -> Policy:
     if error is not None:
         where = ".".join(str(step) for step in error.absolute_path) or "the policy"
         raise Misconfigured(f"policy {name}: {where}: {error.message}", _allowed(error.schema))
-    rules = {kind: tuple(Rule(**rule) for rule in content[kind]) for kind in ("task", "batch")}
+    rules: dict[str, Any] = {kind: tuple(Rule(**rule) for rule in content[kind]) for kind in ("task", "batch")}
+    rules["checks"] = tuple(Check(**check) for check in content.get("checks", ()))
     try:
         text = canonical(content)
     except InvalidRecord as problem:
         raise Misconfigured(f"policy {name}: {problem.problem}", "thresholds are finite numbers") from None
     _check_metrics(name, "task", rules["task"], TASK_METRICS)
     _check_metrics(name, "batch", rules["batch"], BATCH_METRICS)
+    _check_labels(name, rules["checks"])
     return Policy(**{**content, **rules, "on_failure": tuple(content["on_failure"]), "content": text, "digest": sha256(text)})
 
 
@@ -100,6 +144,16 @@ def _check_metrics(name: str, kind: str, rules: tuple[Rule, ...], metrics: Mappi
             raise Misconfigured(
                 f"policy {name}: {kind}.{place}: no metric {rule.metric!r} is computed for a {kind}", f"known: {', '.join(known)}"
             )
+
+
+def _check_labels(name: str, checks: tuple[Check, ...]) -> None:
+    for place, check in enumerate(checks):
+        if (check.control or check.label) and check.check not in _OF_LABELS:
+            raise Misconfigured(
+                f"policy {name}: checks.{place}: {check.check} is about the whole batch", "leave out control and label"
+            )
+        if check.label and not check.control:
+            raise Misconfigured(f"policy {name}: checks.{place}: label {check.label!r} of no control", "name the control, too")
 
 
 class _Loader(yaml.SafeLoader):

@@ -56,6 +56,7 @@ SLOW = frozenset(
         "pipelines/test_forward.py",
         "pipelines/test_hostile.py",
         "pipelines/test_long_film.py",
+        "pipelines/test_lots.py",
         "pipelines/test_dicom_cine.py",
         "pipelines/test_dispatch.py",
         "pipelines/test_dicom_copy.py",
@@ -87,6 +88,9 @@ SLOW = frozenset(
         "pipelines/test_walker.py",
         "pipelines/test_people.py",
         "pipelines/test_planted_ingest.py",
+        "pipelines/test_acceptance.py",
+        "console/test_acceptance_commands.py",
+        "quality/test_signals.py",
         "test_benchmarks.py",
         "test_docs.py",
     }

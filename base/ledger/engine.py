@@ -17,6 +17,7 @@ from yuelu.base.ledger import (  # noqa: F401  the base must know every table
     deliveries,
     judgement,
     log,
+    lots,
     media,
     near,
     packets,
@@ -24,6 +25,7 @@ from yuelu.base.ledger import (  # noqa: F401  the base must know every table
     places,
     reading,
     releases,
+    settling,
     work,
 )
 from yuelu.base.ledger.log import Event

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from yuelu.base.settings import Settings
+from yuelu.console.commands.lot_work import COMMANDS
 from yuelu.console.show import json_option, print_json, table
 from yuelu.console.words import say
 
@@ -20,7 +21,7 @@ _COUNTING = ("items", "nonconformities")
 
 @click.group()
 def lot() -> None:
-    """Plan the inspection of a lot: how many items to draw, and how many may fail (GB/T 2828.1, ISO 2859-1)."""
+    """Inspect lots by samples: how many items to draw, which, and how many may fail (GB/T 2828.1, ISO 2859-1)."""
 
 
 @lot.command()
@@ -39,18 +40,24 @@ def plan(settings: Settings, /, size: int, aql: float | None, limit: float | Non
     if aql is None:
         _limiting(size, float(limit or 0), settings.language, as_json)
         return
+    from yuelu.quality.lots.curve import upper_bound
     from yuelu.quality.lots.plans import lot_plan
     from yuelu.quality.lots.switching import one_step_tighter
 
     found = lot_plan(size, aql, **how)
     chosen, tighter = found.plan, one_step_tighter(found.plan)
     told = {"letter": chosen.letter, "code": chosen.code, "n": found.n, "ac": chosen.ac, "re": chosen.re, "state": chosen.state}
+    bound = upper_bound(found.n, chosen.ac, counting=how["counting"])
     if as_json:
         curve = [{"p": point.p, "accepted": point.accepted} for point in found.curve]
-        print_json({**told, "tighter_ac": tighter and tighter.ac, "curve": curve, "notes": list(found.notes)})
+        print_json(
+            {**told, "tighter_ac": tighter and tighter.ac, "upper_bound": bound, "curve": curve, "notes": list(found.notes)}
+        )
         return
     what = "draw {n} of {size} items (code letter {code}); accept with {ac} or fewer that fail"
     click.echo(say(settings.language, what, n=found.n, size=size, code=chosen.code, ac=chosen.ac))
+    told_bound = "just accepted, up to {bound} of the items may fail (95 % bound, Clopper-Pearson)"
+    click.echo(say(settings.language, told_bound, bound=f"{bound:.2%}"))
     for note in found.notes:
         click.echo(say(settings.language, note))
     _print_curve(found.curve, settings.language, how["counting"])
@@ -95,3 +102,7 @@ def _print_curve(curve: "tuple[Point, ...]", language: str, counting: str) -> No
     heads = ("failing items" if counting == "items" else "failures per item", "lots accepted")
     rows = [(f"{point.p:.2%}", f"{point.accepted:.0%}") for point in curve]
     table(say(language, "operating characteristic"), [say(language, head) for head in heads], rows)
+
+
+for _command in COMMANDS:  # those that work on a workspace
+    lot.add_command(_command)

@@ -139,8 +139,9 @@ def show(settings: Settings, name: str, as_json: bool) -> None:
     from yuelu.console.overview import Overview, overview
     from yuelu.console.report import print_overview
 
-    with open_workspace(settings).ledger.reading() as session:
-        view = overview(session)
+    ledger = open_workspace(settings).ledger
+    with ledger.reading() as session:
+        view = overview(session, ledger.now())
     found = tuple(each for each in view.projects if each.name == name)
     if not found:
         raise NotFound(f"no project {name!r}", "see 'yuelu project list'")

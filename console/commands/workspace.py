@@ -79,7 +79,7 @@ def status(settings: Settings, html: Path | None, as_json: bool) -> None:
         print_json({"page": str(written)}) if as_json else click.echo(written)
         return
     with workspace.ledger.reading() as session:
-        view = overview(session)
+        view = overview(session, workspace.ledger.now())
     print_json(view.to_json()) if as_json else print_overview(view, settings.language)
 
 

@@ -70,7 +70,7 @@ def run(settings: Settings, folders: Folders, stage: Stage, *, keep_running: boo
     release = _publish(workspace, stage)
     pulled, damaged = _use(workspace, folders, stage)
     with workspace.ledger.reading() as session:
-        view = overview(session)
+        view = overview(session, workspace.ledger.now())
     page = write_pages(workspace, folders.pages)
     url = site.service.url if site is not None and keep_running else None
     return DemoReport(view, release, pulled, damaged, url, str(page))
@@ -220,7 +220,7 @@ def _round_note(project: str, report: ScoreReport, got: SyncReport, stage: Stage
 def _agreement(workspace: Workspace, stage: Stage, notes: list[str]) -> str:
     shown = ("krippendorff_alpha", "f1@0.50", "mean_iou")
     with workspace.ledger.reading() as session:
-        view = overview(session)
+        view = overview(session, workspace.ledger.now())
     for project in view.projects:
         for entry in latest(project):
             if entry.metric in shown:

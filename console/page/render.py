@@ -32,7 +32,7 @@ _FILES = {"en": "index.html", "zh": "index.zh.html"}
 def write_pages(workspace: Workspace, folder: Path) -> Path:
     """Write the pages into `folder` and return the English one."""
     with workspace.ledger.reading() as session:
-        view = overview(session)
+        view = overview(session, workspace.ledger.now())
         pictures = {row.name: _pictures(session, workspace.store, row.name) for row in view.collections}
     folder.mkdir(parents=True, exist_ok=True)
     for language in LANGUAGES:

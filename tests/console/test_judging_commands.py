@@ -163,7 +163,9 @@ def test_a_task_in_review_is_listed_shown_and_settled(judged: Any, copy_of: Call
     door = copy_of(judged)
     (row,) = door.json("review", "list")
     key = row["item_key"]
-    assert row == {"project": "pictures", "item_key": key, "round": 2, "rule": "percent_agreement >= 0.66"}
+    told = {name: row[name] for name in ("project", "round", "rule", "answers", "reviewer")}
+    assert told == {"project": "pictures", "round": 2, "rule": "percent_agreement >= 0.66", "answers": 3, "reviewer": None}
+    assert row["gain"] == pytest.approx(1 - (1 + 1) / (3 + 2))  # one vote of three: Laplace's rule
     assert key in door("review", "list").stdout
     told = door.json("review", "show", key)
     assert [answer["annotator"] for answer in told["answers"]] == ["ann", "bob", "cat"]

@@ -53,7 +53,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def test_the_overview_counts_what_the_ledger_holds(workspace: Workspace) -> None:
     with workspace.ledger.reading() as session:
-        view = overview(session)
+        view = overview(session, workspace.ledger.now())
     (scans,) = view.collections
     assert (scans.listed, scans.bytes) == (3, 30)
     assert scans.outcomes == {"accepted": 1, "duplicate": 1, "quarantined": 1}

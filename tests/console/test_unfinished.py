@@ -59,7 +59,7 @@ def test_an_interrupted_run_is_shown_with_the_command_that_ends_it(interrupted: 
 def test_it_is_said_in_chinese_and_on_the_pages(interrupted: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     workspace = open_workspace(Settings(interrupted.workspace))
     with workspace.ledger.reading() as session:
-        view = overview(session)
+        view = overview(session, workspace.ledger.now())
     print_overview(view, "zh")
     told = capsys.readouterr().out
     assert chinese()[TITLE] in told
