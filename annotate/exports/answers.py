@@ -37,7 +37,8 @@ class ExportedAnswer:
 class Exported:
     """All answers of an export. `questions` is what the configuration says, by control; empty without one.
 
-    `counts`: answers by sort, and `left_out`: what of them could not be read, or only otherwise, each with how often.
+    `counts`: answers by sort. `left_out`: what could not be read, or only otherwise, each with how often. `pages`: where a
+    task is on its server.
     """
 
     answers: tuple[ExportedAnswer, ...]
@@ -45,6 +46,7 @@ class Exported:
     questions: Mapping[str, Question]
     counts: Mapping[str, int]
     left_out: Mapping[str, int]
+    pages: Mapping[str, str]
 
 
 def read_exported(path: Path, config: str | None = None) -> Exported:
@@ -67,7 +69,8 @@ def read_exported(path: Path, config: str | None = None) -> Exported:
             left_out.update(_plain(each.reason) for each in parsed.rejected if each.index is not None)
             regions = _named(parsed.regions, controls)
             answers.append(ExportedAnswer(task.key, given.who, task.group, given.role, regions))
-    return Exported(tuple(answers), controls, questions, file.counts, dict(sorted(left_out.items())))
+    pages = {task.key: task.page for task in file.tasks if task.page is not None}
+    return Exported(tuple(answers), controls, questions, file.counts, dict(sorted(left_out.items())), pages)
 
 
 def _named(regions: tuple[Region, ...], controls: Sequence[Control]) -> tuple[Region, ...]:
