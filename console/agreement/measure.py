@@ -140,7 +140,8 @@ def _questions(exported: Exported, options: Options, left_out: Counter[str]) -> 
         asked = _asked(control, kinds.most_common(1)[0][0], said, exported, options)
         if any(getattr(region, "region_id", None) is not None for each in said for region in each.said):
             about = about_regions([_regions(each) for each in whole], said)
-            left_out[_ALONE] += max(about.alone, 0)
+            if about.alone:
+                left_out[_ALONE] += about.alone
             yield control.name, asked, list(about.answers)
         else:
             yield control.name, asked, list(_by_item(said))

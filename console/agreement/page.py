@@ -16,7 +16,7 @@ from yuelu.console.words import say, say_reason
 from yuelu.quality.kinds.report import ControlReport
 from yuelu.quality.kinds.scoring import Confused
 
-_WORST, _CONFUSED, _LABELS = 15, 12, 40
+_WORST, _CONFUSED, _LABELS = 10, 12, 40
 _NAMES: Mapping[str, str] = MappingProxyType({"en": "English", "zh": "中文"})
 
 
@@ -47,10 +47,16 @@ def _body(report: Report, language: str, server: str | None) -> str:
         drawn={name: _drawn(control, language) for name, control in report.controls.items()},
         worst={name: _worst(control) for name, control in report.controls.items()},
         confused={name: _confused(control) for name, control in report.controls.items()},
-        address=lambda task: f"{server.rstrip('/')}{report.pages[task]}" if server and task in report.pages else None,
+        address=partial(_address, report, server),
         t=partial(say, language),
         why=why,
     )
+
+
+def _address(report: Report, server: str | None, task: str) -> str | None:
+    """Return where a task is, also that of an answer about one item or region of it; None where that is not known."""
+    page = report.pages.get(task) or report.pages.get(task.partition(" / ")[0])
+    return None if server is None or page is None else f"{server.rstrip('/')}{page}"
 
 
 def _drawn(control: ControlReport, language: str) -> Drawn:

@@ -7,6 +7,7 @@ from yuelu.quality.kinds.scoring import Confused, Part
 from yuelu.quality.score import Score
 
 _WIDTH, _ROW, _LEFT, _RIGHT = 720, 24, 230, 150
+_HALF = 420  # of what stands beside another picture
 _UNITS: Mapping[str, str] = {"_s": "s", "_px": "px", "_mm": "mm", "_ml": "ml", "_frames": "frames"}
 _UNBOUND = ("mean_difference", "switches_per_1000_frames", "boundary_s", "boundary_frames")
 _BINS, _HIGH = 20, 120
@@ -55,8 +56,10 @@ def bars(parts: Sequence[Part], why: Callable[[str], str]) -> str:
     return "".join([*drawn, "</svg>"])
 
 
-def matrix(values: Mapping[tuple[str, str], float | None], names: Sequence[str], *, most: float = 1.0, less: bool = False) -> str:
-    """Return a square of names by names, the darker the more; `less`: the darker the less. Missing pairs stay white."""
+def matrix(
+    values: Mapping[tuple[str, str], float | None], names: Sequence[str], *, most: float = 1.0, less: bool = False, whole: bool = False
+) -> str:
+    """Return a square of names by names, the darker the more, or with `less` the less; missing pairs stay white. `whole`: counts."""
     cell = 46 if len(names) <= 12 else 30
     left = 130
     size = left + cell * len(names)
@@ -69,7 +72,7 @@ def matrix(values: Mapping[tuple[str, str], float | None], names: Sequence[str],
         parts.append(f"<text {turned}>{escape(_cut(one, 12))}</text>")
         for column, other in enumerate(names):
             value = values.get((one, other), values.get((other, one)))
-            parts += _cell(left + cell * column, y, cell, value, (one, other), most=most, less=less)
+            parts += _cell(left + cell * column, y, cell, value, (one, other), most=most, less=less, whole=whole)
     return "".join([*parts, "</svg>"])
 
 
@@ -78,7 +81,7 @@ def _cell(x: float, y: float, side: int, value: float | None, names: tuple[str, 
         return [f'<rect class="empty" x="{x}" y="{y}" width="{side - 2}" height="{side - 2}"/>']
     share = min(max(value / most, 0.0), 1.0) if most else 0.0
     depth = 0.08 + 0.87 * (1 - share if less else share)
-    shown = f"{value:.2f}" if value < 10 else f"{value:.0f}"
+    shown = f"{value:.0f}" if value >= 10 or whole else f"{value:.2f}"
     light = ' class="on"' if depth > 0.55 else ""
     title = f"<title>{escape(' – '.join(names))}: {value:.4g}</title>"
     return [
@@ -108,7 +111,7 @@ def confusion(found: Sequence[Confused]) -> str:
         counts[each.other] = counts.get(each.other, 0) + each.count
     names = sorted(sorted(counts, key=lambda name: -counts[name])[:MOST_LABELS])
     values: dict[tuple[str, str], float | None] = {(each.one, each.other): float(each.count) for each in found}
-    return matrix(values, names, most=max((each.count for each in found), default=1))
+    return matrix(values, names, most=max((each.count for each in found), default=1), whole=True)
 
 
 def histogram(values: Sequence[float], *, less: bool) -> str:
@@ -117,8 +120,8 @@ def histogram(values: Sequence[float], *, less: bool) -> str:
     counts = [0] * _BINS
     for value in values:
         counts[min(max(int(value / most * _BINS), 0), _BINS - 1)] += 1
-    tallest, wide = max(counts, default=0) or 1, (_WIDTH - 60) / _BINS
-    parts = [_open(_WIDTH, _HIGH + 40)]
+    tallest, wide = max(counts, default=0) or 1, (_HALF - 60) / _BINS
+    parts = [_open(_HALF, _HIGH + 40)]
     for number, count in enumerate(counts):
         high = _HIGH * count / tallest
         x = 40 + wide * number
@@ -128,7 +131,7 @@ def histogram(values: Sequence[float], *, less: bool) -> str:
                 f'<text class="tick" x="{x + wide / 2:.1f}" y="{12 + _HIGH - high:.1f}" text-anchor="middle">{count}</text>'
             )
     for tick in range(5):
-        x = 40 + (_WIDTH - 60) * tick / 4
+        x = 40 + (_HALF - 60) * tick / 4
         parts.append(f'<text class="tick" x="{x:.1f}" y="{_HIGH + 34}" text-anchor="middle">{most * tick / 4:.3g}</text>')
     return "".join([*parts, "</svg>"])
 

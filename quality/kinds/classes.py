@@ -91,6 +91,11 @@ def compare_degrees(answers: Sequence[Answer], asked: Asked) -> Compared:
     return degree_tallies(pair_up(given), [label_of(each.said) for each in given], asked.order)
 
 
+def compare_numbers(answers: Sequence[Answer], asked: Asked) -> Compared:
+    """Return the tallies of numbers, which are no labels: which of them are confused says nothing."""
+    return replace(compare_degrees(answers, asked), labels=Labelled(), named=Named())
+
+
 def degree_tallies(pairs: Pairs, labels: Sequence[str], order: tuple[str, ...] | None) -> Compared:
     """Return the tallies of labels in an order, or of numbers, by answer. Raises InvalidRecord: a label that is neither."""
     compared = label_tallies(pairs, labels)

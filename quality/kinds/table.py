@@ -92,8 +92,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "nominal": Kind(classes.compare_labels, classes.AGREED, classes.coefficients("nominal")),
         "ordinal": Kind(classes.compare_degrees, classes.ORDERED, classes.coefficients("ordinal")),
-        "interval": Kind(classes.compare_degrees, classes.MEASURED, classes.number_scores),
-        "ratio": Kind(classes.compare_degrees, classes.MEASURED, classes.coefficients("ratio")),
+        "interval": Kind(classes.compare_numbers, classes.MEASURED, classes.number_scores),
+        "ratio": Kind(classes.compare_numbers, classes.MEASURED, classes.coefficients("ratio")),
         "multilabel": Kind(classes.compare_sets, classes.SETS, classes.label_presence, "jaccard"),
         "taxonomy": Kind(classes.compare_sets, classes.SETS, None, "jaccard"),
         "moment": Kind(classes.compare_labels, classes.AGREED, classes.coefficients("nominal")),
@@ -110,6 +110,6 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "frame_range": _drawn(_regions(stretches.place_frames), stretches.FRAMES),
         "track": _drawn(moving.compare_tracks, moving.TRACKS, "idf1", expected=_FEW, apart=moving.compare_identities),
         "span": _drawn(spans.compare_spans, spans.SPANS, "f1_characters", whole=holistic.span_gamma),
-        "relation": _drawn(relations.compare_relations, relations.RELATIONS, "f1"),
+        "relation": _drawn(relations.compare_relations, relations.RELATIONS, "f1", expected=_FEW),
     }
 )
