@@ -15,6 +15,7 @@ from yuelu.annotate.templates import Template
 from yuelu.base.records import Choice, Medium, Region
 from yuelu.base.schemas import TOGETHER
 
+_MOST_ITEMS = 1 << 16
 _SIDE = 100  # a picture of unknown size is so wide and so high: then pixels are percent
 _ORIGINS = ("manual", "prediction", "prediction-changed")
 _CASE = re.compile(r"^(part \d+|[^:]{1,80}): ")
@@ -83,9 +84,9 @@ def _named(regions: tuple[Region, ...], controls: Sequence[Control]) -> tuple[Re
     }
     if not given:
         return regions
-    kept = (each for each in regions if each.control not in naming)
+    kept: Iterator[Any] = (each for each in regions if each.control not in naming)
     return tuple(
-        replace(each, label=given[each.id]) if getattr(each, "label", None) == "" and getattr(each, "id", None) in given else each  # type: ignore[call-arg,union-attr]
+        replace(each, label=given[each.id]) if getattr(each, "label", None) == "" and getattr(each, "id", None) in given else each
         for each in kept
     )
 
@@ -160,8 +161,7 @@ def _items(results: Sequence[Sequence[Mapping[str, Any]]], left_out: Counter[str
     shown, unsized = 0, False
     for result in results:
         for part in result:
-            at = part.get("item_index")
-            at = at if isinstance(at, int) and not isinstance(at, bool) and 0 <= at < 1 << 16 else 0
+            at = _place(part.get("item_index"))
             shown = max(shown, at)
             across, down = part.get("original_width"), part.get("original_height")
             if type(across) is int and type(down) is int and across > 0 and down > 0:
@@ -170,6 +170,10 @@ def _items(results: Sequence[Sequence[Mapping[str, Any]]], left_out: Counter[str
     if unsized:
         left_out[_UNSIZED] += 1
     return [Item(*sizes.get(at, (_SIDE, _SIDE))) for at in range(shown + 1)]
+
+
+def _place(at: Any) -> int:
+    return at if type(at) is int and 0 <= at < _MOST_ITEMS else 0
 
 
 def _needs_size(part: Mapping[str, Any]) -> bool:

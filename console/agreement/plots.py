@@ -57,9 +57,14 @@ def bars(parts: Sequence[Part], why: Callable[[str], str]) -> str:
 
 
 def matrix(
-    values: Mapping[tuple[str, str], float | None], names: Sequence[str], *, most: float = 1.0, less: bool = False, whole: bool = False
+    values: Mapping[tuple[str, str], float | None],
+    names: Sequence[str],
+    *,
+    most: float = 1.0,
+    less: bool = False,
+    whole: bool = False,
 ) -> str:
-    """Return a square of names by names, the darker the more, or with `less` the less; missing pairs stay white. `whole`: counts."""
+    """Return a square of names by names, the darker the more (with `less` the less), missing pairs white; `whole`: counts."""
     cell = 46 if len(names) <= 12 else 30
     left = 130
     size = left + cell * len(names)
@@ -76,7 +81,9 @@ def matrix(
     return "".join([*parts, "</svg>"])
 
 
-def _cell(x: float, y: float, side: int, value: float | None, names: tuple[str, str], *, most: float, less: bool) -> list[str]:
+def _cell(
+    x: float, y: float, side: int, value: float | None, names: tuple[str, str], *, most: float, less: bool, whole: bool
+) -> list[str]:
     if value is None:
         return [f'<rect class="empty" x="{x}" y="{y}" width="{side - 2}" height="{side - 2}"/>']
     share = min(max(value / most, 0.0), 1.0) if most else 0.0

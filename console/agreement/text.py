@@ -61,8 +61,11 @@ def _print_control(name: str, control: ControlReport, language: str) -> None:
         (each for each in control.tasks if each[1].value is not None), key=lambda each: _worst(each[1].value, control)
     )[:_WORST]
     if len(control.tasks) > 1:
-        columns = (t("task"), control.main)
-        table(f"\n{name}: {t('Tasks with the least agreement')}", columns, [(task, score.value) for task, score in worst])
+        table(
+            f"\n{name}: {t('Tasks with the least agreement')}",
+            (t("task"), control.main),
+            [(task, score.value) for task, score in worst],
+        )
 
 
 def _least(part: Part) -> float:

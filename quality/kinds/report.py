@@ -11,9 +11,10 @@ from yuelu.quality.coded import Repeats, code_labels
 from yuelu.quality.kinds.answers import Answer, Asked, pair_codes
 from yuelu.quality.kinds.classes import degree_tallies, label_tallies
 from yuelu.quality.kinds.compared import Compared, Measure
+from yuelu.quality.kinds.kind import Kind
 from yuelu.quality.kinds.scoring import Confused, Part, between, by_annotator, by_company, by_label, by_pair, by_task, confusions
 from yuelu.quality.kinds.scoring import pair_scores as _pair_scores
-from yuelu.quality.kinds.table import Kind, kind_named, scores_of
+from yuelu.quality.kinds.table import kind_named, scores_of
 from yuelu.quality.labels import Level, label_scores
 from yuelu.quality.resample import Sampling
 from yuelu.quality.score import Score
