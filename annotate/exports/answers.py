@@ -133,7 +133,7 @@ def _within(part: dict[str, Any], left_out: Counter[str]) -> dict[str, Any]:
         return part
     numbers = [value.get(name) for name in ("x", "y", "width", "height")]
     if part["type"].startswith("rectangle") and all(map(_is_number, numbers)) and not value.get("rotation"):
-        x, y, width, height = numbers
+        x, y, width, height = map(float, numbers)  # type: ignore[arg-type]
         left, top, right, bottom = max(x, 0), max(y, 0), min(x + width, 100), min(y + height, 100)
         if (left, top) != (x, y) or right < x + width or bottom < y + height:
             left_out[_CLIPPED] += 1

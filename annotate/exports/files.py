@@ -91,7 +91,7 @@ def _task(file: str, place: int, entry: dict[str, Any], counts: Counter[str]) ->
     predictions = entry.get("predictions")
     given = [*_last(_answers(answers, counts), counts), *_last(_predictions(predictions), counts)]
     for each in given:
-        counts[{"annotator": "answers", "gold": "ground truth", "model": "predictions"}[each.role]] += 1
+        counts[{"annotator": "counted answers", "gold": "ground truth", "model": "predictions"}[each.role]] += 1
     group = data.get("group")
     return ExportedTask(key, group if isinstance(group, str) and group else key, _page(entry), tuple(given))
 

@@ -68,7 +68,7 @@ def report_of_table(path: Path, options: Options) -> Report:
     asked = Asked("label", options.level or "nominal", order)
     told = Told(options.models, frozenset(), companies)
     report = table_report(read.labels, read.groups, asked, told)
-    counts = {"tasks": len(set(read.labels["task"].to_pylist())), "answers": len(read.labels)}
+    counts = {"tasks": len(set(read.labels["task"].to_pylist())), "counted answers": len(read.labels)}
     return Report(path.name, {"label": report}, counts, {}, {})
 
 
