@@ -71,9 +71,8 @@ def test_every_control_of_an_export_is_measured(export: Path) -> None:
     # What both drew: three regions of task 1 (yes-yes, yes-no, yes-no) and one of task 2 (no-no).
     assert found["sure", "percent_agreement"] == pytest.approx(2 / 4)
     grade = report.controls["grade"]
-    assert [(part.names, part.score.value) for part in grade.models if part.score.metric == "percent_agreement"] == [
-        (("model v1",), pytest.approx(2 / 3))
-    ]
+    (model,) = (part for part in grade.models if part.score.metric == "percent_agreement")
+    assert (model.names, model.score.value) == (("model v1",), pytest.approx(2 / 3))
     assert [part.names for part in grade.gold][:1] == [("gold",)]
     assert {part.names for part in grade.companies} == {("K",), ("K", "L")}
     assert report.notes["answers about a region that only one of two annotators drew"] == 2
