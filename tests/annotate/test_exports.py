@@ -9,6 +9,7 @@ from label_studio_sdk.converter.converter import Converter
 
 from yuelu.annotate.exports.answers import Exported, read_exported
 from yuelu.annotate.exports.asked import questions_of
+from yuelu.annotate.exports.files import read_file
 from yuelu.base.errors import InvalidRecord, Misconfigured, NotFound, SchemaMismatch
 from yuelu.base.records import Box, Choice, FrameRange, KeyPoint, Relation, Segment, Taxonomy, Text, kind_of
 
@@ -228,5 +229,7 @@ def test_what_is_no_export_is_refused(tmp_path: Path, text: str, error: type[Exc
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(error, match=message):
         read_exported(tmp_path / "x.json")
+    with pytest.raises(SchemaMismatch, match=r"bytes, more than 0"):
+        read_file(tmp_path / "x.json", most_bytes=0)
     with pytest.raises(NotFound, match="no file"):
         read_exported(tmp_path / "y.json")
