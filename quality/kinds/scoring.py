@@ -194,9 +194,8 @@ def _where(compared: Compared, chosen: np.ndarray[tuple[int, ...], np.dtype[np.b
 
 def between(compared: Compared, choose: Callable[[str, str], bool]) -> Compared:
     """Return the tallies of those pairs whose two annotators are chosen."""
-    pairs, known = compared.pairs, dict[tuple[int, int], bool]()
-    for one, other in zip(pairs.one.tolist(), pairs.other.tolist(), strict=True):
-        if (one, other) not in known:
-            known[one, other] = choose(pairs.annotators[one], pairs.annotators[other])
-    chosen = [known[pair] for pair in zip(pairs.one.tolist(), pairs.other.tolist(), strict=True)]
-    return _where(compared, np.asarray(chosen, bool))
+    pairs = compared.pairs
+    people = max(len(pairs.annotators), 1)
+    codes, of_code = np.unique(pairs.one * people + pairs.other, return_inverse=True)
+    chosen = [choose(pairs.annotators[code // people], pairs.annotators[code % people]) for code in codes.tolist()]
+    return _where(compared, np.asarray(chosen, bool)[of_code])
