@@ -87,8 +87,8 @@ def consensus_boxes(
     """Return for each task of `seen` the boxes that more than half of those who saw it drew, in order of place.
 
     "median": corners are the medians of the matched corners. "wbf" (weighted boxes fusion): the means of the corners of those
-    that have the box's label, weighed by their annotators' `weights` (1 for who is not in it), and its probability is the share of the
-    weight of all who saw the task. A task without such boxes has an empty tuple.
+    that have the box's label, weighed by their annotators' `weights` (1 for who is not in it), and its probability is their
+    share of the weight of all who saw the task. A task without such boxes has an empty tuple.
     Raises as `boxes.box_scores`; Misconfigured: unknown method, a weight below zero, turned boxes with "wbf".
     Source: R. Solovyev et al. (2021), Weighted Boxes Fusion; the boxes of a cluster are of different annotators here, so
     that its rescaling for more boxes than models never applies.
