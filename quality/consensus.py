@@ -38,12 +38,10 @@ def consensus_labels(labels: pa.Table, method: Method = "majority", *, repeats: 
     counts every answer.
     Raises InvalidRecord: a repeated answer; Misconfigured: unknown method.
     """
-    if method not in METHODS:
-        raise Misconfigured(f"unknown method of consensus {method!r}", f"use one of {', '.join(METHODS)}")
     coded = code_labels(labels, repeats)
     if len(coded.tasks) == 0:
         return CONSENSUS.empty_table()
-    probability = METHODS[method](coded)
+    probability = probabilities(coded, method)
     best = np.round(probability, 12).argmax(axis=1)  # rounding must not break a tie
     columns = {
         "task": coded.tasks,
@@ -51,6 +49,13 @@ def consensus_labels(labels: pa.Table, method: Method = "majority", *, repeats: 
         "probability": probability[np.arange(len(best)), best],
     }
     return pa.table(columns, CONSENSUS).sort_by("task")
+
+
+def probabilities(coded: Coded, method: Method = "majority") -> Floats:
+    """Return how probable each label of each task is, shape (tasks, labels). Raises Misconfigured: unknown method."""
+    if method not in METHODS:
+        raise Misconfigured(f"unknown method of consensus {method!r}", f"use one of {', '.join(METHODS)}")
+    return METHODS[method](coded)
 
 
 def vote_shares(labels: pa.Table, *, repeats: Repeats = "refuse") -> dict[str, dict[str, float]]:

@@ -180,7 +180,7 @@ def _on_scale(coded: Coded, level: Level, order: tuple[str, ...] | None) -> tupl
             raise Misconfigured(f"the order of labels lacks {outside} or repeats one", f"it lists {', '.join(order)}")
         code = np.array([order.index(name) for name in coded.labels], np.int64)
         return _relabelled(coded, order, code), None
-    values = _numbers_of(coded.labels, level)
+    values = numbers_of(coded.labels, level)
     if level == "ratio" and (values < 0).any():
         raise InvalidRecord(f"label {values.min()} is below zero", "a ratio scale starts at zero; use interval")
     distinct, code = np.unique(values, return_inverse=True)  # "1" and "1.0" are one value
@@ -192,7 +192,8 @@ def _relabelled(coded: Coded, labels: tuple[str, ...], code: Codes) -> Coded:
     return Coded(coded.tasks, coded.annotators, labels, coded.task, coded.annotator, label)
 
 
-def _numbers_of(labels: tuple[str, ...], level: str) -> Floats:
+def numbers_of(labels: tuple[str, ...], level: str) -> Floats:
+    """Return the numbers that the labels stand for. Raises InvalidRecord: one that is no finite number."""
     values = np.array([_number(label) for label in labels], np.float64)
     unfit = np.flatnonzero(~np.isfinite(values))
     if len(unfit):
