@@ -7,6 +7,7 @@ Multi-object, and Free-text Annotation Tasks, WWW '22, doi 10.1145/3485447.35122
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TypeVar
 
@@ -44,6 +45,14 @@ def apart(
 
     `tasks` and `answers` belong together row by row. Raises InvalidRecord: a distance that is negative or no number.
     """
+    return _apart(tasks, partial(_each, answers, distance), most, seed)
+
+
+def _each(answers: Sequence[Answer], distance: Distance[Answer], pairs: Sequence[Sequence[int]]) -> Floats:
+    return np.asarray([distance(answers[a], answers[b]) for a, b in pairs], np.float64)
+
+
+def _apart(tasks: Sequence[str], measure: Callable[[Sequence[Sequence[int]]], Floats], most: int, seed: int) -> Apart:
     names, task = np.unique(np.asarray(tasks), return_inverse=True)
     task = np.asarray(task, np.int64)
     order = np.argsort(task, kind="stable")
@@ -55,8 +64,7 @@ def apart(
         for b in order[start + at + 1 : stop]
     ]
     across = _across(task, most, seed)
-    observed = _measured(within, answers, distance)
-    expected = _measured(across.tolist(), answers, distance)
+    observed, expected = _checked(measure(within)), _checked(measure(across.tolist()))
     return Apart(observed, task[[a for a, _ in within]].astype(np.int64), expected, task[across].reshape(-1, 2))
 
 
@@ -69,8 +77,7 @@ def _across(task: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
     return np.asarray(drawn[task[drawn[:, 0]] != task[drawn[:, 1]]][:most], np.int64)
 
 
-def _measured(pairs: Sequence[Sequence[int]], answers: Sequence[Answer], distance: Distance[Answer]) -> Floats:
-    found = np.asarray([distance(answers[a], answers[b]) for a, b in pairs], np.float64)
+def _checked(found: Floats) -> Floats:
     if not np.isfinite(found).all() or (found < 0).any():
         raise InvalidRecord(f"a distance is {found[~(found >= 0)][0]}", "a distance is a finite number, 0 or more")
     return found
@@ -141,6 +148,19 @@ def distance_scores(  # noqa: PLR0917
     Row by row, `annotators` gave `answers` to `tasks`. `groups` maps a task to what is resampled with it; a task that is
     not in it is its own group. `distance` is symmetric and 0 for equal answers.
     """
+    return pair_distance_scores(tasks, annotators, partial(_each, answers, distance), groups, sampling)
+
+
+def pair_distance_scores(
+    tasks: Sequence[str],
+    annotators: Sequence[str],
+    measure: Callable[[Sequence[Sequence[int]]], Floats],
+    groups: Mapping[str, str] | None = None,
+    sampling: Sampling | None = None,
+    *,
+    most: int = _MOST_EXPECTED,
+) -> tuple[Score, ...]:
+    """Return what `distance_scores` does, where `measure` gives the distances of many pairs of rows at once."""
     sampling = sampling or Sampling()
     names = sorted(set(tasks))
     several = {task for task in names if list(tasks).count(task) > 1} if len(names) < 2 else _answered_twice(tasks)
@@ -148,7 +168,7 @@ def distance_scores(  # noqa: PLR0917
     counted = (*counts, sum(task in several for task in tasks))
     reason = _NO_PAIR if not several else _ONE_TASK if len(names) < 2 else None
     if reason is None:
-        a = apart(tasks, answers, distance, seed=sampling.seed)
+        a = _apart(tasks, measure, most, sampling.seed)
         reason = None if a.expected.any() else _NO_CHANCE
     if reason is not None:
         return tuple(Score(name, None, None, None, None, *counted, reason) for name, _, _ in _METRICS)

@@ -37,13 +37,13 @@ def candidates(cell: Codes, annotator: Codes, shapes: Floats, iou: Iou, least: f
     `cell` says what can be compared at all (one image of one task, one recording). Rows come in the order of the cells.
     """
     found = [Matches(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
-    for one, other in _pairs(cell, annotator):
+    for one, other in pairs_within(cell, annotator):
         overlap = iou(shapes[one], shapes[other])
         found.append(Matches(one, other, overlap).take(overlap >= least))
     return Matches(*(np.concatenate([getattr(part, name) for part in found]) for name in ("one", "other", "iou")))
 
 
-def _pairs(cell: Codes, annotator: Codes) -> Iterator[tuple[Codes, Codes]]:
+def pairs_within(cell: Codes, annotator: Codes) -> Iterator[tuple[Codes, Codes]]:
     """Yield rows of one cell and different annotators, each pair once, smaller annotator first, in bounded pieces."""
     order = np.lexsort((annotator, cell))
     ends = np.searchsorted(cell[order], cell[order], side="right")

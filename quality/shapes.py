@@ -86,7 +86,7 @@ def _reason(measure: Measure, kind: Kind, tasks: int, rows: int) -> str:
 
 def _evaluate(measure: Measure, compared: Comparison, unit: Codes, count: int) -> Evaluate:
     if measure.parts is None:
-        return _median(compared.shift, unit[compared.shift_task])
+        return weighted_median(compared.shift, unit[compared.shift_task])
     top, bottom = (np.bincount(unit, part, count) for part in measure.parts(compared))
     return lambda weights: _quotient(weights @ top, weights @ bottom)
 
@@ -107,7 +107,7 @@ def _quotient(top: Floats, bottom: Floats) -> Floats:
     return np.divide(top, bottom, out=undefined, where=bottom > 0)
 
 
-def _median(values: Floats, unit: Codes) -> Evaluate:
+def weighted_median(values: Floats, unit: Codes) -> Evaluate:
     """Return what gives the median of the values, each as often as its unit is drawn."""
     order = np.argsort(values, kind="stable")
     values, unit = values[order], unit[order]

@@ -1,0 +1,191 @@
+"""Answers that name classes, degrees or numbers for a whole thing: coefficients corrected for chance, and what pairs share."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+import pyarrow as pa
+
+from yuelu.base.records import Choice, Moment, Number, Preference, Rating, Taxonomy
+from yuelu.base.schemas import LABELS, TOGETHER
+from yuelu.quality.answer_distances import jaccard, masi
+from yuelu.quality.kinds.answers import Answer, Asked, Pairs, pair_up
+from yuelu.quality.kinds.compared import Compared, Labelled, Measure, Named, Sums, share
+from yuelu.quality.kinds.pairwise import Found, Said, compare_pairs
+from yuelu.quality.labels import Level, label_scores
+from yuelu.quality.numbers import icc
+from yuelu.quality.resample import Floats, Sampling
+from yuelu.quality.score import Score
+
+_NO_PAIR = "no task has two answers"
+
+
+def label_of(said: Said) -> str:
+    """Return an answer in words or numbers as one label."""
+    match said[0]:
+        case Choice(labels=labels):
+            return TOGETHER.join(sorted(labels))
+        case Rating(stars=stars):
+            return str(stars)
+        case Number(value=value):
+            return repr(value)
+        case Preference(preferred=preferred):
+            return preferred
+        case Moment(moment=moment):
+            return moment
+        case other:
+            raise TypeError(f"{type(other).__name__} is no label")
+
+
+def answered(answers: Sequence[Answer]) -> list[Answer]:
+    """Return the answers that say anything: who skipped a question has no label for it."""
+    return [each for each in answers if each.said]
+
+
+def compare_labels(answers: Sequence[Answer], _: Asked) -> Compared:
+    """Return how often two annotators gave the same label: `same` of `asked`."""
+    given = answered(answers)
+    return label_tallies(pair_up(given), [label_of(each.said) for each in given])
+
+
+def label_tallies(pairs: Pairs, labels: Sequence[str]) -> Compared:
+    """Return the tallies of single labels, by answer."""
+    names, code = np.unique(np.asarray(labels, np.str_), return_inverse=True)
+    one, other = code[pairs.first], code[pairs.second]
+    rows, same = np.arange(len(one)), one == other
+    by_label = Labelled(
+        tuple(names.tolist()),
+        np.concatenate([rows, rows[~same]]),
+        np.concatenate([one, other[~same]]),
+        np.concatenate([same, np.zeros((~same).sum(), bool)]).astype(np.float64),
+        np.concatenate([np.where(same, 2, 1), np.ones((~same).sum(), np.int64)]).astype(np.float64),
+    )
+    counts = {"same": same.astype(np.float64), "asked": np.ones(len(one))}
+    return Compared(pairs, MappingProxyType(counts), by_label, Named(rows, one, other))
+
+
+AGREED = (Measure("percent_agreement", share("same", "asked"), _NO_PAIR),)
+
+
+def coefficients(level: Level) -> Callable[[Sequence[Answer], Asked, Sampling], tuple[Score, ...]]:
+    """Return what gives the coefficients of a level of measurement."""
+
+    def scores(answers: Sequence[Answer], asked: Asked, s: Sampling) -> tuple[Score, ...]:
+        given = answered(answers)
+        rows = [{"task": each.task, "annotator": each.annotator, "label": label_of(each.said)} for each in given]
+        groups = {each.task: each.group for each in given}
+        order = asked.order if level == "ordinal" else None
+        return label_scores(
+            pa.Table.from_pylist(rows, LABELS), groups, level=level, order=order,
+            confidence=s.confidence, replicates=s.replicates, seed=s.seed,
+        )  # fmt: skip
+
+    return scores
+
+
+def compare_degrees(answers: Sequence[Answer], asked: Asked) -> Compared:
+    """Return the tallies of labels in an order, or of numbers: beside those of labels the sums that squares need."""
+    given = answered(answers)
+    labels = [label_of(each.said) for each in given]
+    compared = label_tallies(pair_up(given), labels)
+    degrees = _degrees(labels, asked.order)
+    one, other = degrees[compared.pairs.first], degrees[compared.pairs.second]
+    moments = {"one": one, "other": other, "one_squared": one**2, "other_squared": other**2}
+    apart = {"squared": (one - other) ** 2, "apart": np.abs(one - other)}
+    return Compared(compared.pairs, MappingProxyType({**compared.counts, **moments, **apart}), compared.labels, compared.named)
+
+
+def _degrees(labels: Sequence[str], order: tuple[str, ...] | None) -> Floats:
+    if order is not None:
+        return np.asarray([order.index(label) for label in labels], np.float64)
+    return np.asarray([float(label) for label in labels], np.float64)
+
+
+def _weighted_kappa(sums: Sums) -> Floats:
+    """Return kappa with quadratic weights: 1 less the mean squared difference over that of independent raters.
+
+    Source: J. Cohen (1968), Weighted Kappa.
+    """
+    asked = np.maximum(sums["asked"], 1)
+    one, other = sums["one"] / asked, sums["other"] / asked
+    chance = (sums["one_squared"] + sums["other_squared"]) / asked - 2 * one * other
+    return np.asarray(1 - np.divide(sums["squared"] / asked, chance, out=np.full(chance.shape, np.nan), where=chance > 1e-12))
+
+
+_ONE_LABEL = "fewer than two labels were ever used, so chance cannot disagree"
+_ANY = (-np.inf, 1.0)
+_FAR = (0.0, np.inf)
+ORDERED = (*AGREED, Measure("weighted_kappa", _weighted_kappa, _ONE_LABEL, _ANY, two=True))
+MEASURED = (*AGREED, Measure("mean_difference", share("apart", "asked"), _NO_PAIR, _FAR))
+
+
+def number_scores(answers: Sequence[Answer], asked: Asked, s: Sampling) -> tuple[Score, ...]:
+    """Return alpha for the interval level, and ICC(2,1) over the tasks that every annotator answered."""
+    given = answered(answers)
+    who = {name: at for at, name in enumerate(sorted({each.annotator for each in given}))}
+    by_task: dict[str, dict[int, float]] = {}
+    for each in given:
+        by_task.setdefault(each.task, {})[who[each.annotator]] = float(label_of(each.said))
+    whole = [[found[at] for at in range(len(who))] for _, found in sorted(by_task.items()) if len(found) == len(who)]
+    return (*coefficients("interval")(answers, asked, s), _icc(np.asarray(whole, np.float64), s))
+
+
+def _icc(values: Floats, s: Sampling) -> Score:
+    if values.ndim < 2 or len(values) < 2 or values.shape[1] < 2:
+        reason = "needs two tasks that every one of two or more annotators answered"
+        return Score("icc2", None, None, None, None, len(values), values.shape[1] if values.ndim > 1 else 0, values.size, reason)
+    return icc(values, confidence=s.confidence)
+
+
+def classes_of(said: Said) -> frozenset[Hashable]:
+    """Return the set of classes of an answer; of places in a tree with all that lie above them."""
+    found: set[Hashable] = set()
+    for region in said:
+        if isinstance(region, Choice):
+            found.update(region.labels)
+        elif isinstance(region, Taxonomy):
+            found.update(path[:depth] for path in region.paths for depth in range(1, len(path) + 1))
+    return frozenset(found)
+
+
+def compare_sets(answers: Sequence[Answer], _: Asked) -> Compared:
+    """Return the tallies of sets of labels: their likeness by Jaccard and MASI, and each label on its own."""
+    return compare_pairs(answered(answers), {"asked": (), "same": (), "jaccard": (), "masi": ()}, _sets)
+
+
+def _sets(one: Said, other: Said) -> Found:
+    a, b = classes_of(one), classes_of(other)
+    labels = {_name(each): (float(each in a and each in b), float((each in a) + (each in b))) for each in a | b}
+    return Found({"asked": 1, "same": float(a == b), "jaccard": 1 - jaccard(a, b), "masi": 1 - masi(a, b)}, labels)
+
+
+def _name(label: Hashable) -> str:
+    return " / ".join(map(str, label)) if isinstance(label, tuple) else str(label)
+
+
+SETS = (
+    Measure("jaccard", share("jaccard", "asked"), _NO_PAIR),
+    Measure("masi", share("masi", "asked"), _NO_PAIR),
+    *AGREED,
+)
+
+
+def label_presence(answers: Sequence[Answer], _: Asked, s: Sampling) -> tuple[Score, ...]:
+    """Return alpha and AC1 of each label of a set, taken as a question of its own: is it there or not?"""
+    given = answered(answers)
+    sets = [classes_of(each.said) for each in given]
+    groups = {each.task: each.group for each in given}
+    found: list[Score] = []
+    for label in sorted(frozenset().union(*sets), key=_name):
+        rows = [
+            {"task": each.task, "annotator": each.annotator, "label": str(label in said)}
+            for each, said in zip(given, sets, strict=True)
+        ]
+        table = pa.Table.from_pylist(rows, LABELS)
+        scores = label_scores(table, groups, confidence=s.confidence, replicates=s.replicates, seed=s.seed)
+        found += [replace(each, metric=f"{each.metric}[{_name(label)}]") for each in scores if each.metric in _PRESENCE]
+    return tuple(found)
+
+
+_PRESENCE = ("krippendorff_alpha", "gwet_ac1")

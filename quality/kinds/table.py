@@ -1,0 +1,88 @@
+"""Kinds of answers and their measures: the one place that says what is measured of what."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from yuelu.base.errors import Misconfigured
+from yuelu.quality.kinds import classes, shapes, stretches
+from yuelu.quality.kinds.answers import Answer, Asked
+from yuelu.quality.kinds.compared import Compared, Measure
+from yuelu.quality.kinds.distances import answer_distances
+from yuelu.quality.kinds.regions import Placed, compare_regions
+from yuelu.quality.kinds.scoring import by_task, pair_scores
+from yuelu.quality.resample import Sampling
+from yuelu.quality.score import Score
+
+Compare: TypeAlias = Callable[[Sequence[Answer], Asked], Compared]
+Whole: TypeAlias = Callable[[Sequence[Answer], Asked, Sampling], tuple[Score, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How answers of one kind are measured.
+
+    `compare` gives the tallies of every two answers, `measures` what is made of their sums, the first of them the one that
+    matrices, histograms and distances show. `whole` are scores of all answers at once (coefficients corrected for chance);
+    a measure of that name gives way to them. `distance`: 1 less the first measure is a distance that alpha, KS and sigma
+    (Braylan 2022) are made of. `drawn`: an empty answer says that there is nothing; of others it is no answer at all.
+    """
+
+    compare: Compare
+    measures: tuple[Measure, ...]
+    whole: Whole | None = None
+    distance: str | None = None
+    drawn: bool = False
+
+
+def kind_named(name: str) -> Kind:
+    """Return how the kind is measured. Raises Misconfigured: a kind that is not in the table."""
+    if name not in KINDS:
+        raise Misconfigured(f"no agreement measure for {name!r}", f"known kinds: {', '.join(KINDS)}")
+    return KINDS[name]
+
+
+def agreement(answers: Sequence[Answer], asked: Asked, sampling: Sampling | None = None) -> tuple[Score, ...]:
+    """Return every measure of the kind over all pairs of annotators, with intervals, or the reasons why there are none.
+
+    Raises InvalidRecord: an answer twice, a task in two groups; Misconfigured: unknown kind.
+    """
+    sampling = sampling or Sampling()
+    return scores_of(answers, asked, kind_named(asked.kind).compare(answers, asked), sampling)
+
+
+def scores_of(answers: Sequence[Answer], asked: Asked, compared: Compared, sampling: Sampling) -> tuple[Score, ...]:
+    """Return the scores of answers whose tallies are there already."""
+    kind = kind_named(asked.kind)
+    whole = kind.whole(answers, asked, sampling) if kind.whole else ()
+    given = answers if kind.drawn else [each for each in answers if each.said]
+    told = {score.metric for score in whole}
+    plain = pair_scores(compared, [each for each in kind.measures if each.name not in told], sampling)
+    return (*whole, *plain, *(answer_distances(given, asked, kind, sampling) if kind.distance else ()))
+
+
+def task_agreement(answers: Sequence[Answer], asked: Asked) -> dict[str, tuple[Score, ...]]:
+    """Return the measures of pairs for each task that two annotators answered, without intervals."""
+    kind = kind_named(asked.kind)
+    return by_task(kind.compare(answers, asked), kind.measures)
+
+
+def _regions(place: Callable[[Sequence[Any]], Placed]) -> Compare:
+    return lambda answers, _: compare_regions(answers, place)
+
+
+# One screen holds every kind; nothing registers itself on import.
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "nominal": Kind(classes.compare_labels, classes.AGREED, classes.coefficients("nominal")),
+        "ordinal": Kind(classes.compare_degrees, classes.ORDERED, classes.coefficients("ordinal")),
+        "interval": Kind(classes.compare_degrees, classes.MEASURED, classes.number_scores),
+        "ratio": Kind(classes.compare_degrees, classes.MEASURED, classes.coefficients("ratio")),
+        "multilabel": Kind(classes.compare_sets, classes.SETS, classes.label_presence, "jaccard"),
+        "taxonomy": Kind(classes.compare_sets, classes.SETS, None, "jaccard"),
+        "box": Kind(_regions(shapes.place_boxes), shapes.BOXES, None, "panoptic_quality", drawn=True),
+        "segment": Kind(_regions(stretches.place_segments), stretches.SEGMENTS, None, "panoptic_quality", drawn=True),
+        "frame_range": Kind(_regions(stretches.place_frames), stretches.FRAMES, None, "panoptic_quality", drawn=True),
+    }
+)
