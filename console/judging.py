@@ -4,10 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-import pyarrow as pa
-
 from yuelu.pipelines.judge import batch_scores
-from yuelu.quality.consensus import Method, consensus_labels
 from yuelu.quality.export import read_export
 from yuelu.quality.labels import Level, label_scores
 from yuelu.quality.score import Score
@@ -26,8 +23,3 @@ def scores_of_table(path: Path, level: str) -> Scores:
 def scores_of_export(path: Path) -> Scores:
     """Return the agreement of a Label Studio export, by control."""
     return batch_scores(read_export(path))
-
-
-def consensus_of_table(path: Path, method: str) -> pa.Table:
-    """Return the consensus of a table of labels: task, label, probability."""
-    return consensus_labels(read_labels(path).labels, cast("Method", method))

@@ -39,9 +39,13 @@ def consensus_labels(labels: pa.Table, method: Method = "majority", *, repeats: 
     Raises InvalidRecord: a repeated answer; Misconfigured: unknown method.
     """
     coded = code_labels(labels, repeats)
+    return consensus_of_coded(coded, probabilities(coded, method)) if len(coded.tasks) else CONSENSUS.empty_table()
+
+
+def consensus_of_coded(coded: Coded, probability: Floats) -> pa.Table:
+    """Return the rows that the probabilities of the labels, shape (tasks, labels), come to; see `consensus_labels`."""
     if len(coded.tasks) == 0:
         return CONSENSUS.empty_table()
-    probability = probabilities(coded, method)
     best = np.round(probability, 12).argmax(axis=1)  # rounding must not break a tie
     columns = {
         "task": coded.tasks,

@@ -75,8 +75,9 @@ def _mean(values: Floats) -> tuple[float, float | None, float | None]:
 def consensus_preferences(table: pa.Table, *, prior: float = 0.5) -> pa.Table:
     """Return the items of `table`, the strongest first, with Bradley and Terry's strengths.
 
-    A row of `table` is an answer: `left` and `right` are the items, `label` is "left", "right" or the preferred item. With `prior`
-    each item also wins and loses that often against an imagined item of mean strength, so that every strength has a bound.
+    A row of `table` is an answer: `left` and `right` are the items, `label` is "left", "right" or the preferred item. With
+    `prior` each item also wins and loses that often against an imagined item of mean strength: then every strength is
+    defined.
     Raises InvalidRecord: a column missing, a preference for neither.
     """
     lacking = [name for name in (*SIDES, "label") if name not in table.column_names]
@@ -87,7 +88,9 @@ def consensus_preferences(table: pa.Table, *, prior: float = 0.5) -> pa.Table:
     unclear = np.flatnonzero(first == second)
     if len(unclear):
         at = int(unclear[0])
-        raise InvalidRecord(f"row {at + 1} prefers {label[at]!r} of {left[at]!r} and {right[at]!r}", "say left or right, or name it")
+        raise InvalidRecord(
+            f"row {at + 1} prefers {label[at]!r} of {left[at]!r} and {right[at]!r}", "say left or right, or name it"
+        )
     names, codes = encode_sorted(pa.array([*np.where(first, left, right), *np.where(first, right, left)], pa.string()))
     winner, loser = np.split(codes, 2)
     found = bradley_terry(winner, loser, len(names), prior=prior)
@@ -95,4 +98,5 @@ def consensus_preferences(table: pa.Table, *, prior: float = 0.5) -> pa.Table:
         raise InvalidRecord(str(found.reason), "compare more pairs, or give a prior")
     wins = np.bincount(winner, minlength=len(names))
     columns = (names, found.log, 1 / (1 + np.exp(-found.log)), wins, wins + np.bincount(loser, minlength=len(names)))
-    return pa.table(dict(zip(STRENGTHS.names, columns, strict=True)), STRENGTHS).sort_by([("strength", "descending"), ("item", "ascending")])
+    table = pa.table(dict(zip(STRENGTHS.names, columns, strict=True)), STRENGTHS)
+    return table.sort_by([("strength", "descending"), ("item", "ascending")])

@@ -105,8 +105,8 @@ def consensus_boxes(
         raise Misconfigured(f"unknown method of consensus {method!r} for boxes", "use median or wbf")
     columns = (places.tolist(), probability.tolist(), *_told(clusters, drawn, who))
     found: dict[str, list[ConsensusBox]] = {task: [] for task in who.tasks.to_pylist()}
-    for place, likely, task, label, item, votes, label_votes, saw in zip(*columns, strict=True):
-        found[task].append(ConsensusBox(task, label, item, *place, votes, label_votes, saw, likely))
+    for (x, y, w, h, turn), likely, task, label, item, votes, label_votes, saw in zip(*columns, strict=True):
+        found[task].append(ConsensusBox(task, label, item, x, y, w, h, turn, votes, label_votes, saw, likely))
     return {task: tuple(sorted(kept, key=lambda b: (b.item, b.x, b.y, b.width, b.label))) for task, kept in found.items()}
 
 
