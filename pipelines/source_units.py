@@ -10,7 +10,7 @@ import numpy as np
 
 from yuelu.annotate.coco import box_corners
 from yuelu.annotate.results.pictures import mask_levels
-from yuelu.annotate.tracks import FrameBox, frame_boxes
+from yuelu.base.tracks import FrameBox, frame_boxes
 from yuelu.base.media import Shown
 from yuelu.base.records import Box, Ellipse, FrameRange, KeyPoint, Mask, Polygon, Region, Segment, Track, Vector
 from yuelu.base.records.shapes import Point

@@ -66,7 +66,7 @@ def pair_up(answers: Sequence[Answer]) -> Pairs:
     """Return every two answers to one task. Raises InvalidRecord: an answer twice, a task in two groups."""
     tasks, task = np.unique(np.asarray([each.task for each in answers], np.str_), return_inverse=True)
     annotators, annotator = np.unique(np.asarray([each.annotator for each in answers], np.str_), return_inverse=True)
-    groups, group = np.unique(np.asarray([each.group for each in answers], np.str_), return_inverse=True)
+    group = np.unique(np.asarray([each.group for each in answers], np.str_), return_inverse=True)[1]
     twice = first_repeat(np.asarray(task * max(len(annotators), 1) + annotator, np.int64))
     if twice is not None:
         who = answers[twice]

@@ -117,7 +117,7 @@ _ONE_LABEL = "fewer than two labels were ever used, so chance cannot disagree"
 _ANY = (-np.inf, 1.0)
 _FAR = (0.0, np.inf)
 ORDERED = (*AGREED, Measure("weighted_kappa", _weighted_kappa, _ONE_LABEL, _ANY, two=True))
-MEASURED = (*AGREED, Measure("mean_difference", share("apart", "asked"), _NO_PAIR, _FAR))
+MEASURED = (Measure("mean_difference", share("apart", "asked"), _NO_PAIR, _FAR), *AGREED)
 
 
 def number_scores(answers: Sequence[Answer], asked: Asked, s: Sampling) -> tuple[Score, ...]:

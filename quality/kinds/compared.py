@@ -94,6 +94,11 @@ class Measure:
     limits: tuple[float, float] = (0.0, 1.0)
     two: bool = False
 
+    @property
+    def is_error(self) -> bool:
+        """Whether less is better: a distance or a rate without an upper end."""
+        return self.limits[1] != 1
+
 
 def share(top: str | Mapping[str, float], bottom: str | Mapping[str, float]) -> Callable[[Sums], Floats]:
     """Return what divides weighted sums: `share({"both": 2}, "drawn")` is 2 both / drawn; NaN where the lower is 0."""

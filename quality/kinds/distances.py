@@ -45,4 +45,5 @@ def distances_of(answers: Sequence[Answer], pairs: Codes, asked: Asked, kind: "K
     compared = kind.compare(made, asked)
     number = np.asarray([int(compared.pairs.tasks[code]) for code in compared.pairs.task], np.int64)
     values = plain_values(compared, measure, number, len(pairs))
-    return np.where(np.isfinite(values), 1 - np.clip(values, 0, 1), 0.0)
+    alike = 1 - values if measure.is_error else values
+    return np.where(np.isfinite(values), 1 - np.clip(alike, 0, 1), 0.0)

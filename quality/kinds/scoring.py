@@ -26,7 +26,7 @@ class Part:
 def pair_scores(compared: Compared, measures: Sequence[Measure], sampling: Sampling) -> tuple[Score, ...]:
     """Return each measure over all pairs, with its interval by resampling the groups of their tasks, or why it is undefined."""
     pairs = compared.pairs
-    used, group = np.unique(pairs.group[pairs.task], return_inverse=True)
+    group = np.unique(pairs.group[pairs.task], return_inverse=True)[1]
     unit, count = deal(np.asarray(group, np.int64), sampling.seed)
     count = max(count, 1)
     resamples = Resamples(np.ones(count, np.int64), sampling)

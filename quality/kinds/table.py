@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from yuelu.base.errors import Misconfigured
-from yuelu.quality.kinds import classes, shapes, stretches
+from yuelu.quality.kinds import classes, holistic, masks, moving, points, relations, shapes, spans, stretches, words
 from yuelu.quality.kinds.answers import Answer, Asked
 from yuelu.quality.kinds.compared import Compared, Measure
 from yuelu.quality.kinds.distances import answer_distances
@@ -72,6 +72,12 @@ def _regions(place: Callable[[Sequence[Any]], Placed]) -> Compare:
     return lambda answers, _: compare_regions(answers, place)
 
 
+def _drawn(
+    compare: Compare, measures: tuple[Measure, ...], distance: str = "panoptic_quality", *, whole: Whole | None = None
+) -> Kind:
+    return Kind(compare, measures, whole, distance, drawn=True)
+
+
 # One screen holds every kind; nothing registers itself on import.
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
@@ -81,8 +87,20 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "ratio": Kind(classes.compare_degrees, classes.MEASURED, classes.coefficients("ratio")),
         "multilabel": Kind(classes.compare_sets, classes.SETS, classes.label_presence, "jaccard"),
         "taxonomy": Kind(classes.compare_sets, classes.SETS, None, "jaccard"),
-        "box": Kind(_regions(shapes.place_boxes), shapes.BOXES, None, "panoptic_quality", drawn=True),
-        "segment": Kind(_regions(stretches.place_segments), stretches.SEGMENTS, None, "panoptic_quality", drawn=True),
-        "frame_range": Kind(_regions(stretches.place_frames), stretches.FRAMES, None, "panoptic_quality", drawn=True),
+        "moment": Kind(classes.compare_labels, classes.AGREED, classes.coefficients("nominal")),
+        "preference": Kind(classes.compare_labels, classes.AGREED, classes.coefficients("nominal")),
+        "ranking": Kind(words.compare_rankings, words.RANKINGS, None, "pair_agreement"),
+        "text": Kind(words.compare_texts, words.TEXTS, None, "cer"),
+        "box": _drawn(_regions(shapes.place_boxes), shapes.BOXES),
+        "outline": _drawn(_regions(shapes.place_outlines), shapes.OUTLINES),
+        "polyline": _drawn(_regions(shapes.place_lines), shapes.LINES),
+        "keypoint": _drawn(points.compare_points, points.POINTS, "f1"),
+        "mask": _drawn(masks.compare_masks, masks.MASKS, "dice"),
+        "volume": _drawn(masks.compare_masks, (*masks.MASKS, *masks.VOLUMES), "dice"),
+        "segment": _drawn(stretches.compare_segments, stretches.SEGMENTS, whole=holistic.segment_gamma),
+        "frame_range": _drawn(_regions(stretches.place_frames), stretches.FRAMES),
+        "track": _drawn(moving.compare_tracks, moving.TRACKS, "hota"),
+        "span": _drawn(spans.compare_spans, spans.SPANS, "f1_characters", whole=holistic.span_gamma),
+        "relation": _drawn(relations.compare_relations, relations.RELATIONS, "f1"),
     }
 )

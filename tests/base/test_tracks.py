@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from yuelu.annotate.results import from_result
-from yuelu.annotate.tracks import FrameBox, frame_boxes, half_turn
+from yuelu.base.tracks import FrameBox, frame_boxes, half_turn
 from yuelu.base.records import Keyframe, Track
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the SDK's own, on import
