@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import Any, TypeAlias, TypeVar
 
 from yuelu.base.canonical import canonical
-from yuelu.base.records import Region, region_said
+from yuelu.base.records import Region, region_from_json, region_said
 
 Entry = TypeVar("Entry", bound=Any)
 Said: TypeAlias = Sequence[tuple[Entry, ...]]  # of one task and one control: what each annotator said, perhaps nothing
@@ -38,7 +38,7 @@ def majority(said: Said[Entry], alike: Callable[[Entry, Entry], float], least: f
     Pairs for which `alike` is `least` or more are joined, the most alike first, as long as no annotator is in it twice.
     Neither the order of the annotators nor their names decide: what they said does.
     """
-    entries = sorted(((_text(entry), who, entry) for who, each in enumerate(said) for entry in each), key=lambda e: e[0])
+    entries = sorted(((said_text(entry), who, entry) for who, each in enumerate(said) for entry in each), key=lambda e: e[0])
     pairs = []
     for one, other in combinations(range(len(entries)), 2):
         if entries[one][1] != entries[other][1] and (near := alike(entries[one][2], entries[other][2])) >= least:
@@ -55,8 +55,8 @@ def majority(said: Said[Entry], alike: Callable[[Entry, Entry], float], least: f
     return [tuple(entries[at][2] for at in rows) for rows in sorted(kept)]
 
 
-def _text(entry: Region) -> bytes:
-    """Return what the entry says, without its id: it comes from the editor and means nothing."""
+def said_text(entry: Region) -> bytes:
+    """Return what the entry says as canonical bytes, without its id: it comes from the editor and means nothing."""
     return canonical({name: value for name, value in region_said(entry).items() if name != "id"})
 
 
@@ -65,19 +65,13 @@ def commonest(labels: Sequence[str]) -> tuple[str, int]:
     return min(Counter(labels).items(), key=lambda each: (-each[1], each[0]))
 
 
-def middle(entries: Sequence[Entry], alike: Callable[[Entry, Entry], float]) -> Entry:
-    """Return the entry that is most alike to the others together; of equals the first, so give them in an order of content.
-
-    Source: A. Braylan, M. Lease (2020), Modeling and Aggregation of Complex Annotations via Annotation Distances: the
-    smallest average distance.
-    """
-    total = [sum(alike(one, other) for other in entries if other is not one) for one in entries]
-    return entries[max(range(len(entries)), key=lambda at: (round(total[at], 12), -at))]
-
-
 def numbered(found: Sequence[Fused], control: str) -> tuple[Fused, ...]:
-    """Return the fused entries with ids of their own, in their order: `control-0`, `control-1`, ..."""
-    return tuple(
-        replace(each, region=replace(each.region, id=f"{control}-{at}")) if hasattr(each.region, "id") else each
-        for at, each in enumerate(found)
-    )
+    """Return the fused entries with ids of their own, in their order: `control-0`, `control-1`, ...
+
+    What came beside one annotator's answer (a score, what the editor kept) is not the consensus', so it goes.
+    """
+    told = [{**region_said(each.region), "id": f"{control}-{at}"} for at, each in enumerate(found)]
+    for each, plain in zip(found, told, strict=True):
+        if not hasattr(each.region, "id"):
+            del plain["id"]
+    return tuple(replace(each, region=region_from_json(plain)) for each, plain in zip(found, told, strict=True))

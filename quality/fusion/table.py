@@ -10,9 +10,11 @@ from yuelu.quality.consensus import METHODS, Method
 from yuelu.quality.consensus_shapes import BoxMethod
 from yuelu.quality.fusion.classes import LABELLINGS, fused_labels
 from yuelu.quality.fusion.fused import Fused, Said, numbered
+from yuelu.quality.fusion.medians import median_point, median_span
+from yuelu.quality.fusion.moving import fused_tracks
 from yuelu.quality.fusion.pixels import fused_masks
 from yuelu.quality.fusion.places import fused_boxes, fused_frame_ranges, fused_segments
-from yuelu.quality.fusion.spans import fused_hypertext_spans, fused_paragraph_spans, fused_text_spans
+from yuelu.quality.fusion.regions import Merge, fused_regions
 from yuelu.quality.fusion.values import fused_numbers, fused_rankings, fused_texts
 from yuelu.quality.kinds.answers import Answer
 
@@ -69,6 +71,14 @@ def _each(one_task: Callable[..., tuple[Fused, ...]], *methods: str) -> Fusion:
     return Fusion(fused, methods)
 
 
+def _regions(kind: str, merge: Merge | None = None, *, named: bool = False) -> Fusion:
+    def fused(answers: Sequence[Answer], control: str, _: str) -> Found:
+        found = fused_regions(answers, kind, merge, named=named)
+        return {task: _of_control(each, control) for task, each in found.items()}
+
+    return Fusion(fused, ("median" if merge else "middle",))
+
+
 def _of_control(found: Sequence[Fused], control: str) -> tuple[Fused, ...]:
     return tuple(replace(each, region=replace(cast("Any", each.region), control=control)) for each in found)
 
@@ -84,8 +94,13 @@ FUSIONS: Mapping[str, Fusion] = MappingProxyType(
         "segment": Fusion(lambda answers, control, _: fused_segments(answers, control), ("median",)),
         "frame_range": Fusion(lambda answers, control, _: fused_frame_ranges(answers, control), ("median",)),
         "mask": _each(fused_masks, "vote", "staple"),
-        "text_span": _each(fused_text_spans, "median"),
-        "hypertext_span": _each(fused_hypertext_spans, "middle"),
-        "paragraph_span": _each(fused_paragraph_spans, "middle"),
+        "polygon": _regions("polygon"),
+        "ellipse": _regions("ellipse"),
+        "vector": _regions("vector"),
+        "keypoint": _regions("keypoint", median_point, named=True),
+        "track": _each(fused_tracks, "median"),
+        "text_span": _regions("text_span", median_span),
+        "hypertext_span": _regions("hypertext_span"),
+        "paragraph_span": _regions("paragraph_span"),
     }
 )
