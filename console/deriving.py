@@ -105,7 +105,7 @@ def derive(
 def _of_labels(
     read: LabelTable, coded: Coded, method: Method, gold: Path | None, plan: Plan | None, budget: int | None
 ) -> Derived:
-    probability = probabilities(coded, method) if len(coded.tasks) else np.zeros((0, 0))
+    probability = probabilities(coded, method)
     table = consensus_of_coded(coded, probability)
     checked = None
     if gold is not None:

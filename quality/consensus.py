@@ -39,7 +39,7 @@ def consensus_labels(labels: pa.Table, method: Method = "majority", *, repeats: 
     Raises InvalidRecord: a repeated answer; Misconfigured: unknown method.
     """
     coded = code_labels(labels, repeats)
-    return consensus_of_coded(coded, probabilities(coded, method)) if len(coded.tasks) else CONSENSUS.empty_table()
+    return consensus_of_coded(coded, probabilities(coded, method))
 
 
 def consensus_of_coded(coded: Coded, probability: Floats) -> pa.Table:
@@ -59,7 +59,7 @@ def probabilities(coded: Coded, method: Method = "majority") -> Floats:
     """Return how probable each label of each task is, shape (tasks, labels). Raises Misconfigured: unknown method."""
     if method not in METHODS:
         raise Misconfigured(f"unknown method of consensus {method!r}", f"use one of {', '.join(METHODS)}")
-    return METHODS[method](coded)
+    return METHODS[method](coded) if len(coded.tasks) else np.zeros((0, len(coded.labels)))
 
 
 def vote_shares(labels: pa.Table, *, repeats: Repeats = "refuse") -> dict[str, dict[str, float]]:
