@@ -149,3 +149,8 @@ def _raw(read: LabelTable) -> dict[str, dict[str, str]]:
         given = found.setdefault(row["task"], {})
         given[row["annotator"]] = f"{given[row['annotator']]}, {row['label']}" if row["annotator"] in given else row["label"]
     return found
+
+
+def derive_export(path: Path, config: Path | None, method: str) -> Derived:
+    """Return the consensus of a Label Studio export."""
+    raise NotImplementedError

@@ -1,7 +1,8 @@
 """How reliable each annotator is: on gold, and as the answers of the others tell; with intervals, confusion and change."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -45,7 +46,10 @@ class Annotator:
     verdict: Verdict | None = None
     verdict_after: int = 0
     drift: Alarm | None = None
-    gold_answers: tuple[bool, ...] = field(default=(), repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return asdict(self)
 
 
 def annotators(
@@ -79,7 +83,7 @@ def annotators(
         likely = expected[rows, coded.label[rows]]
         advice = (test or Sprt()).verdict(right) if right else (None, 0)
         drift = gold_drift(right, test) if right else None
-        found.append(Annotator(name, _on_gold(right, least), _by_model(likely, least), confusion, *advice, drift, right))
+        found.append(Annotator(name, _on_gold(right, least), _by_model(likely, least), confusion, *advice, drift))
     return tuple(found)
 
 

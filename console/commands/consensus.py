@@ -67,7 +67,7 @@ def consensus(
     as_json: bool,
 ) -> None:
     """Derive one answer for each task from what several annotators said, with its probability; say what to ask once more."""
-    from yuelu.console.deriving import derive, derive_export
+    from yuelu.console.deriving import derive
     from yuelu.quality.adaptive import Plan
 
     if (labels is None) == (export is None):
