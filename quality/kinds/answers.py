@@ -29,13 +29,14 @@ class Asked:
     """One question: its control, the kind of its answers (a name of `table.KINDS`), and what a kind wants to know besides.
 
     `order` lists ordinal labels from low to high; `spacing_mm` is the size of a voxel (slice, row, column) where the items of
-    a task are the slices of a volume.
+    a task are the slices of a volume. `gamma`: compute it too, for stretches of few tasks; it takes its time.
     """
 
     control: str
     kind: str
     order: tuple[str, ...] | None = None
     spacing_mm: tuple[float, float, float] | None = None
+    gamma: bool = False
 
 
 @dataclass(frozen=True, slots=True)

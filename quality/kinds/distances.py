@@ -16,7 +16,7 @@ from yuelu.quality.score import Score
 if TYPE_CHECKING:
     from yuelu.quality.kinds.table import Kind
 
-MOST_EXPECTED = 2000  # pairs across tasks: what chance brings is known well enough, and two masks take their time
+MOST_EXPECTED = 2000  # pairs across tasks
 
 
 def answer_distances(answers: Sequence[Answer], asked: Asked, kind: "Kind", sampling: Sampling) -> tuple[Score, ...]:
@@ -28,7 +28,7 @@ def answer_distances(answers: Sequence[Answer], asked: Asked, kind: "Kind", samp
 
     tasks, annotators = [each.task for each in answers], [each.annotator for each in answers]
     groups = {each.task: each.group for each in answers}
-    return pair_distance_scores(tasks, annotators, apart, groups, sampling, most=MOST_EXPECTED)
+    return pair_distance_scores(tasks, annotators, apart, groups, sampling, most=kind.expected)
 
 
 def distances_of(answers: Sequence[Answer], pairs: Codes, asked: Asked, kind: "Kind", measure: Measure) -> Floats:
@@ -42,7 +42,7 @@ def distances_of(answers: Sequence[Answer], pairs: Codes, asked: Asked, kind: "K
         for number, pair in enumerate(pairs.tolist())
         for side, at in zip("ab", pair, strict=True)
     ]
-    compared = kind.compare(made, asked)
+    compared = (kind.apart or kind.compare)(made, asked)
     number = np.asarray([int(compared.pairs.tasks[code]) for code in compared.pairs.task], np.int64)
     values = plain_values(compared, measure, number, len(pairs))
     alike = 1 - values if measure.is_error else values

@@ -18,14 +18,14 @@ _TOO_MUCH = (
 )
 
 
-def segment_gamma(answers: Sequence[Answer], _: Asked, sampling: Sampling) -> tuple[Score, ...]:
-    """Return the mean of gamma over the tasks, for stretches of time."""
-    return (_gamma(answers, _segments, sampling),)
+def segment_gamma(answers: Sequence[Answer], asked: Asked, sampling: Sampling) -> tuple[Score, ...]:
+    """Return the mean of gamma over the tasks, for stretches of time, where it is asked for."""
+    return (_gamma(answers, _segments, sampling),) if asked.gamma else ()
 
 
-def span_gamma(answers: Sequence[Answer], _: Asked, sampling: Sampling) -> tuple[Score, ...]:
-    """Return the mean of gamma over the tasks, for spans of text."""
-    return (_gamma(answers, _spans, sampling),)
+def span_gamma(answers: Sequence[Answer], asked: Asked, sampling: Sampling) -> tuple[Score, ...]:
+    """Return the mean of gamma over the tasks, for spans of text, where it is asked for."""
+    return (_gamma(answers, _spans, sampling),) if asked.gamma else ()
 
 
 def _segments(said: Sequence[Region]) -> list[Unit]:

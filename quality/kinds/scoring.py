@@ -108,14 +108,21 @@ def _counts_by(compared: Compared, unit: Codes, units: int) -> list[tuple[int, i
     return [(int(people), int(things)) for people, things in zip(annotators, said, strict=True)]
 
 
-def by_pair(compared: Compared, measures: Sequence[Measure], sampling: Sampling) -> tuple[Part, ...]:
-    """Return each measure for every two annotators, in the order of their names."""
+def by_pair(compared: Compared, measures: Sequence[Measure], sampling: Sampling | None) -> tuple[Part, ...]:
+    """Return each measure for every two annotators, in the order of their names; without `sampling` without intervals."""
     pairs = compared.pairs
-    codes = np.unique(np.stack([pairs.one, pairs.other]), axis=1).T.tolist()
+    codes, unit = np.unique(pairs.one * max(len(pairs.annotators), 1) + pairs.other, return_inverse=True)
+    order = np.argsort(unit, kind="stable")
+    rows = np.split(order, np.searchsorted(unit[order], np.arange(1, len(codes)))) if len(codes) else []
+    named = [(pairs.annotators[pairs.one[each[0]]], pairs.annotators[pairs.other[each[0]]]) for each in rows]
+    if sampling is not None:
+        scored = (pair_scores(compared.take(each), measures, sampling) for each in rows)
+        return tuple(Part(names, score) for names, found in zip(named, scored, strict=True) for score in found)
+    columns = [plain_values(compared, measure, unit, len(codes)).tolist() for measure in measures]
     return tuple(
-        Part((pairs.annotators[one], pairs.annotators[other]), score)
-        for one, other in codes
-        for score in pair_scores(_where(compared, (pairs.one == one) & (pairs.other == other)), measures, sampling)
+        Part(names, _plain(measure, column[at], (len(rows[at]), 2, 2 * len(rows[at]))))
+        for at, names in enumerate(named)
+        for measure, column in zip(measures, columns, strict=True)
     )
 
 

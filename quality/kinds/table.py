@@ -9,13 +9,14 @@ from yuelu.base.errors import Misconfigured
 from yuelu.quality.kinds import classes, holistic, masks, moving, points, relations, shapes, spans, stretches, words
 from yuelu.quality.kinds.answers import Answer, Asked
 from yuelu.quality.kinds.compared import Compared, Measure
-from yuelu.quality.kinds.distances import answer_distances
+from yuelu.quality.kinds.distances import MOST_EXPECTED, answer_distances
 from yuelu.quality.kinds.regions import Placed, compare_regions
 from yuelu.quality.kinds.scoring import by_task, pair_scores
 from yuelu.quality.resample import Sampling
 from yuelu.quality.score import Score
 
 Compare: TypeAlias = Callable[[Sequence[Answer], Asked], Compared]
+_FEW = 300  # where one distance takes milliseconds
 Whole: TypeAlias = Callable[[Sequence[Answer], Asked, Sampling], tuple[Score, ...]]
 
 
@@ -34,6 +35,8 @@ class Kind:
     whole: Whole | None = None
     distance: str | None = None
     drawn: bool = False
+    expected: int = MOST_EXPECTED  # pairs across tasks whose distances say what chance brings
+    apart: Compare | None = None  # what the distance alone needs, where all of `compare` takes too long
 
 
 def kind_named(name: str) -> Kind:
@@ -73,9 +76,15 @@ def _regions(place: Callable[[Sequence[Any]], Placed]) -> Compare:
 
 
 def _drawn(
-    compare: Compare, measures: tuple[Measure, ...], distance: str = "panoptic_quality", *, whole: Whole | None = None
+    compare: Compare,
+    measures: tuple[Measure, ...],
+    distance: str = "panoptic_quality",
+    *,
+    whole: Whole | None = None,
+    expected: int = MOST_EXPECTED,
+    apart: Compare | None = None,
 ) -> Kind:
-    return Kind(compare, measures, whole, distance, drawn=True)
+    return Kind(compare, measures, whole, distance, drawn=True, expected=expected, apart=apart)
 
 
 # One screen holds every kind; nothing registers itself on import.
@@ -92,14 +101,14 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "ranking": Kind(words.compare_rankings, words.RANKINGS, None, "pair_agreement"),
         "text": Kind(words.compare_texts, words.TEXTS, None, "cer"),
         "box": _drawn(_regions(shapes.place_boxes), shapes.BOXES),
-        "outline": _drawn(_regions(shapes.place_outlines), shapes.OUTLINES),
-        "polyline": _drawn(_regions(shapes.place_lines), shapes.LINES),
+        "outline": _drawn(_regions(shapes.place_outlines), shapes.OUTLINES, expected=_FEW),
+        "polyline": _drawn(_regions(shapes.place_lines), shapes.LINES, expected=_FEW),
         "keypoint": _drawn(points.compare_points, points.POINTS, "f1"),
-        "mask": _drawn(masks.compare_masks, masks.MASKS, "dice"),
-        "volume": _drawn(masks.compare_masks, (*masks.MASKS, *masks.VOLUMES), "dice"),
+        "mask": _drawn(masks.compare_masks, masks.MASKS, "dice", expected=_FEW),
+        "volume": _drawn(masks.compare_masks, (*masks.MASKS, *masks.VOLUMES), "dice", expected=_FEW),
         "segment": _drawn(stretches.compare_segments, stretches.SEGMENTS, whole=holistic.segment_gamma),
         "frame_range": _drawn(_regions(stretches.place_frames), stretches.FRAMES),
-        "track": _drawn(moving.compare_tracks, moving.TRACKS, "hota"),
+        "track": _drawn(moving.compare_tracks, moving.TRACKS, "idf1", expected=_FEW, apart=moving.compare_identities),
         "span": _drawn(spans.compare_spans, spans.SPANS, "f1_characters", whole=holistic.span_gamma),
         "relation": _drawn(relations.compare_relations, relations.RELATIONS, "f1"),
     }
