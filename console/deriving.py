@@ -1,5 +1,6 @@
 """What `yuelu consensus` makes of a table of labels: one answer a task, its probability against gold, what to ask next."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from yuelu.quality.tables import LabelTable, read_gold, read_labels
 
 BRADLEY_TERRY = "bradley-terry"
 TABLE_METHODS = (*METHODS, *NUMBER_METHODS, BRADLEY_TERRY)
+_JSON = frozenset({"region", "told", "answers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,18 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """The consensus of a table, with what was asked for besides. `answers` are the raw ones: annotator to label, by task."""
+    """The consensus of a table or an export, with what was asked for besides.
+
+    `answers` are the raw ones: annotator to label, by task; `raw` those of an export, with all that they say.
+    """
 
     method: str
     table: pa.Table
-    answers: Mapping[str, Mapping[str, Any]]
+    answers: Mapping[str, Mapping[str, str]]
     checked: Checked | None = None
     advice: Advice | None = None
     ignored: tuple[str, ...] = ()
+    raw: Mapping[str, Any] | None = None
     shown: tuple[str, ...] = ()  # the columns that are printed
 
     def __post_init__(self) -> None:
@@ -56,17 +62,19 @@ class Derived:
             object.__setattr__(self, "shown", tuple(self.table.column_names))
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return the rows of the consensus."""
-        return list(self.table.to_pylist())
+        """Return the rows of the consensus; what the table holds as JSON is parsed."""
+        rows = list(self.table.to_pylist())
+        return [{name: json.loads(each) if name in _JSON else each for name, each in row.items()} for row in rows]
 
     def to_json(self) -> Any:
         """Return the rows; an object with the rest beside them where gold, a target or a budget was given."""
-        if self.checked is None and self.advice is None:
+        if self.checked is None and self.advice is None and self.raw is None:
             return self.rows()
         return {
             "method": self.method,
             "consensus": self.rows(),
-            "answers": {task: dict(given) for task, given in self.answers.items()},
+            "answers": self.raw or {task: dict(given) for task, given in self.answers.items()},
+            "left_out": list(self.ignored),
             "reliability": self.checked and self.checked.to_json(),
             "ask": self.advice and self.advice.to_json(),
         }
@@ -149,8 +157,3 @@ def _raw(read: LabelTable) -> dict[str, dict[str, str]]:
         given = found.setdefault(row["task"], {})
         given[row["annotator"]] = f"{given[row['annotator']]}, {row['label']}" if row["annotator"] in given else row["label"]
     return found
-
-
-def derive_export(path: Path, config: Path | None, method: str) -> Derived:
-    """Return the consensus of a Label Studio export."""
-    raise NotImplementedError

@@ -10,10 +10,10 @@ import numpy as np
 
 from yuelu.annotate.coco import box_corners
 from yuelu.annotate.results.pictures import mask_levels
-from yuelu.base.tracks import FrameBox, frame_boxes
 from yuelu.base.media import Shown
 from yuelu.base.records import Box, Ellipse, FrameRange, KeyPoint, Mask, Polygon, Region, Segment, Track, Vector
 from yuelu.base.records.shapes import Point
+from yuelu.base.tracks import FrameBox, frame_boxes
 from yuelu.datasets.regions import VideoClock
 from yuelu.pipelines.media.volumes.geometry import source_frame, to_patient_mm, to_voxel
 

@@ -68,6 +68,7 @@ def consensus(
 ) -> None:
     """Derive one answer for each task from what several annotators said, with its probability; say what to ask once more."""
     from yuelu.console.deriving import derive
+    from yuelu.console.deriving_export import derive_export
     from yuelu.quality.adaptive import Plan
 
     if (labels is None) == (export is None):

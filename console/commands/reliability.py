@@ -28,11 +28,13 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 )
 @click.option("--good", type=_SHARE, default=0.95, show_default=True, help="The accuracy that clears an annotator.")
 @click.option("--poor", type=_SHARE, default=0.85, show_default=True, help="The accuracy that suspends one.")
-@click.option("--least", type=click.IntRange(min=1), default=20, show_default=True, help="Answers below which no figure is shown.")
+@click.option(
+    "--least", type=click.IntRange(min=1), default=20, show_default=True, help="Answers below which no figure is shown."
+)
 @click.option("--confusion", is_flag=True, help="Also show what each annotator answers for which true label.")
 @json_option
 @click.pass_obj
-def reliability(  # noqa: PLR0917
+def reliability(
     settings: Settings,
     labels: Path,
     gold: Path | None,
@@ -61,7 +63,9 @@ def reliability(  # noqa: PLR0917
     heads = [say(settings.language, each) for each in columns]
     table("", heads, [_row(each, settings.language) for each in found])
     if confusion:
-        rows = [[e.annotator, true, said, count] for e in found for true, row in e.confusion.items() for said, count in row.items()]
+        rows = [
+            [e.annotator, true, said, count] for e in found for true, row in e.confusion.items() for said, count in row.items()
+        ]
         table("", [say(settings.language, each) for each in ("annotator", "true label", "answered", "times")], rows)
 
 
