@@ -45,12 +45,13 @@ class Checked:
 class Derived:
     """The consensus of a table or an export, with what was asked for besides.
 
-    `answers` are the raw ones: annotator to label, by task; `raw` those of an export, with all that they say.
+    `answers` are the raw ones, annotator to label, by task and control ("" for a table's); `raw` those of an export, with all
+    that they say.
     """
 
     method: str
     table: pa.Table
-    answers: Mapping[str, Mapping[str, str]]
+    answers: Mapping[tuple[str, str], Mapping[str, str]]
     checked: Checked | None = None
     advice: Advice | None = None
     ignored: tuple[str, ...] = ()
@@ -73,7 +74,7 @@ class Derived:
         return {
             "method": self.method,
             "consensus": self.rows(),
-            "answers": self.raw or {task: dict(given) for task, given in self.answers.items()},
+            "answers": self.raw or {task: dict(given) for (task, _), given in self.answers.items()},
             "left_out": list(self.ignored),
             "reliability": self.checked and self.checked.to_json(),
             "ask": self.advice and self.advice.to_json(),
@@ -151,9 +152,9 @@ def _lowered(
     return found
 
 
-def _raw(read: LabelTable) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
+def _raw(read: LabelTable) -> dict[tuple[str, str], dict[str, str]]:
+    found: dict[tuple[str, str], dict[str, str]] = {}
     for row in read.labels.to_pylist():
-        given = found.setdefault(row["task"], {})
+        given = found.setdefault((row["task"], ""), {})
         given[row["annotator"]] = f"{given[row['annotator']]}, {row['label']}" if row["annotator"] in given else row["label"]
     return found

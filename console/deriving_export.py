@@ -121,11 +121,13 @@ def _short(value: Any) -> str:
     return str(value)
 
 
-def _in_words(people: Sequence[ExportedAnswer]) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
+def _in_words(people: Sequence[ExportedAnswer]) -> dict[tuple[str, str], dict[str, str]]:
+    found: dict[tuple[str, str], dict[str, str]] = {}
     for each in people:
-        said = "; ".join(f"{region.control}: {in_words(region)}" for region in each.regions)
-        found.setdefault(each.task, {})[each.annotator] = said
+        for region in each.regions:
+            of_control = found.setdefault((each.task, region.control), {})
+            before = of_control.get(each.annotator)
+            of_control[each.annotator] = f"{before}; {in_words(region)}" if before else in_words(region)
     return found
 
 

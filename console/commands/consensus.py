@@ -114,7 +114,8 @@ def _cannot(path: Path, error: OSError) -> Misconfigured:
 
 def _print(found: "Derived", out: Path | None, html: Path | None, language: str) -> None:
     if out is not None:
-        click.echo(say(language, "{count} tasks in {path}", count=found.table.num_rows, path=out))
+        told = "{count} tasks in {path}" if found.raw is None else "{count} answers in {path}"
+        click.echo(say(language, told, count=found.table.num_rows, path=out))
     elif html is None:
         columns = found.shown
         table("", [say(language, name) for name in columns], [[row[name] for name in columns] for row in found.rows()])

@@ -26,6 +26,7 @@ def consensus_page(found: Derived, language: str) -> str:
     return template("consensus.html").render(
         method=found.method,
         count=len(rows),
+        tasks=len({task for task, _ in found.answers}),
         given=sum(len(each) for each in found.answers.values()),
         rows=rows[:_MOST],
         columns=found.shown,
