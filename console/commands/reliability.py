@@ -28,9 +28,7 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 )
 @click.option("--good", type=_SHARE, default=0.95, show_default=True, help="The accuracy that clears an annotator.")
 @click.option("--poor", type=_SHARE, default=0.85, show_default=True, help="The accuracy that suspends one.")
-@click.option(
-    "--least", type=click.IntRange(min=1), default=20, show_default=True, help="Answers below which no figure is shown."
-)
+@click.option("--least", type=click.IntRange(min=1), default=20, show_default=True, help="Answers that a figure needs.")
 @click.option("--confusion", is_flag=True, help="Also show what each annotator answers for which true label.")
 @json_option
 @click.pass_obj

@@ -57,7 +57,7 @@ def test_accuracy_of_the_literature(fixtures: Path, crowd: str, published: dict[
 
 @pytest.mark.parametrize(
     ("right", "wrong", "value"),
-    # Y. Zhang et al. (2016), Spectral Methods Meet EM, has both for Dawid and Skene's model on these birds: 10 and 11 % of errors.
+    # Y. Zhang et al. (2016), Spectral Methods Meet EM, has both for Dawid and Skene on these birds: 10 and 11 % of errors.
     [(0.01, 0.01, 97 / 108), (2.0, 1.0, 96 / 108)],
 )
 def test_smoothing_on_the_bluebirds(fixtures: Path, right: float, wrong: float, value: float) -> None:
