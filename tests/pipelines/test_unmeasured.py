@@ -41,7 +41,7 @@ def test_answers_about_single_regions_are_reviewed_by_a_person(make_lab: Any) ->
     lab.answer("cat", *[(READ, BOX, SURE)] * 3)
     score(lab.workspace, "p", POLICY)
     assert lab.states() == {"cat": ["review"]}
-    assert correct(lab.workspace, lab.key("cat"), [READ, BOX], owner="curator", reason="looked again")
+    assert correct(lab.workspace, lab.key("cat"), [READ, BOX, SURE], owner="curator", reason="looked again")
     assert lab.states() == {"cat": ["accepted"]}
 
 
