@@ -53,7 +53,7 @@ def _edges(outline: Outline) -> Floats:
 def _crossing_heights(edges: Floats) -> Floats:
     """Return the heights at which two edges cross, corners left out."""
     start, along = edges[:, :2], edges[:, 2:] - edges[:, :2]
-    found = [np.zeros(0)]
+    found: list[Floats] = [np.zeros(0)]
     step = max(1, _CELLS // max(len(edges), 1))
     for first in range(0, len(edges), step):
         a, u = start[first : first + step, np.newaxis], along[first : first + step, np.newaxis]

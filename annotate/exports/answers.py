@@ -15,6 +15,7 @@ from yuelu.annotate.templates import Template
 from yuelu.base.records import Choice, Medium, Region
 from yuelu.base.schemas import TOGETHER
 
+_MOST_ITEMS = 1 << 16
 _SIDE = 100  # a picture of unknown size is so wide and so high: then pixels are percent
 _ORIGINS = ("manual", "prediction", "prediction-changed")
 _CASE = re.compile(r"^(part \d+|[^:]{1,80}): ")
@@ -37,7 +38,8 @@ class ExportedAnswer:
 class Exported:
     """All answers of an export. `questions` is what the configuration says, by control; empty without one.
 
-    `counts`: answers by sort, and `left_out`: what of them could not be read, or only otherwise, each with how often.
+    `counts`: answers by sort. `left_out`: what could not be read, or only otherwise, each with how often. `pages`: where a
+    task is on its server.
     """
 
     answers: tuple[ExportedAnswer, ...]
@@ -45,6 +47,7 @@ class Exported:
     questions: Mapping[str, Question]
     counts: Mapping[str, int]
     left_out: Mapping[str, int]
+    pages: Mapping[str, str]
 
 
 def read_exported(path: Path, config: str | None = None) -> Exported:
@@ -67,7 +70,8 @@ def read_exported(path: Path, config: str | None = None) -> Exported:
             left_out.update(_plain(each.reason) for each in parsed.rejected if each.index is not None)
             regions = _named(parsed.regions, controls)
             answers.append(ExportedAnswer(task.key, given.who, task.group, given.role, regions))
-    return Exported(tuple(answers), controls, questions, file.counts, dict(sorted(left_out.items())))
+    pages = {task.key: task.page for task in file.tasks if task.page is not None}
+    return Exported(tuple(answers), controls, questions, file.counts, dict(sorted(left_out.items())), pages)
 
 
 def _named(regions: tuple[Region, ...], controls: Sequence[Control]) -> tuple[Region, ...]:
@@ -80,9 +84,9 @@ def _named(regions: tuple[Region, ...], controls: Sequence[Control]) -> tuple[Re
     }
     if not given:
         return regions
-    kept = (each for each in regions if each.control not in naming)
+    kept: Iterator[Any] = (each for each in regions if each.control not in naming)
     return tuple(
-        replace(each, label=given[each.id]) if getattr(each, "label", None) == "" and getattr(each, "id", None) in given else each  # type: ignore[call-arg,union-attr]
+        replace(each, label=given[each.id]) if getattr(each, "label", None) == "" and getattr(each, "id", None) in given else each
         for each in kept
     )
 
@@ -129,7 +133,7 @@ def _within(part: dict[str, Any], left_out: Counter[str]) -> dict[str, Any]:
         return part
     numbers = [value.get(name) for name in ("x", "y", "width", "height")]
     if part["type"].startswith("rectangle") and all(map(_is_number, numbers)) and not value.get("rotation"):
-        x, y, width, height = numbers
+        x, y, width, height = map(float, numbers)  # type: ignore[arg-type]
         left, top, right, bottom = max(x, 0), max(y, 0), min(x + width, 100), min(y + height, 100)
         if (left, top) != (x, y) or right < x + width or bottom < y + height:
             left_out[_CLIPPED] += 1
@@ -157,8 +161,7 @@ def _items(results: Sequence[Sequence[Mapping[str, Any]]], left_out: Counter[str
     shown, unsized = 0, False
     for result in results:
         for part in result:
-            at = part.get("item_index")
-            at = at if isinstance(at, int) and not isinstance(at, bool) and 0 <= at < 1 << 16 else 0
+            at = _place(part.get("item_index"))
             shown = max(shown, at)
             across, down = part.get("original_width"), part.get("original_height")
             if type(across) is int and type(down) is int and across > 0 and down > 0:
@@ -167,6 +170,10 @@ def _items(results: Sequence[Sequence[Mapping[str, Any]]], left_out: Counter[str
     if unsized:
         left_out[_UNSIZED] += 1
     return [Item(*sizes.get(at, (_SIDE, _SIDE))) for at in range(shown + 1)]
+
+
+def _place(at: Any) -> int:
+    return at if type(at) is int and 0 <= at < _MOST_ITEMS else 0
 
 
 def _needs_size(part: Mapping[str, Any]) -> bool:

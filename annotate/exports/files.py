@@ -26,11 +26,11 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class ExportedTask:
-    """A task and its answers that count; `group` is `data.group`, or else the task itself."""
+    """A task and its answers that count; `group` is `data.group`, or else the task itself; `page` its address on its server."""
 
     key: str
     group: str
-    data: Mapping[str, Any]
+    page: str | None
     given: tuple[Given, ...]
 
 
@@ -91,9 +91,14 @@ def _task(file: str, place: int, entry: dict[str, Any], counts: Counter[str]) ->
     predictions = entry.get("predictions")
     given = [*_last(_answers(answers, counts), counts), *_last(_predictions(predictions), counts)]
     for each in given:
-        counts[{"annotator": "answers", "gold": "ground truth", "model": "predictions"}[each.role]] += 1
+        counts[{"annotator": "counted answers", "gold": "ground truth", "model": "predictions"}[each.role]] += 1
     group = data.get("group")
-    return ExportedTask(key, group if isinstance(group, str) and group else key, data, tuple(given))
+    return ExportedTask(key, group if isinstance(group, str) and group else key, _page(entry), tuple(given))
+
+
+def _page(entry: Mapping[str, Any]) -> str | None:
+    project, task = entry.get("project"), entry.get("id")
+    return f"/projects/{project}/data?task={task}" if type(project) is int and type(task) is int else None
 
 
 def _answers(found: list[Any], counts: Counter[str]) -> Iterator[tuple[tuple[str, str], Given]]:

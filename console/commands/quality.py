@@ -23,33 +23,59 @@ _SCORE = ("control", "metric", "level", "value", "low", "high", "tasks", "annota
 @click.option(
     "--table", "labels", type=_FILE, help="A table instead of a project: CSV or Parquet with columns task, annotator, label."
 )
-@click.option("--export", type=_FILE, help="A Label Studio JSON export instead of a project.")
+@click.option("--export", type=_FILE, help="A Label Studio export instead of a project: JSON or JSON_MIN.")
+@click.option(
+    "--config", type=_FILE, help="The export's label configuration (XML): the order of labels, and what JSON_MIN lacks."
+)
 @click.option(
     "--level",
     type=click.Choice(_LEVELS),
-    default="nominal",
-    show_default=True,
-    help="Level of measurement of the labels of --table.",
+    help="Level of measurement of the labels of --table (default nominal), or of the numbers of --export (default interval).",
 )
+@click.option(
+    "--order",
+    "orders",
+    multiple=True,
+    metavar="[CONTROL=]LOW,…,HIGH",
+    help="Labels from low to high; for an export with its control, or the control alone for the order of --config.",
+)
+@click.option("--groups", type=_FILE, help="Companies of annotators: CSV with columns annotator, company.")
+@click.option("--model", "models", multiple=True, metavar="NAME", help="An annotator that is a model; may be repeated.")
+@click.option("--spacing-mm", metavar="Z,Y,X", help="Size of a voxel, where the pictures of a task are the slices of a volume.")
+@click.option("--gamma", is_flag=True, help="Compute gamma of stretches too: few tasks only, it takes its time.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the report with pictures here, as one page.")
+@click.option("--server", metavar="URL", help="The Label Studio that links to tasks on the page lead to.")
 @json_option
 @click.pass_obj
 def agreement(
-    settings: Settings, project: str | None, labels: Path | None, export: Path | None, level: str, as_json: bool
+    settings: Settings,
+    project: str | None,
+    labels: Path | None,
+    export: Path | None,
+    config: Path | None,
+    level: str | None,
+    orders: tuple[str, ...],
+    groups: Path | None,
+    models: tuple[str, ...],
+    spacing_mm: str | None,
+    gamma: bool,
+    html: Path | None,
+    server: str | None,
+    as_json: bool,
 ) -> None:
     """Measure how well annotators agree, with confidence intervals: of a project, a table of labels, or an export."""
-    from yuelu.console.judging import scores_of_export, scores_of_table
-
     if sum(given is not None for given in (project, labels, export)) != 1:
         raise click.UsageError("give one of PROJECT, --table FILE and --export FILE")
-    if labels is not None:
-        scores = scores_of_table(labels, level)
-    elif export is not None:
-        scores = scores_of_export(export)
-    else:
+    if project is not None:
         from yuelu.console.tasks import scores_of_project
 
-        scores = scores_of_project(settings, str(project))
-    _print_scores(scores, as_json)
+        _print_scores(scores_of_project(settings, project), as_json)
+        return
+    from yuelu.console.agreement.options import options_of
+    from yuelu.console.agreement.show import show_report
+
+    options = options_of(level, orders, groups, models, spacing_mm, gamma=gamma, export=export is not None)
+    show_report(settings.language, (labels, export, config), options, (html, server), as_json=as_json)
 
 
 @click.command()

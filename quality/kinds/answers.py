@@ -1,7 +1,7 @@
 """Typed answers to one question, and which two of them can be compared."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -59,8 +59,8 @@ class Pairs:
 
     def take(self, rows: Codes) -> "Pairs":
         """Return the chosen rows; names keep their codes."""
-        chosen = (getattr(self, name)[rows] for name in ("task", "one", "other", "first", "second"))
-        return Pairs(self.tasks, self.annotators, self.group, *chosen, self.said)
+        names = ("task", "one", "other", "first", "second")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
 
 def pair_up(answers: Sequence[Answer]) -> Pairs:

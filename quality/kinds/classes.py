@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 import pyarrow as pa
 
+from yuelu.base.errors import InvalidRecord
 from yuelu.base.records import Choice, Moment, Number, Preference, Rating, Taxonomy
 from yuelu.base.schemas import LABELS, TOGETHER
 from yuelu.quality.answer_distances import jaccard, masi
@@ -87,9 +88,18 @@ def coefficients(level: Level) -> Callable[[Sequence[Answer], Asked, Sampling], 
 def compare_degrees(answers: Sequence[Answer], asked: Asked) -> Compared:
     """Return the tallies of labels in an order, or of numbers: beside those of labels the sums that squares need."""
     given = answered(answers)
-    labels = [label_of(each.said) for each in given]
-    compared = label_tallies(pair_up(given), labels)
-    degrees = _degrees(labels, asked.order)
+    return degree_tallies(pair_up(given), [label_of(each.said) for each in given], asked.order)
+
+
+def compare_numbers(answers: Sequence[Answer], asked: Asked) -> Compared:
+    """Return the tallies of numbers, which are no labels: which of them are confused says nothing."""
+    return replace(compare_degrees(answers, asked), labels=Labelled(), named=Named())
+
+
+def degree_tallies(pairs: Pairs, labels: Sequence[str], order: tuple[str, ...] | None) -> Compared:
+    """Return the tallies of labels in an order, or of numbers, by answer. Raises InvalidRecord: a label that is neither."""
+    compared = label_tallies(pairs, labels)
+    degrees = _degrees(labels, order)
     one, other = degrees[compared.pairs.first], degrees[compared.pairs.second]
     moments = {"one": one, "other": other, "one_squared": one**2, "other_squared": other**2}
     apart = {"squared": (one - other) ** 2, "apart": np.abs(one - other)}
@@ -97,9 +107,23 @@ def compare_degrees(answers: Sequence[Answer], asked: Asked) -> Compared:
 
 
 def _degrees(labels: Sequence[str], order: tuple[str, ...] | None) -> Floats:
-    if order is not None:
-        return np.asarray([order.index(label) for label in labels], np.float64)
-    return np.asarray([float(label) for label in labels], np.float64)
+    try:
+        return np.asarray([float(label) if order is None else order.index(label) for label in labels], np.float64)
+    except ValueError:
+        known = "numbers" if order is None else f"one of {', '.join(order)}"
+        bad = next(label for label in labels if not _is_degree(label, order))
+        raise InvalidRecord(f"label {bad!r} has no place on the scale", f"need {known}; list the order, or use nominal") from None
+
+
+def _is_degree(label: str, order: tuple[str, ...] | None) -> bool:
+    return label in order if order is not None else _number(label) is not None
+
+
+def _number(label: str) -> float | None:
+    try:
+        return float(label)
+    except ValueError:
+        return None
 
 
 def _weighted_kappa(sums: Sums) -> Floats:

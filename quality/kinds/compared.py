@@ -105,7 +105,7 @@ def share(top: str | Mapping[str, float], bottom: str | Mapping[str, float]) -> 
 
     def value(sums: Sums) -> Floats:
         above, below = (_weighted(sums, part) for part in (top, bottom))
-        return np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0)
+        return np.asarray(np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0))
 
     return value
 

@@ -1,7 +1,6 @@
 """Alpha, KS and sigma (Braylan 2022) of answers of any kind: a distance is 1 less a measure of two answers."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,17 +8,13 @@ from yuelu.quality.coded import Codes
 from yuelu.quality.distances import pair_distance_scores
 from yuelu.quality.kinds.answers import Answer, Asked
 from yuelu.quality.kinds.compared import Measure
+from yuelu.quality.kinds.kind import Kind
 from yuelu.quality.kinds.scoring import plain_values
 from yuelu.quality.resample import Floats, Sampling
 from yuelu.quality.score import Score
 
-if TYPE_CHECKING:
-    from yuelu.quality.kinds.table import Kind
 
-MOST_EXPECTED = 2000  # pairs across tasks
-
-
-def answer_distances(answers: Sequence[Answer], asked: Asked, kind: "Kind", sampling: Sampling) -> tuple[Score, ...]:
+def answer_distances(answers: Sequence[Answer], asked: Asked, kind: Kind, sampling: Sampling) -> tuple[Score, ...]:
     """Return alpha, KS and sigma of the answers, at the kind's distance."""
     measure = next(each for each in kind.measures if each.name == kind.distance)
 
@@ -31,7 +26,7 @@ def answer_distances(answers: Sequence[Answer], asked: Asked, kind: "Kind", samp
     return pair_distance_scores(tasks, annotators, apart, groups, sampling, most=kind.expected)
 
 
-def distances_of(answers: Sequence[Answer], pairs: Codes, asked: Asked, kind: "Kind", measure: Measure) -> Floats:
+def distances_of(answers: Sequence[Answer], pairs: Codes, asked: Asked, kind: Kind, measure: Measure) -> Floats:
     """Return how far apart the answers of each pair (rows of two places) are; two empty answers are equal.
 
     All pairs are compared at once, each as if it were a task that two people answered.

@@ -83,7 +83,7 @@ def _boxes(said: Said, label: str | None = None) -> Tracks:
 
 def _detection(sums: Sums) -> Floats:
     boxes = sums["hota_both"] + sums["hota_one"] + sums["hota_other"]
-    return np.divide(sums["hota_both"], boxes, out=np.full(boxes.shape, np.nan), where=boxes > 0)
+    return np.asarray(np.divide(sums["hota_both"], boxes, out=np.full(boxes.shape, np.nan), where=boxes > 0))
 
 
 def _association(sums: Sums) -> Floats:

@@ -54,7 +54,7 @@ def compare_regions(answers: Sequence[Answer], place: Callable[[Sequence[Any]], 
     the sums of their overlaps; `class_same`: those of any label that have the same; `sweep`: `same` at each threshold.
     """
     pairs = pair_up(answers)
-    regions = [region for answer in answers for region in answer.said]
+    regions: list[Any] = [region for answer in answers for region in answer.said]
     placed = place(regions)
     good = np.asarray([reason is None for reason in placed.reasons], bool)
     answer = np.repeat(np.arange(len(answers)), pairs.said)
@@ -143,7 +143,8 @@ def _by_label(pairs: Pairs, names: tuple[str, ...], drawn: tuple[Codes, Codes], 
     said = sparse.csr_array((np.ones(len(drawn[0])), drawn), shape)
     marked = (said[pairs.first] + said[pairs.second]).tocoo()
     both = sparse.csr_array((np.ones(len(shared[0])), shared), (max(len(pairs.task), 1), shape[1]))
-    return Labelled(names, marked.row, marked.col, np.asarray(both[marked.row, marked.col]).ravel(), marked.data)
+    row, column = marked.row.astype(np.int64), marked.col.astype(np.int64)
+    return Labelled(names, row, column, np.asarray(both[row, column]).ravel(), marked.data)
 
 
 def _samples(take: Callable[[Codes, Codes], Floats], found: Matches, row: Codes) -> Samples:
@@ -176,4 +177,4 @@ def _short(overlap: str) -> str:
 
 def _swept(sums: Mapping[str, Floats]) -> Floats:
     drawn, found = sums["drawn"], 2 * sums["sweep"].mean(axis=1)
-    return np.divide(found, drawn, out=np.full(drawn.shape, np.nan), where=drawn > 0)
+    return np.asarray(np.divide(found, drawn, out=np.full(drawn.shape, np.nan), where=drawn > 0))

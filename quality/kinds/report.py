@@ -1,13 +1,21 @@
 """All there is to say of the answers to one question: over all, and by pair, annotator, company, label, task and model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
-from yuelu.quality.kinds.answers import Answer, Asked
+import numpy as np
+import pyarrow as pa
+
+from yuelu.quality.coded import Repeats, code_labels
+from yuelu.quality.kinds.answers import Answer, Asked, pair_codes
+from yuelu.quality.kinds.classes import degree_tallies, label_tallies
 from yuelu.quality.kinds.compared import Compared, Measure
+from yuelu.quality.kinds.kind import Kind
 from yuelu.quality.kinds.scoring import Confused, Part, between, by_annotator, by_company, by_label, by_pair, by_task, confusions
 from yuelu.quality.kinds.scoring import pair_scores as _pair_scores
-from yuelu.quality.kinds.table import Kind, kind_named, scores_of
+from yuelu.quality.kinds.table import kind_named, scores_of
+from yuelu.quality.labels import Level, label_scores
 from yuelu.quality.resample import Sampling
 from yuelu.quality.score import Score
 
@@ -61,6 +69,47 @@ def control_report(
     kind = kind_named(asked.kind)
     people = [each for each in answers if told.is_human(each.annotator)]
     everything = kind.compare(answers, asked)
+    return _report(asked, kind, everything, told, sampling, lambda human: scores_of(people, asked, human, sampling))
+
+
+def table_report(
+    labels: pa.Table, groups: Mapping[str, str] | None, asked: Asked, told: Told | None = None,
+    sampling: Sampling | None = None, *, repeats: Repeats = "refuse",
+) -> ControlReport:  # fmt: skip
+    """Return the report on a table of labels (schema LABELS); `asked.kind` is a level of measurement.
+
+    Raises InvalidRecord: a repeated answer, a label that is no number; Misconfigured: unknown level.
+    """
+    told, sampling = told or Told(), sampling or Sampling()
+    coded = code_labels(labels, repeats)
+    names = coded.tasks.to_pylist()
+    in_groups = [f"group {groups[name]}" if groups and name in groups else f"task {name}" for name in names]
+    group = np.unique(np.asarray(in_groups, np.str_), return_inverse=True)[1]
+    pairs = pair_codes(tuple(names), coded.annotators, group, coded.task, coded.annotator, np.ones(len(coded.label), np.int64))
+    given = [coded.labels[code] for code in coded.label.tolist()]
+    everything = label_tallies(pairs, given) if asked.kind == "nominal" else degree_tallies(pairs, given, asked.order)
+    people = labels.filter(np.asarray([told.is_human(each) for each in labels["annotator"].to_pylist()], bool))
+
+    def scores(human: Compared) -> tuple[Score, ...]:
+        found = label_scores(
+            people, groups, level=cast("Level", asked.kind), order=asked.order, repeats=repeats,
+            confidence=sampling.confidence, replicates=sampling.replicates, seed=sampling.seed,
+        )  # fmt: skip
+        known = {score.metric for score in found}
+        return (*found, *_pair_scores(human, [each for each in kind.measures if each.name not in known], sampling))
+
+    kind = kind_named(asked.kind)
+    return _report(asked, kind, everything, told, sampling, scores)
+
+
+def _report(  # noqa: PLR0917
+    asked: Asked,
+    kind: Kind,
+    everything: Compared,
+    told: Told,
+    sampling: Sampling,
+    scores: Callable[[Compared], tuple[Score, ...]],
+) -> ControlReport:
     human = between(everything, lambda one, other: told.is_human(one) and told.is_human(other))
     main = kind.measures[0]
     shown = tuple(each for each in kind.measures if each is main or each.two)
@@ -68,7 +117,7 @@ def control_report(
         asked,
         main.name,
         main.is_error,
-        scores_of(people, asked, human, sampling),
+        scores(human),
         _pairs(human, shown, sampling),
         by_annotator(human, (main,), sampling),
         by_company(human, told.companies, (main,), sampling),

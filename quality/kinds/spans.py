@@ -8,6 +8,7 @@ import numpy as np
 
 from yuelu.base.records import HyperTextSpan, ParagraphSpan, TextSpan
 from yuelu.quality import spans
+from yuelu.quality.coded import Codes
 from yuelu.quality.covered import covered, shared, size
 from yuelu.quality.kinds.answers import Answer, Asked
 from yuelu.quality.kinds.compared import Compared, Measure, share
@@ -62,12 +63,12 @@ def _place(region: Span) -> tuple[int, int, int] | str:
 
 def _exact(one: Said, other: Said) -> Found:
     a, b = (_spans(side) for side in (one, other))
-    labels = {}
+    labels: dict[str, tuple[float, float]] = {}
     characters = both = 0
     for label, tally in spans.by_label(a, b).items():
-        labels[label[0]] = _add(
-            labels.get(label[0], (0.0, 0.0)), (tally.both, 2 * tally.both + tally.one_only + tally.other_only)
-        )
+        name = label.partition(" ")[2]
+        marked = 2 * tally.both + tally.one_only + tally.other_only
+        labels[name] = _add(labels.get(name, (0.0, 0.0)), (tally.both, marked))
         here, there = (covered(*_ends(side, label)) for side in (a, b))
         both, characters = both + shared(here, there), characters + size(here) + size(there)
     exact = spans.exact(a, b)
@@ -80,13 +81,13 @@ def _add(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, f
     return one[0] + other[0], one[1] + other[1]
 
 
-def _spans(said: Said) -> list[tuple[tuple[str, int], int, int]]:
-    """Return spans whose label knows its paragraph too: those of different paragraphs share nothing."""
+def _spans(said: Said) -> list[spans.Span]:
+    """Return spans whose label begins with its paragraph: those of different paragraphs share nothing."""
     places = [(each, _place(each)) for each in said if isinstance(each, TextSpan | HyperTextSpan | ParagraphSpan)]
-    return [((each.label, place[0]), place[1], place[2]) for each, place in places if not isinstance(place, str)]
+    return [(f"{place[0]} {each.label}", place[1], place[2]) for each, place in places if not isinstance(place, str)]
 
 
-def _ends(found: Sequence[tuple[tuple[str, int], int, int]], label: tuple[str, int]) -> tuple[np.ndarray, np.ndarray]:
+def _ends(found: Sequence[spans.Span], label: str) -> tuple[Codes, Codes]:
     own = np.asarray([each[1:] for each in found if each[0] == label], np.int64).reshape(-1, 2)
     return own[:, 0], own[:, 1]
 

@@ -1,42 +1,21 @@
 """Kinds of answers and their measures: the one place that says what is measured of what."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
 
 from yuelu.base.errors import Misconfigured
 from yuelu.quality.kinds import classes, holistic, masks, moving, points, relations, shapes, spans, stretches, words
 from yuelu.quality.kinds.answers import Answer, Asked
 from yuelu.quality.kinds.compared import Compared, Measure
-from yuelu.quality.kinds.distances import MOST_EXPECTED, answer_distances
+from yuelu.quality.kinds.distances import answer_distances
+from yuelu.quality.kinds.kind import MOST_EXPECTED, Compare, Kind, Whole
 from yuelu.quality.kinds.regions import Placed, compare_regions
 from yuelu.quality.kinds.scoring import by_task, pair_scores
 from yuelu.quality.resample import Sampling
 from yuelu.quality.score import Score
 
-Compare: TypeAlias = Callable[[Sequence[Answer], Asked], Compared]
 _FEW = 300  # where one distance takes milliseconds
-Whole: TypeAlias = Callable[[Sequence[Answer], Asked, Sampling], tuple[Score, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """How answers of one kind are measured.
-
-    `compare` gives the tallies of every two answers, `measures` what is made of their sums, the first of them the one that
-    matrices, histograms and distances show. `whole` are scores of all answers at once (coefficients corrected for chance);
-    a measure of that name gives way to them. `distance`: 1 less the first measure is a distance that alpha, KS and sigma
-    (Braylan 2022) are made of. `drawn`: an empty answer says that there is nothing; of others it is no answer at all.
-    """
-
-    compare: Compare
-    measures: tuple[Measure, ...]
-    whole: Whole | None = None
-    distance: str | None = None
-    drawn: bool = False
-    expected: int = MOST_EXPECTED  # pairs across tasks whose distances say what chance brings
-    apart: Compare | None = None  # what the distance alone needs, where all of `compare` takes too long
 
 
 def kind_named(name: str) -> Kind:
@@ -92,8 +71,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "nominal": Kind(classes.compare_labels, classes.AGREED, classes.coefficients("nominal")),
         "ordinal": Kind(classes.compare_degrees, classes.ORDERED, classes.coefficients("ordinal")),
-        "interval": Kind(classes.compare_degrees, classes.MEASURED, classes.number_scores),
-        "ratio": Kind(classes.compare_degrees, classes.MEASURED, classes.coefficients("ratio")),
+        "interval": Kind(classes.compare_numbers, classes.MEASURED, classes.number_scores),
+        "ratio": Kind(classes.compare_numbers, classes.MEASURED, classes.coefficients("ratio")),
         "multilabel": Kind(classes.compare_sets, classes.SETS, classes.label_presence, "jaccard"),
         "taxonomy": Kind(classes.compare_sets, classes.SETS, None, "jaccard"),
         "moment": Kind(classes.compare_labels, classes.AGREED, classes.coefficients("nominal")),
@@ -110,6 +89,6 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "frame_range": _drawn(_regions(stretches.place_frames), stretches.FRAMES),
         "track": _drawn(moving.compare_tracks, moving.TRACKS, "idf1", expected=_FEW, apart=moving.compare_identities),
         "span": _drawn(spans.compare_spans, spans.SPANS, "f1_characters", whole=holistic.span_gamma),
-        "relation": _drawn(relations.compare_relations, relations.RELATIONS, "f1"),
+        "relation": _drawn(relations.compare_relations, relations.RELATIONS, "f1", expected=_FEW),
     }
 )

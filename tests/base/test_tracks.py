@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from yuelu.annotate.results import from_result
-from yuelu.base.tracks import FrameBox, frame_boxes, half_turn
 from yuelu.base.records import Keyframe, Track
+from yuelu.base.tracks import FrameBox, frame_boxes, half_turn
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the SDK's own, on import
 

@@ -28,10 +28,10 @@ from yuelu.annotate.people import Annotator
 from yuelu.annotate.projects import create_project
 from yuelu.annotate.tasks import create_tasks
 from yuelu.annotate.templates import load_template
-from yuelu.base.tracks import frame_boxes
 from yuelu.base.ledger.packets import SubmissionRow
 from yuelu.base.records import Box, Choice, FrameRange, Region, Segment, Track
 from yuelu.base.settings import Settings
+from yuelu.base.tracks import frame_boxes
 from yuelu.base.workspace import Workspace, init
 from yuelu.console.gateway.editor import Editor, find_editor
 from yuelu.pipelines.dispatch import dispatch

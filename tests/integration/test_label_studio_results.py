@@ -11,8 +11,8 @@ from yuelu.annotate.results import Item, from_result, to_result
 from yuelu.annotate.results.png import encode_alpha
 from yuelu.annotate.results.rle import encode_rle
 from yuelu.annotate.templates import parse_template
-from yuelu.base.tracks import frame_boxes
 from yuelu.base.records import REGION_KINDS, Track, kind_of
+from yuelu.base.tracks import frame_boxes
 
 pytestmark = pytest.mark.integration
 

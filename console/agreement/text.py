@@ -1,0 +1,77 @@
+"""The report for the terminal, in English and Simplified Chinese."""
+
+from functools import partial
+
+import click
+
+from yuelu.console.agreement.measure import Report
+from yuelu.console.show import table
+from yuelu.console.words import say, say_reason
+from yuelu.quality.kinds.report import ControlReport
+from yuelu.quality.kinds.scoring import Part
+
+_PEOPLE, _LABELS, _WORST = 12, 12, 5
+_SCORE = ("control", "metric", "level", "value", "low", "high", "tasks", "annotators", "annotations", "why undefined")
+
+
+def print_agreement(report: Report, language: str) -> None:
+    """Print the scores, who agrees with whom, the labels least agreed on and the worst tasks, and what was left out."""
+    t = partial(say, language)
+    said = [f"{t(name)} {count}" for name, count in report.counts.items() if count]
+    click.echo(f"{report.source}: {', '.join(said)}")
+    rows = [
+        (name, s.metric, s.level, s.value, s.low, s.high, s.tasks, s.annotators, s.annotations, _why(language, s.reason))
+        for name, control in report.controls.items()
+        for s in control.scores
+    ]
+    table("", [t(word) for word in _SCORE], rows)
+    for name, control in report.controls.items():
+        _print_control(name, control, language)
+    if report.notes:
+        notes = [(count, say_reason(language, what)) for what, count in report.notes.items()]
+        table("\n" + t("Not measured, or only otherwise"), ("", ""), notes)
+
+
+def _why(language: str, reason: str | None) -> str | None:
+    return None if reason is None else say_reason(language, reason)
+
+
+def _print_control(name: str, control: ControlReport, language: str) -> None:
+    t = partial(say, language)
+    people = sorted({each for part in control.pairs for each in part.names})
+    if 2 < len(people) <= _PEOPLE:
+        known = {part.names: part.score.value for part in control.pairs if part.score.metric == control.main}
+        rows = [(one, *(known.get((one, other), known.get((other, one))) for other in people)) for one in people]
+        table(f"\n{name}: {t('Annotator by annotator: {metric}', metric=control.main)}", ("", *people), rows)
+    if len(control.labels) > 1:
+        least = sorted(control.labels, key=_least)[:_LABELS]
+        columns = [t(word) for word in ("label", "value", "low", "high", "annotations")]
+        rows = [(p.names[0], p.score.value, p.score.low, p.score.high, p.score.annotations) for p in least]
+        table(f"\n{name}: {t('Labels: F1, and how often they were given')}", columns, rows)
+    for what, found in (
+        (t("Within companies and between them: {metric}", metric=control.main), control.companies),
+        (t("Models against annotators"), [part for part in control.models if part.score.metric == control.main]),
+        (t("Gold answers against annotators"), [part for part in control.gold if part.score.metric == control.main]),
+    ):
+        if found:
+            columns = ["", *(t(word) for word in ("metric", "value", "low", "high", "tasks"))]
+            rows = [(" – ".join(p.names), p.score.metric, p.score.value, p.score.low, p.score.high, p.score.tasks) for p in found]
+            table(f"\n{name}: {what}", columns, rows)
+    worst = sorted(
+        (each for each in control.tasks if each[1].value is not None), key=lambda each: _worst(each[1].value, control)
+    )[:_WORST]
+    if len(control.tasks) > 1:
+        table(
+            f"\n{name}: {t('Tasks with the least agreement')}",
+            (t("task"), control.main),
+            [(task, score.value) for task, score in worst],
+        )
+
+
+def _least(part: Part) -> float:
+    return 2.0 if part.score.value is None else part.score.value
+
+
+def _worst(value: float | None, control: ControlReport) -> float:
+    number = value or 0.0
+    return -number if control.less_is_better else number
