@@ -9,7 +9,7 @@ import pyarrow as pa
 from scipy import special
 
 from yuelu.quality.calibration import wilson
-from yuelu.quality.coded import Coded, Repeats, code_labels
+from yuelu.quality.coded import Coded, Codes, Repeats, code_labels
 from yuelu.quality.dawid_skene import Model, dawid_skene
 from yuelu.quality.monitor import Alarm, Sprt, Verdict, gold_drift
 from yuelu.quality.resample import Floats
@@ -81,9 +81,9 @@ def annotators(
         right = tuple(true == said for true, said in pairs)
         confusion = _counted(pairs) if pairs else _expected(coded, rows, expected[rows])
         likely = expected[rows, coded.label[rows]]
-        advice = (test or Sprt()).verdict(right) if right else (None, 0)
+        verdict, after = (test or Sprt()).verdict(right) if right else (None, 0)
         drift = gold_drift(right, test) if right else None
-        found.append(Annotator(name, _on_gold(right, least), _by_model(likely, least), confusion, *advice, drift))
+        found.append(Annotator(name, _on_gold(right, least), _by_model(likely, least), confusion, verdict, after, drift))
     return tuple(found)
 
 
@@ -122,7 +122,7 @@ def _counted(pairs: Sequence[tuple[str, str]]) -> dict[str, dict[str, float]]:
     return table
 
 
-def _expected(coded: Coded, rows: np.ndarray[tuple[int], np.dtype[np.int64]], likely: Floats) -> dict[str, dict[str, float]]:
+def _expected(coded: Coded, rows: Codes, likely: Floats) -> dict[str, dict[str, float]]:
     """Return how often each answer is expected for each true label; cells below half an answer are left out."""
     counts = np.zeros((len(coded.labels), len(coded.labels)))
     np.add.at(counts.T, coded.label[rows], likely)
