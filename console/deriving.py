@@ -65,7 +65,9 @@ class Derived:
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows of the consensus; what the table holds as JSON is parsed."""
         rows = list(self.table.to_pylist())
-        return [{name: json.loads(each) if self.raw is not None and name in _JSON else each for name, each in row.items()} for row in rows]
+        if self.raw is None:
+            return rows
+        return [{name: json.loads(each) if name in _JSON else each for name, each in row.items()} for row in rows]
 
     def to_json(self) -> Any:
         """Return the rows; an object with the rest beside them where gold, a target or a budget was given."""
