@@ -10,7 +10,8 @@ from zlib import crc32
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from dask import compute, delayed
+from dask.base import compute
+from dask.delayed import delayed
 from pyarrow import parquet
 
 from yuelu.base.schemas import LABELS
@@ -51,12 +52,12 @@ def table_scores(parts: Sequence[Path], level: Level = "nominal", sampling: Samp
     it shares with the scores of one table. Raises as `label_parts.tally_part`.
     """
     read = delayed(_read)
-    names = reduce(operator.or_, compute(*(delayed(names_of)(read(path)) for path in parts)))
+    names = reduce(operator.or_, compute(*(delayed(names_of)(read(path)) for path in parts)))  # type: ignore[no-untyped-call]
     level_of = [delayed(tally_part)(read(path), names, level) for path in parts]
     while len(level_of) > 1:  # a tree, so that no worker holds more than a few tallies
         groups = [level_of[at : at + _SPLIT] for at in range(0, len(level_of), _SPLIT)]
         level_of = [delayed(_sum)(group) for group in groups]
-    (whole,) = compute(*level_of)
+    (whole,) = compute(*level_of)  # type: ignore[no-untyped-call]
     return score_parts(whole, names, level, sampling)
 
 

@@ -16,6 +16,7 @@ from yuelu.quality.coded import Coded, Codes, Repeats, code_labels, encode_sorte
 from yuelu.quality.patterns import Patterns, patterns
 from yuelu.quality.resample import Evaluate, Floats, Resamples, Sampling, units
 from yuelu.quality.score import Score
+from yuelu.quality.tally import Labels
 
 Level: TypeAlias = Literal["nominal", "ordinal", "interval", "ratio"]
 
@@ -51,13 +52,13 @@ class Metric:
 
     name: str
     level: str | None
-    tally: Callable[[Answers], tally.Labels]
+    tally: Callable[[Answers], Labels]
     value: Callable[[Any, Floats], Floats]
     undefined: str
     limits: tuple[float, float] = _COEFFICIENT
     unmet: Callable[[Scope], str | None] = lambda _: None
 
-    def evaluate(self, found: tally.Labels, values: Floats | None) -> Evaluate:
+    def evaluate(self, found: Labels, values: Floats | None) -> Evaluate:
         """Return the function from weights of the tally's sets to values."""
         return lambda weights: self.value(found.weighed(weights), np.zeros(0) if values is None else values)
 

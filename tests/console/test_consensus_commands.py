@@ -87,7 +87,7 @@ def exported(task: int, *answers: tuple[int, float, str, int, str]) -> dict[str,
 def export(tmp_path: Path) -> Path:
     path = tmp_path / "export.json"
     answers = [(7, 0, "good", 3, "the cat sat"), (8, 1, "good", 4, "the cat sad"), (9, 3, "bad", 5, "a cat <b>sat</b>")]
-    path.write_text(json.dumps([exported(1, *answers), exported(2, *answers[:1])]))  # type: ignore[arg-type]
+    path.write_text(json.dumps([exported(1, *answers), exported(2, *answers[:1])]))
     return path
 
 
