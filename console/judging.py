@@ -2,12 +2,8 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
-
-import pyarrow as pa
 
 from yuelu.base.errors import InvalidRecord
-from yuelu.quality.consensus import Method, consensus_labels
 from yuelu.quality.score import Score
 from yuelu.quality.signals.catalogue import Answers, signals
 from yuelu.quality.signals.record import Looked
@@ -15,11 +11,6 @@ from yuelu.quality.tables import read_labels
 
 _MEASURED = ("support", "probability")  # what `review show` tells of a region of the consensus; no part of an answer
 Scores = Mapping[str, tuple[Score, ...]]
-
-
-def consensus_of_table(path: Path, method: str) -> pa.Table:
-    """Return the consensus of a table of labels: task, label, probability."""
-    return consensus_labels(read_labels(path).labels, cast("Method", method))
 
 
 def signals_of_table(path: Path) -> tuple[Looked, ...]:

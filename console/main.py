@@ -40,7 +40,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "answers": "packets",
         "annotations": "annotations",
         "agreement": "quality",
-        "consensus": "quality",
+        "consensus": "consensus",
         "lot": "lot",
         "gate": "gate",
         "waiver": "gate",

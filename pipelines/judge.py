@@ -8,9 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from yuelu.annotate.configuration import Control
-from yuelu.base.records import Box, Choice, FrameRange, Region, Segment
+from yuelu.base.records import Choice, FrameRange, Region, Segment
 from yuelu.base.schemas import TOGETHER
-from yuelu.pipelines.tables import Answers
+from yuelu.pipelines.tables import Answers, Typed
+from yuelu.pipelines.typed import typed_consensus, typed_scores, typed_task_scores
 from yuelu.quality.consensus import Method, consensus_labels, entropy_bits, vote_shares
 from yuelu.quality.consensus_shapes import consensus_boxes, consensus_segments
 from yuelu.quality.export import Export
@@ -24,17 +25,32 @@ METHOD: Method = "majority"  # of the votes for a choice; medians of the matched
 KINDS: Mapping[str, str] = MappingProxyType(
     {
         "choices": "choice",
-        "rectanglelabels": "box",
-        "labels": "segment",
+        "rating": "rating",
+        "number": "number",
+        "datetime": "moment",
+        "taxonomy": "taxonomy",
+        "pairwise": "preference",
+        "ranker": "ranking",
+        "textarea": "text",
+        **dict.fromkeys(("rectangle", "rectanglelabels"), "box"),
+        **dict.fromkeys(("ellipse", "ellipselabels"), "ellipse"),
+        **dict.fromkeys(("polygon", "polygonlabels"), "polygon"),
+        **dict.fromkeys(("keypoint", "keypointlabels"), "keypoint"),
+        **dict.fromkeys(("vector", "vectorlabels"), "vector"),
+        **dict.fromkeys(("brush", "brushlabels", "magicwand", "bitmask", "bitmasklabels"), "mask"),
         "timelinelabels": "frame_range",
         "timeserieslabels": "segment",
+        "videorectangle": "track",
+        "hypertextlabels": "hypertext_span",
+        "paragraphlabels": "paragraph_span",
     }
 )
+_LABELS_ON: Mapping[str, str] = MappingProxyType({"Audio": "segment", "Text": "text_span", "HyperText": "hypertext_span"})
 
 
 def names_regions_only(control: Control) -> bool:
-    """Return whether the control only names what another one draws on a video: it has no answers of its own."""
-    return control.kind == "labels" and control.shown == "Video"
+    """Return whether the control only names what another one draws on a picture or video: it has no answers of its own."""
+    return control.kind == "labels" and control.shown in ("Image", "Video")
 
 
 def kind_of_control(control: Control) -> str | None:
@@ -42,9 +58,12 @@ def kind_of_control(control: Control) -> str | None:
 
     Questions about each region or item are not scored: which region of one annotator is which of another is not known here.
     """
-    if control.per or (control.kind == "labels" and control.shown != "Audio"):
+    if control.per:
         return None
-    return KINDS.get(control.kind)
+    if control.kind == "labels":
+        return _LABELS_ON.get(control.shown)
+    kind = KINDS.get(control.kind)
+    return "multichoice" if kind == "choice" and not control.single else kind
 
 
 def unmeasured(control: Control) -> Score:
@@ -72,10 +91,23 @@ class Consensus:
 
 def batch_scores(answers: Answers | Export) -> dict[str, tuple[Score, ...]]:
     """Return the scores of all answers together, by control, with intervals that resample groups."""
-    return {
+    found = {
         name: scoring_for(control.kind).batch(control.table, answers.seen, Sampling())
         for name, control in answers.controls.items()
     }
+    for name, typed in _typed(answers).items():
+        found[name] = _beside(found.get(name, ()), typed_scores(name, typed.kind, typed.answers))
+    return found
+
+
+def _typed(answers: Answers | Export) -> Mapping[str, Typed]:
+    return answers.typed if isinstance(answers, Answers) else {}
+
+
+def _beside(found: tuple[Score, ...], more: tuple[Score, ...]) -> tuple[Score, ...]:
+    """Return the scores and those of the others that have a name of their own: a metric is told once."""
+    names = {score.metric for score in found}
+    return (*found, *(score for score in more if score.metric not in names))
 
 
 def task_scores(answers: Answers) -> dict[str, dict[str, tuple[Score, ...]]]:
@@ -84,6 +116,10 @@ def task_scores(answers: Answers) -> dict[str, dict[str, tuple[Score, ...]]]:
     for name, control in answers.controls.items():
         for task, scores in scoring_for(control.kind).task(control.table, answers.seen).items():
             found.setdefault(task, {})[name] = scores
+    for name, typed in answers.typed.items():
+        for task, scores in typed_task_scores(name, typed.kind, typed.answers).items():
+            of_task = found.setdefault(task, {})
+            of_task[name] = _beside(of_task.get(name, ()), scores)
     return found
 
 
@@ -91,23 +127,28 @@ def consensus_of(answers: Answers, kinds: Mapping[str, str], frame_rates: Mappin
     """Return the consensus of each task that anybody answered. `kinds` is by control, `frame_rates` (Hz) by task."""
     parts: dict[str, list[_Part]] = {task: [] for task in sorted(set(answers.seen["task"].to_pylist()))}
     for name, control in answers.controls.items():
+        if name in answers.typed:  # a choice of several labels: each is voted on by itself
+            continue
         for task, part in _PARTS[control.kind](name, control.table, answers.seen):
             rate = frame_rates.get(task)
             parts[task].append(part.in_frames(rate) if kinds[name] == "frame_range" and rate else part)
+    for name, typed in answers.typed.items():
+        for task, fused in typed_consensus(name, typed.kind, typed.answers):
+            parts[task].append(_Part(fused.region, fused.support, fused.probability, fused.votes))
     return {task: _joined(found) for task, found in parts.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    region: Choice | Box | Segment | FrameRange
+    region: Region
     support: float
-    probability: float
+    probability: float | None  # None: a number is no matter of right and wrong
     votes: Any
     entropy: float | None = None
 
     @property
     def name(self) -> str:
-        return self.region.control if isinstance(self.region, Choice) else self.region.id
+        return str(getattr(self.region, "id", self.region.control))
 
     def in_frames(self, frame_rate_hz: float) -> "_Part":
         region = in_frames(self.region, frame_rate_hz) if isinstance(self.region, Segment) else self.region
@@ -143,7 +184,7 @@ def _joined(parts: list[_Part]) -> Consensus:
     return Consensus(
         regions=tuple(part.region for part in parts),
         support={part.name: part.support for part in parts},
-        probability=min((part.probability for part in parts), default=None),
+        probability=min((part.probability for part in parts if part.probability is not None), default=None),
         entropy=max((part.entropy for part in parts if part.entropy is not None), default=None),
         votes={part.name: part.votes for part in parts},
     )

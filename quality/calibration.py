@@ -55,10 +55,16 @@ def reliability(
 
 
 def _bin(said: Floats, was: Floats) -> Bin:
-    n, share, z = len(was), float(was.mean()), float(special.ndtri(0.975))
+    share = float(was.mean())
+    return Bin(float(said.mean()), share, *wilson(share, len(was)), len(was))
+
+
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share of `n`. Source: E. Wilson (1927), Probable Inference."""
+    z = float(special.ndtri(0.975))
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     reach = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
-    return Bin(float(said.mean()), share, max(middle - reach, 0.0), min(middle + reach, 1.0), n)
+    return max(middle - reach, 0.0), min(middle + reach, 1.0)
 
 
 def _checked(probability: Floats | Sequence[float], right: NDArray[np.bool_] | Sequence[bool]) -> tuple[Floats, Floats]:

@@ -38,12 +38,14 @@ def consensus_labels(labels: pa.Table, method: Method = "majority", *, repeats: 
     counts every answer.
     Raises InvalidRecord: a repeated answer; Misconfigured: unknown method.
     """
-    if method not in METHODS:
-        raise Misconfigured(f"unknown method of consensus {method!r}", f"use one of {', '.join(METHODS)}")
     coded = code_labels(labels, repeats)
+    return consensus_of_coded(coded, probabilities(coded, method))
+
+
+def consensus_of_coded(coded: Coded, probability: Floats) -> pa.Table:
+    """Return the rows that the probabilities of the labels, shape (tasks, labels), come to; see `consensus_labels`."""
     if len(coded.tasks) == 0:
         return CONSENSUS.empty_table()
-    probability = METHODS[method](coded)
     best = np.round(probability, 12).argmax(axis=1)  # rounding must not break a tie
     columns = {
         "task": coded.tasks,
@@ -51,6 +53,13 @@ def consensus_labels(labels: pa.Table, method: Method = "majority", *, repeats: 
         "probability": probability[np.arange(len(best)), best],
     }
     return pa.table(columns, CONSENSUS).sort_by("task")
+
+
+def probabilities(coded: Coded, method: Method = "majority") -> Floats:
+    """Return how probable each label of each task is, shape (tasks, labels). Raises Misconfigured: unknown method."""
+    if method not in METHODS:
+        raise Misconfigured(f"unknown method of consensus {method!r}", f"use one of {', '.join(METHODS)}")
+    return METHODS[method](coded) if len(coded.tasks) else np.zeros((0, len(coded.labels)))
 
 
 def vote_shares(labels: pa.Table, *, repeats: Repeats = "refuse") -> dict[str, dict[str, float]]:

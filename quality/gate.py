@@ -142,7 +142,7 @@ def _not_asked(metric: str, scores: Scores, *, of_batch: bool) -> bool:
     """
     kinds = sorted((BATCH_METRICS if of_batch else TASK_METRICS).values(), key=len)
     for found in scores.values():
-        names = {score.metric for score in found}
+        names = {score.metric.partition("[")[0] for score in found}  # of single labels: krippendorff_alpha[nodule]
         kind = next((kind for kind in kinds if names <= set(kind)), ())
         if not names or not kind or metric in kind:
             return False

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +16,7 @@ from yuelu.quality.coded import Coded, Codes, Repeats, code_labels, encode_sorte
 from yuelu.quality.patterns import Patterns, patterns
 from yuelu.quality.resample import Evaluate, Floats, Resamples, Sampling, units
 from yuelu.quality.score import Score
+from yuelu.quality.tally import Labels
 
 Level: TypeAlias = Literal["nominal", "ordinal", "interval", "ratio"]
 
@@ -34,88 +34,95 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """How much there is to compare: annotators and labels in all, and how many labels tasks have (0 left out)."""
+
+    annotators: int
+    labels: int
+    sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Metric:
     """One coefficient: what it needs (`unmet` returns the reason when it is not there) and how it is computed.
 
-    `prepare` returns the function from weights of the drawn units to values. `undefined` is the reason for 0 / 0.
+    `value` makes it of the tally that `tally` takes of the answers, and of the numbers that labels stand for. `undefined` is
+    the reason for 0 / 0.
     """
 
     name: str
     level: str | None
-    prepare: Callable[[Answers], Evaluate]
+    tally: Callable[[Answers], Labels]
+    value: Callable[[Any, Floats], Floats]
     undefined: str
     limits: tuple[float, float] = _COEFFICIENT
-    unmet: Callable[[Answers], str | None] = lambda _: None
+    unmet: Callable[[Scope], str | None] = lambda _: None
+
+    def evaluate(self, found: Labels, values: Floats | None) -> Evaluate:
+        """Return the function from weights of the tally's sets to values."""
+        return lambda weights: self.value(found.weighed(weights), np.zeros(0) if values is None else values)
 
 
-def _two_annotators(a: Answers) -> str | None:
-    count = a.patterns.annotators
-    return None if count == 2 else f"needs exactly two annotators, there are {count}"
+def _two_annotators(a: Scope) -> str | None:
+    return None if a.annotators == 2 else f"needs exactly two annotators, there are {a.annotators}"
 
 
-def _same_sizes(a: Answers) -> str | None:
-    sizes = a.patterns.sizes[a.patterns.sizes > 0]
-    few, many = sizes.min(), sizes.max()
+def _same_sizes(a: Scope) -> str | None:
+    few, many = min(a.sizes), max(a.sizes)
     return None if few == many else f"needs the same number of labels for every task, there are {few} to {many}"
 
 
-def _few_labels(a: Answers) -> str | None:
-    count = a.patterns.labels
-    return None if count <= _MOST_LABELS else f"compares every label with every other; {count} are over {_MOST_LABELS}"
+def _few_labels(a: Scope) -> str | None:
+    return None if a.labels <= _MOST_LABELS else f"compares every label with every other; {a.labels} are over {_MOST_LABELS}"
 
 
-def _agreed(a: Answers) -> Evaluate:
-    t = tally.tally_agreed(a.patterns, a.members)
-    return lambda weights: c.percent_agreement(t.weighed(weights))
+def _agreed(a: Answers) -> tally.Agreed:
+    return tally.tally_agreed(a.patterns, a.members)
 
 
-def _nominal(value: Callable[[tally.Nominal], Floats], a: Answers) -> Evaluate:
-    t = tally.tally_nominal(a.patterns, a.members)
-    return lambda weights: value(t.weighed(weights))
+def _nominal(a: Answers) -> tally.Nominal:
+    return tally.tally_nominal(a.patterns, a.members)
 
 
-def _pairs(value: Callable[[tally.Pairs], Floats], a: Answers) -> Evaluate:
-    t = tally.tally_pairs(a.patterns, a.members)
-    return lambda weights: value(t.weighed(weights))
+def _pairs(a: Answers) -> tally.Pairs:
+    return tally.tally_pairs(a.patterns, a.members)
 
 
-def _interval(a: Answers) -> Evaluate:
-    values = _numbers(a)
-    used = values[a.patterns.answers[a.patterns.answers >= 0]]
-    t = tally.tally_moments(a.patterns, values - used.mean(), a.members)  # about the mean, or squares eat the digits
-    return lambda weights: c.krippendorff_alpha_interval(t.weighed(weights))
+def _moments(a: Answers) -> tally.Moments:
+    values = np.zeros(0) if a.values is None else a.values
+    return tally.tally_moments(a.patterns, values - values.mean(), a.members)  # about a middle, or squares eat the digits
 
 
-def _ratio(a: Answers) -> Evaluate:
-    return _pairs(partial(c.krippendorff_alpha_ratio, values=_numbers(a)), a)
+def _ratio(found: tally.Pairs, values: Floats) -> Floats:
+    return c.krippendorff_alpha_ratio(found, values=values)
 
 
-def _numbers(a: Answers) -> Floats:
-    return np.zeros(0) if a.values is None else a.values
+def _plain(value: Callable[[Any], Floats]) -> Callable[[Any, Floats], Floats]:
+    return lambda found, _: value(found)
 
 
 _ONE_LABEL = "fewer than two labels were ever used, so chance cannot disagree"
-_PERCENT = Metric("percent_agreement", None, _agreed, "no task has two labels", _SHARE)
+_PERCENT = Metric("percent_agreement", None, _agreed, _plain(c.percent_agreement), "no task has two labels", _SHARE)
 _NOMINAL = (
-    Metric("cohen_kappa", "nominal", partial(_nominal, c.cohen_kappa), _ONE_LABEL, unmet=_two_annotators),
-    Metric("scott_pi", "nominal", partial(_nominal, c.scott_pi), _ONE_LABEL, unmet=_two_annotators),
-    Metric("fleiss_kappa", "nominal", partial(_nominal, c.fleiss_kappa), _ONE_LABEL, unmet=_same_sizes),
-    Metric("gwet_ac1", "nominal", partial(_nominal, c.gwet_ac1), _ONE_LABEL),
+    Metric("cohen_kappa", "nominal", _nominal, _plain(c.cohen_kappa), _ONE_LABEL, unmet=_two_annotators),
+    Metric("scott_pi", "nominal", _nominal, _plain(c.scott_pi), _ONE_LABEL, unmet=_two_annotators),
+    Metric("fleiss_kappa", "nominal", _nominal, _plain(c.fleiss_kappa), _ONE_LABEL, unmet=_same_sizes),
+    Metric("gwet_ac1", "nominal", _nominal, _plain(c.gwet_ac1), _ONE_LABEL),
 )
 _ALPHA = "krippendorff_alpha"
 
 # One screen holds every coefficient; nothing registers itself on import.
 LABEL_METRICS: Mapping[Level, tuple[Metric, ...]] = MappingProxyType(
     {
-        "nominal": (_PERCENT, Metric(_ALPHA, "nominal", partial(_nominal, c.krippendorff_alpha), _ONE_LABEL), *_NOMINAL),
+        "nominal": (_PERCENT, Metric(_ALPHA, "nominal", _nominal, _plain(c.krippendorff_alpha), _ONE_LABEL), *_NOMINAL),
         "ordinal": (
             _PERCENT,
-            Metric(_ALPHA, "ordinal", partial(_pairs, c.krippendorff_alpha_ordinal), _ONE_LABEL, unmet=_few_labels),
-            Metric("gwet_ac2", "ordinal", partial(_pairs, c.gwet_ac2), _ONE_LABEL, unmet=_few_labels),
+            Metric(_ALPHA, "ordinal", _pairs, _plain(c.krippendorff_alpha_ordinal), _ONE_LABEL, unmet=_few_labels),
+            Metric("gwet_ac2", "ordinal", _pairs, _plain(c.gwet_ac2), _ONE_LABEL, unmet=_few_labels),
             *_NOMINAL,
         ),
-        "interval": (_PERCENT, Metric(_ALPHA, "interval", _interval, _ONE_LABEL)),
-        "ratio": (_PERCENT, Metric(_ALPHA, "ratio", _ratio, _ONE_LABEL, unmet=_few_labels)),
+        "interval": (_PERCENT, Metric(_ALPHA, "interval", _moments, _plain(c.krippendorff_alpha_interval), _ONE_LABEL)),
+        "ratio": (_PERCENT, Metric(_ALPHA, "ratio", _pairs, _ratio, _ONE_LABEL, unmet=_few_labels)),
     }
 )
 
@@ -180,7 +187,7 @@ def _on_scale(coded: Coded, level: Level, order: tuple[str, ...] | None) -> tupl
             raise Misconfigured(f"the order of labels lacks {outside} or repeats one", f"it lists {', '.join(order)}")
         code = np.array([order.index(name) for name in coded.labels], np.int64)
         return _relabelled(coded, order, code), None
-    values = _numbers_of(coded.labels, level)
+    values = numbers_of(coded.labels, level)
     if level == "ratio" and (values < 0).any():
         raise InvalidRecord(f"label {values.min()} is below zero", "a ratio scale starts at zero; use interval")
     distinct, code = np.unique(values, return_inverse=True)  # "1" and "1.0" are one value
@@ -192,7 +199,8 @@ def _relabelled(coded: Coded, labels: tuple[str, ...], code: Codes) -> Coded:
     return Coded(coded.tasks, coded.annotators, labels, coded.task, coded.annotator, label)
 
 
-def _numbers_of(labels: tuple[str, ...], level: str) -> Floats:
+def numbers_of(labels: tuple[str, ...], level: str) -> Floats:
+    """Return the numbers that the labels stand for. Raises InvalidRecord: one that is no finite number."""
     values = np.array([_number(label) for label in labels], np.float64)
     unfit = np.flatnonzero(~np.isfinite(values))
     if len(unfit):
@@ -225,13 +233,21 @@ def _counted(coded: Coded, found: Patterns) -> tuple[int, int, int]:
 
 
 def _score(metric: Metric, answers: Answers, resamples: Resamples, counted: tuple[int, int, int]) -> Score:
-    reason = "no task has two labels" if counted[0] == 0 else metric.unmet(answers)
-    if reason is None:
-        evaluate = metric.prepare(answers)
-        point = float(evaluate(resamples.groups[np.newaxis].astype(np.float64))[0])
-        if np.isfinite(point):
-            point = min(point, metric.limits[1])  # rounding may leave 1 + 2e-16
-            low, high = resamples.interval(evaluate, point, metric.limits)
-            return Score(metric.name, metric.level, point, low, high, *counted, None)
-        reason = metric.undefined
-    return Score(metric.name, metric.level, None, None, None, *counted, reason)
+    reason = "no task has two labels" if counted[0] == 0 else metric.unmet(_scope(answers.patterns))
+    if reason is not None:
+        return Score(metric.name, metric.level, None, None, None, *counted, reason)
+    return score_of(metric, metric.evaluate(metric.tally(answers), answers.values), resamples, counted)
+
+
+def _scope(found: Patterns) -> Scope:
+    return Scope(found.annotators, found.labels, tuple(np.unique(found.sizes[found.sizes > 0]).tolist()))
+
+
+def score_of(metric: Metric, evaluate: Evaluate, resamples: Resamples, counted: tuple[int, int, int]) -> Score:
+    """Return the metric's score with its interval; `counted` are tasks with two labels or more, their annotators, labels."""
+    point = float(evaluate(resamples.groups[np.newaxis].astype(np.float64))[0])
+    if not np.isfinite(point):
+        return Score(metric.name, metric.level, None, None, None, *counted, metric.undefined)
+    point = min(point, metric.limits[1])  # rounding may leave 1 + 2e-16
+    low, high = resamples.interval(evaluate, point, metric.limits)
+    return Score(metric.name, metric.level, point, low, high, *counted, None)

@@ -13,6 +13,7 @@ from jsonschema.exceptions import best_match
 
 from yuelu.base.canonical import canonical, sha256
 from yuelu.base.errors import InvalidRecord, Misconfigured
+from yuelu.quality.kinds.names import TYPED_BATCH_METRICS, TYPED_TASK_METRICS
 
 Failure: TypeAlias = Literal["rework", "review", "reject"]
 Next: TypeAlias = Literal["overlap", "review", "rework", "reject"]  # what a batch needs that does not pass, the mildest first
@@ -20,12 +21,12 @@ Next: TypeAlias = Literal["overlap", "review", "rework", "reject"]  # what a bat
 _SHAPES = ("f1@0.50", "f1_any_label@0.50", "mean_iou")
 # What a task of each kind of control is scored by.
 TASK_METRICS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"choice": ("percent_agreement",), "box": _SHAPES, "segment": (*_SHAPES, "boundary_s")}
+    {"choice": ("percent_agreement",), "box": _SHAPES, "segment": (*_SHAPES, "boundary_s"), **TYPED_TASK_METRICS}
 )
 # What a batch is scored by: chance can be corrected over many tasks, not in one.
 _CORRECTED = ("krippendorff_alpha", "cohen_kappa", "scott_pi", "fleiss_kappa", "gwet_ac1")
 BATCH_METRICS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {**TASK_METRICS, "choice": (*TASK_METRICS["choice"], *_CORRECTED)}
+    {**TASK_METRICS, "choice": (*TASK_METRICS["choice"], *_CORRECTED), **TYPED_BATCH_METRICS}
 )
 
 # What a gate can ask of a batch beside its scores, and what the number is.

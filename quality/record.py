@@ -68,8 +68,8 @@ def record_consensus(
 def _with_support(region: Region, support: Mapping[str, float]) -> dict[str, Any]:
     if isinstance(region, Choice):
         return {**region_to_json(region), "probability": support.get(region.control)}
-    named = getattr(region, "id", None)  # an answer about the whole task has none
-    return {**region_to_json(region), "support": support.get(named) if named else None}
+    named = getattr(region, "id", None) or region.control  # an answer about the whole task has no id
+    return {**region_to_json(region), "support": support.get(named)}
 
 
 def record_correction(

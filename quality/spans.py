@@ -10,20 +10,18 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from yuelu.base.errors import InvalidRecord
+from yuelu.quality.tally import Tally
 
 Span: TypeAlias = tuple[str, int, int]  # label, first character, one past the last
 
 
 @dataclass(frozen=True, slots=True)
-class Spans:
+class Spans(Tally):
     """Spans of two annotators: `both` have a partner, the others not. Counts of documents add."""
 
     both: int = 0
     one_only: int = 0
     other_only: int = 0
-
-    def __add__(self, more: "Spans") -> "Spans":
-        return Spans(self.both + more.both, self.one_only + more.one_only, self.other_only + more.other_only)
 
     @property
     def f1(self) -> float | None:

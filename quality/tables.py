@@ -41,6 +41,23 @@ def read_labels(path: Path) -> LabelTable:
     return LabelTable(conform(pa.table({name: texts[name] for name in _NEEDED}), LABELS), groups, table)
 
 
+def read_gold(path: Path) -> dict[str, str]:
+    """Return the known answer of each task in the file at `path`, with the columns task and label; any other is ignored.
+
+    Raises as `read_labels`; InvalidRecord: two answers to one task.
+    """
+    table = _read(path)
+    lacking = [name for name in ("task", "label") if name not in table.column_names]
+    if lacking:
+        raise SchemaMismatch(f"{path.name} has no column {', '.join(lacking)}", "gold has one row per task: task, label")
+    found: dict[str, str] = {}
+    tasks, labels = (_text(table, name, path.name).to_pylist() for name in ("task", "label"))
+    for task, label in zip(tasks, labels, strict=True):
+        if found.setdefault(task, label) != label:
+            raise InvalidRecord(f"{path.name}: task {task!r} is {found[task]} and {label}", "a known answer is one answer")
+    return found
+
+
 def _read(path: Path) -> pa.Table:
     if not path.is_file():
         raise NotFound(f"no file {path}", "give the path of a .csv or .parquet file")

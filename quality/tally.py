@@ -4,7 +4,7 @@ Every field has a leading axis (sets of tasks, or resamples of them), so that on
 """
 
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from scipy import sparse
@@ -15,12 +15,17 @@ from yuelu.quality.resample import Floats
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Sums over tasks. `sizes`, shape (sets, most labels of a task + 1): how many tasks have that many labels."""
-
-    sizes: Floats
+    """Counts and sums of a set of tasks, documents or recordings; those of disjoint sets add, field by field."""
 
     def __add__(self, other: Self) -> Self:
         return type(self)(*(_add(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Labels(Tally):
+    """Sums over tasks. `sizes`, shape (sets, most labels of a task + 1): how many tasks have that many labels."""
+
+    sizes: Floats
 
     def weighed(self, weights: Floats) -> Self:
         """Return the tallies of mixtures: `weights`, shape (mixtures, sets), says how often each set goes in."""
@@ -37,15 +42,15 @@ class Tally:
         return np.asarray(self.sizes[:, 1:].sum(axis=1))
 
 
-def _add(one: Floats, other: Floats) -> Floats:
-    if one.ndim == 2 and one.shape[1] != other.shape[1]:  # sizes: one set has tasks with more labels than the other
+def _add(one: Any, other: Any) -> Any:
+    if np.ndim(one) == 2 and one.shape[1] != other.shape[1]:  # sizes: one set has tasks with more labels than the other
         width = max(one.shape[1], other.shape[1])
         one, other = (np.pad(array, ((0, 0), (0, width - array.shape[1]))) for array in (one, other))
     return one + other
 
 
 @dataclass(frozen=True, slots=True)
-class Agreed(Tally):
+class Agreed(Labels):
     """`agreed`: the sum, over tasks with two labels or more, of the share of pairs of labels that agree."""
 
     agreed: Floats
@@ -68,7 +73,7 @@ class Nominal(Agreed):
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs(Tally):
+class Pairs(Labels):
     """For labels that can be near or far.
 
     `coincidences`, (sets, labels, labels): ordered pairs of labels of one task / (labels of the task - 1). `meetings`: the
@@ -81,7 +86,7 @@ class Pairs(Tally):
 
 
 @dataclass(frozen=True, slots=True)
-class Moments(Tally):
+class Moments(Labels):
     """For numbers under the squared difference: `count`, `total`, `squares` of the values in paired tasks.
 
     `clashes`: sum over paired tasks of the squared differences of its ordered pairs / (labels of the task - 1).

@@ -3,6 +3,7 @@
 import click
 
 from yuelu.base.settings import Settings
+from yuelu.console.commands.reliability import reliability
 from yuelu.console.show import json_option, print_json, table
 from yuelu.console.words import say
 
@@ -42,6 +43,9 @@ def list_companies(settings: Settings, as_json: bool) -> None:
 @click.group()
 def annotator() -> None:
     """Add the people who label, list them, suspend them, give them passwords."""
+
+
+annotator.add_command(reliability)
 
 
 @annotator.command("add")

@@ -1,4 +1,4 @@
-"""yuelu agreement, consensus: judging labels, of a project or of a plain table or export."""
+"""yuelu agreement: judging labels, of a project or of a plain table or export."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from yuelu.base.errors import Misconfigured
 from yuelu.base.settings import Settings
 from yuelu.console.show import json_option, print_json, table
 
@@ -76,39 +75,6 @@ def agreement(
 
     options = options_of(level, orders, groups, models, spacing_mm, gamma=gamma, export=export is not None)
     show_report(settings.language, (labels, export, config), options, (html, server), as_json=as_json)
-
-
-@click.command()
-@click.option("--table", "labels", type=_FILE, required=True, help="CSV or Parquet with columns task, annotator, label.")
-@click.option(
-    "--method",
-    type=click.Choice(("majority", "weighted-majority", "dawid-skene", "one-coin", "mace", "glad")),
-    default="majority",
-    show_default=True,
-    help="How labels are derived.",
-)
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the result here, as Parquet.")
-@json_option
-def consensus(labels: Path, method: str, out: Path | None, as_json: bool) -> None:
-    """Derive one label for each task from what several annotators said, with its probability."""
-    import pyarrow.parquet as pq
-
-    from yuelu.console.judging import consensus_of_table
-
-    found = consensus_of_table(labels, method)
-    if out is not None:
-        try:
-            pq.write_table(found, out)
-        except OSError as error:
-            raise Misconfigured(
-                f"cannot write {out}: {error.strerror or error}", "give a file in a folder that is there"
-            ) from None
-    if as_json:
-        print_json(found.to_pylist())
-    elif out is not None:
-        click.echo(f"{found.num_rows} tasks in {out}")
-    else:
-        table("", found.column_names, [list(row.values()) for row in found.to_pylist()])
 
 
 def print_scores(scores: "dict[str, tuple[Score, ...]] | Any", as_json: bool) -> None:

@@ -10,12 +10,13 @@ from scipy.optimize import linear_sum_assignment
 
 from yuelu.base.errors import InvalidRecord
 from yuelu.quality.resample import Floats
+from yuelu.quality.tally import Tally
 
 Turn: TypeAlias = tuple[str, float, float]  # speaker, start and end in s
 
 
 @dataclass(frozen=True, slots=True)
-class Diarization:
+class Diarization(Tally):
     """Speaking time in s, summed over speakers; tallies of recordings add. `reference` is what the reference says in all.
 
     `missed`: fewer speak than in the reference. `extra`: more do. `confused`: as many, but others. `jaccard` sums over the
@@ -28,9 +29,6 @@ class Diarization:
     confused: float = 0.0
     speakers: int = 0
     jaccard: float = 0.0
-
-    def __add__(self, more: "Diarization") -> "Diarization":
-        return Diarization(*(getattr(self, name) + getattr(more, name) for name in Diarization.__slots__))
 
     @property
     def der(self) -> float | None:

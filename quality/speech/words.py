@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from yuelu.quality.tally import Tally
+
 NORMALISER = "yuelu-text@1"
 _SPACE = re.compile(r"\s+")
 _CJK = re.compile("([\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\U00020000-\U0003ffff])")
@@ -40,16 +42,13 @@ def characters(text: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Edits:
+class Edits(Tally):
     """What turns the reference into the other text by the fewest edits; counts of texts add."""
 
     substituted: int = 0
     deleted: int = 0
     inserted: int = 0
     length: int = 0
-
-    def __add__(self, more: "Edits") -> "Edits":
-        return Edits(*(getattr(self, name) + getattr(more, name) for name in Edits.__slots__))
 
     @property
     def rate(self) -> float | None:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from yuelu.quality.tally import Tally
 from yuelu.quality.tracks.seen import Frame, Overlaps
 
 _FAR = 1e6  # more than any sum of distances in one frame
 
 
 @dataclass(frozen=True, slots=True)
-class Clear:
+class Clear(Tally):
     """Counts over videos, which add. `overlap` sums the IoU of the `matched` boxes; `frames` counts frames with any box."""
 
     boxes: int
@@ -22,9 +23,6 @@ class Clear:
     switches: int
     frames: int
     overlap: float
-
-    def __add__(self, more: "Clear") -> "Clear":
-        return Clear(*(getattr(self, name) + getattr(more, name) for name in Clear.__slots__))
 
     @property
     def mota(self) -> float | None:

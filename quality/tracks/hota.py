@@ -7,6 +7,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from yuelu.quality.resample import Floats
+from yuelu.quality.tally import Tally
 from yuelu.quality.tracks.seen import Overlaps
 
 THRESHOLDS: Floats = np.arange(1, 20, dtype=np.float64) / 20
@@ -14,7 +15,7 @@ _STILL = np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True, slots=True)
-class Hota:
+class Hota(Tally):
     """Tallies at each threshold, all of shape (thresholds,), which add over videos.
 
     `both` counts matched boxes; `association` sums over them how much of the two tracks' boxes are matched to each other.
@@ -24,9 +25,6 @@ class Hota:
     one_only: Floats
     other_only: Floats
     association: Floats
-
-    def __add__(self, more: "Hota") -> "Hota":
-        return Hota(*(getattr(self, name) + getattr(more, name) for name in Hota.__slots__))
 
     @property
     def detection(self) -> float | None:

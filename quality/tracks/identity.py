@@ -5,19 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from yuelu.quality.tally import Tally
 from yuelu.quality.tracks.seen import Overlaps
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Tally):
     """Boxes whose tracks are paired and that overlap (`both`), and those that are left; counts of disjoint videos add."""
 
     both: int
     one_only: int
     other_only: int
-
-    def __add__(self, more: "Identity") -> "Identity":
-        return Identity(self.both + more.both, self.one_only + more.one_only, self.other_only + more.other_only)
 
     @property
     def idf1(self) -> float | None:

@@ -19,18 +19,29 @@ def outline(x: float) -> Polygon:
     return Polygon("p", "region", "organ", 0, ((x, 10.0), (x + 50, 10.0), (x + 50, 60.0)))
 
 
-def test_outlines_are_reviewed_by_a_person(make_lab: Any) -> None:
-    lab = make_lab("cat", template="image-polygons")
-    lab.answer("cat", [outline(10)], [outline(10)], [outline(10)])
+def test_outlines_are_measured_decided_and_derived(make_lab: Any) -> None:
+    lab = make_lab("cat", "dog", template="image-polygons")
+    lab.answer("cat", [outline(10)], [outline(10)], [outline(12)])
+    lab.answer("dog", [outline(10)], [outline(200)], [outline(400)])
     report = score(lab.workspace, "p", POLICY)
-    assert report.review == (lab.key("cat"),)
-    ((measured,),) = report.scores.values()
-    assert (measured.metric, measured.value) == ("agreement", None)
-    assert measured.reason == "nothing measures agreement on answers of type polygonlabels yet"
-    assert [(row["control"], row["value"]) for row in lab.all(ScoreRow)] == [("region", None)]
-    rules = {row["subject_kind"]: (row["outcome"], row["rule"]) for row in lab.all(DecisionRow)}
-    assert rules["task"] == rules["batch"] == ("review", "nothing measures agreement on region yet")
-    assert correct(lab.workspace, lab.key("cat"), [outline(20)], owner="curator", reason="drawn again")
+    measured = {each.metric: each.value for each in report.scores["region"]}
+    assert measured["f1@0.50"] == pytest.approx(0.5)  # all three pairs of one picture, no pair of the other
+    assert {row["metric"] for row in lab.all(ScoreRow)} == set(measured)
+    rules = {row["subject"]: (row["outcome"], row["rule"]) for row in lab.all(DecisionRow)}
+    assert rules[lab.key("cat")][0] == "accept"
+    assert rules[lab.key("dog")] == ("rework", "f1@0.50 >= 0.6")
+    kept = {row["item_key"]: row["regions"] for row in lab.all(ConsensusRow)}
+    (region,) = kept[lab.key("cat")]
+    assert (region["kind"], region["points_px"][0], region["support"]) == ("polygon", [10.0, 10.0], 1.0)
+    assert kept[lab.key("dog")] == []
+
+
+def test_answers_about_single_regions_are_reviewed_by_a_person(make_lab: Any) -> None:
+    lab = make_lab("cat", template="volume-boxes")
+    lab.answer("cat", *[(READ, BOX, SURE)] * 3)
+    score(lab.workspace, "p", POLICY)
+    assert lab.states() == {"cat": ["review"]}
+    assert correct(lab.workspace, lab.key("cat"), [READ, BOX, SURE], owner="curator", reason="looked again")
     assert lab.states() == {"cat": ["accepted"]}
 
 
@@ -57,13 +68,21 @@ def test_what_is_measured_does_not_let_through_what_is_not(make_lab: Any) -> Non
     assert kept[lab.key("cat")] == ["choice", "box"]
 
 
-@pytest.mark.parametrize("template", ["image-count", "image-rating", "image-taxonomy", "image-ranking"])
-def test_no_kind_of_answer_stops_the_scoring(make_lab: Any, template: str) -> None:
-    lab = make_lab("cat", template=template)
-    lab.answer("cat", *[(Number("count", 3.0),)] * 3)
+def test_a_number_has_a_median_and_no_probability(make_lab: Any) -> None:
+    lab = make_lab("cat", template="image-count")
+    lab.answer("cat", *([Number("count", value)] for value in (3.0, 3.0, 5.0)))
+    report = score(lab.workspace, "p", POLICY)
+    assert {each.metric: each.value for each in report.scores["count"]}["percent_agreement"] == pytest.approx(1 / 3)
+    (row,) = lab.all(ConsensusRow)
+    assert (row["regions"][0]["value"], row["regions"][0]["support"], row["probability"]) == (3.0, 1.0, None)
+
+
+def test_answers_about_single_items_are_not_measured(make_lab: Any) -> None:
+    lab = make_lab("cat", template="image-ranking")
+    lab.answer("cat", *[(Number("rank", 3.0, item=0),)] * 3)
     report = score(lab.workspace, "p", POLICY)
     assert report.outcomes == {"review": 1}
-    assert all(each.value is None and each.reason for found in report.scores.values() for each in found)
+    assert [each.reason for each in report.scores["rank"]] == ["nothing measures agreement on answers about each item yet"]
 
 
 def test_links_between_regions_are_not_scored_either(make_lab: Any) -> None:

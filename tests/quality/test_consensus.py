@@ -167,3 +167,47 @@ def test_segments_take_the_median_of_their_boundaries() -> None:
     assert (segment.start, segment.end, segment.label) == (0.1, 5.1, "speech")
     assert (segment.votes, segment.label_votes, segment.support) == (3, 2, 0.75)
     assert segment.region("s1", "events") == Segment("s1", "events", "speech", 0.1, 5.1)
+
+
+def test_weighted_boxes_fusion_gives_what_ensemble_boxes_gives() -> None:
+    drawn = {
+        "a": [("part", 0.10, 0.10, 0.50, 0.40), ("hole", 0.60, 0.60, 0.90, 0.90)],
+        "b": [("part", 0.12, 0.08, 0.52, 0.42), ("hole", 0.62, 0.58, 0.94, 0.88)],
+        "c": [("part", 0.08, 0.12, 0.46, 0.44)],
+    }
+    rows = [
+        {"task": "t", "annotator": who, "label": label, "item": 0, "rotation": 0.0}
+        | {"x": 1000 * x, "y": 1000 * y, "width": 1000 * (right - x), "height": 1000 * (bottom - y)}
+        for who, boxes in drawn.items()
+        for label, x, y, right, bottom in boxes
+    ]
+    table = pa.Table.from_pylist(rows, BOXES)
+    who = pa.Table.from_pylist([{"task": "t", "annotator": name, "group": "g"} for name in drawn], SEEN)
+    # ensemble-boxes 1.0.9: weighted_boxes_fusion(boxes, scores of 1, labels, weights, iou_thr=0.5), times 1000.
+    expected: dict[Any, Any] = {
+        (1, 1, 1): ([100, 100, 493.333, 420, 1], [610, 590, 920, 890, 2 / 3]),
+        (2, 1, 1): ([100, 100, 495, 415, 1], [606.667, 593.333, 913.333, 893.333, 0.75]),
+    }
+    for weights, boxes in expected.items():
+        found = consensus_boxes(table, who, method="wbf", weights=dict(zip(drawn, weights, strict=True)))["t"]
+        for box, one in zip(found, boxes, strict=True):
+            corners = [box.x, box.y, box.x + box.width, box.y + box.height, box.probability]
+            np.testing.assert_allclose(corners, one, atol=1e-3)
+    with pytest.raises(Misconfigured, match="weights of annotators"):
+        consensus_boxes(table, who, method="wbf", weights={"a": -1.0})
+    with pytest.raises(Misconfigured, match="unknown method of consensus 'mean' for boxes"):
+        consensus_boxes(table, who, method="mean")  # type: ignore[arg-type]
+    turned = pa.Table.from_pylist([{**row, "rotation": 5.0} for row in rows], BOXES)
+    with pytest.raises(Misconfigured, match="turned boxes"):
+        consensus_boxes(turned, who, method="wbf")
+
+
+def test_crowded_boxes_are_joined_closest_first() -> None:
+    # By hand: a and b drew two boxes each, one row of four that all touch. The closest pair is joined first, then what is left.
+    rows = [
+        {"task": "t", "annotator": who, "label": "x", "item": 0, "x": x, "y": 0.0, "width": 10.0, "height": 10.0, "rotation": 0.0}
+        for who, x in (("a", 0.0), ("b", 3.0), ("a", 4.0), ("b", 7.0), ("c", 4.5))
+    ]
+    who = pa.Table.from_pylist([{"task": "t", "annotator": name, "group": "g"} for name in "abc"], SEEN)
+    found = consensus_boxes(pa.Table.from_pylist(rows, BOXES), who, iou=0.3)["t"]
+    assert [(box.x, box.votes) for box in found] == [(4.0, 3)]
