@@ -150,7 +150,7 @@ def _sign_out(call: Call) -> Response:
 def _packets(call: Call, note: str | None = None) -> Response:
     with call.gateway.workspace.ledger.reading() as session:
         views = work.packet_views(session, call.person.annotator)
-        projects = work.open_projects(session)
+        projects = work.open_projects(session, call.person.company)
     is_open = [view.packet.state == "open" and view.packet.due_at > call.now for view in views]
     mine = [_told(view) for view, still in zip(views, is_open, strict=True) if still]
     ended = [_told(view) for view, still in zip(views, is_open, strict=True) if not still][:_ENDED]
@@ -182,7 +182,7 @@ def local(moment: datetime) -> str:
 def _take_packet(call: Call) -> Response:
     project = read_form(call.body).get("project", "")
     with call.gateway.workspace.ledger.reading() as session:
-        if project not in work.open_projects(session):
+        if project not in work.open_projects(session, call.person.company):
             raise NotFound(f"no open project {project!r}", "see the list of packets")
     packet = take_packet(call.gateway.workspace.ledger, project, call.person.annotator, call.gateway.terms)
     if packet is None:

@@ -14,6 +14,7 @@ from gateways import PASSWORD, Person, Served, fill, served
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from yuelu.annotate.opening import close_to, open_to
 from yuelu.annotate.packets import return_packet
 from yuelu.base.canonical import sha256
 from yuelu.base.ledger.packets import DraftRow, PacketRow, PacketTaskRow, SubmissionRow
@@ -199,6 +200,30 @@ def test_media_and_tasks_that_the_packet_does_not_hold_are_not_there(door: Door)
     for number in ("3", "0", "-1", "1e0", "9999", "01"):
         assert door.eve.http.get(f"/api/packets/{door.of_eve}/tasks/{number}").status_code == 404
     assert door.eve.form("/packets", project="no such project").status_code == 404
+
+
+def test_a_project_of_another_company_is_not_there(door: Door) -> None:
+    """Neither its name, nor its tasks; and a company that is shut out is out at once, with all that its people had open."""
+    ledger = door.gateway.workspace.ledger
+    secret = f"{door.project}-secret"
+    fill(door.gateway.workspace, secret, overlap=2)
+    door.gateway.people("chen", company="River Bank")
+    open_to(ledger, "test", secret, ["River Bank"])
+    chen = door.gateway.signed_in("chen")
+    assert secret not in door.eve.http.get("/").text
+    assert door.eve.form("/packets", project=secret).status_code == 404
+    assert door.eve.form("/packets", project=secret).text == door.eve.form("/packets", project="no such project").text
+    assert secret in chen.http.get("/").text
+    theirs = chen.take(secret)
+    assert chen.send(f"/api/packets/{theirs}/tasks/1/submit", RESULT).status_code == 200
+    close_to(ledger, "test", secret, ["River Bank"], "the contract is over")
+    key = door.keys(theirs)[0]
+    for path in (f"/packets/{theirs}/tasks/2", f"/api/packets/{theirs}/tasks/2", f"/media/{theirs}/{key}/0"):
+        assert chen.http.get(path).status_code == 403, path
+    assert chen.send(f"/api/packets/{theirs}/tasks/2/submit", RESULT).status_code == 403
+    assert chen.form("/packets", project=secret).status_code == 404
+    assert f'value="{secret}"' not in chen.http.get("/").text  # among the ended packets is what they worked on, and no way back
+    assert len(door.rows(SubmissionRow, theirs)) == 1
 
 
 def test_a_lease_that_ends_closes_every_door_at_once_and_what_was_sent_counts(door: Door) -> None:
