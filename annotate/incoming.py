@@ -84,7 +84,16 @@ def _spelled(value: object) -> bytes:
 def checked(incoming: Incoming) -> str:
     """Return the digest of what was answered. Raises InvalidRecord: it cannot be taken."""
     check_result(incoming.result)
-    spelled = _spelled({"skipped": incoming.skipped, "result": [] if incoming.skipped else incoming.result})
+    spelled = _content(incoming.result, skipped=incoming.skipped)
     if len(spelled) > LARGEST_BYTES:
         raise InvalidRecord(f"an answer of {len(spelled)} bytes", f"at most {LARGEST_BYTES} are taken")
     return sha256(spelled)
+
+
+def content_digest(result: object, *, skipped: bool) -> str:
+    """Return the digest of what an answer says, as `checked` does: for comparing a site's copy with what was sent."""
+    return sha256(_content(result, skipped=skipped))
+
+
+def _content(result: object, *, skipped: bool) -> bytes:
+    return _spelled({"skipped": skipped, "result": [] if skipped else result})

@@ -167,6 +167,17 @@ class Client(Conversation):
             body["was_cancelled"] = cancelled
         self.write("PATCH", f"/api/annotations/{annotation}/", body)
 
+    def holds(self, annotation: int, server_task: int, completed_by: int | None = None) -> bool:
+        """Return whether that annotation is still an answer to that task by us, or by the user `completed_by`.
+
+        A server that was restored from a backup gives ids out again; its API shows no `unique_id` of a single annotation.
+        """
+        try:
+            told = self.read(f"/api/annotations/{annotation}/").json()
+        except NotFound:
+            return False
+        return bool(told["task"] == server_task and told["completed_by"] == (completed_by or self.whoami()))
+
     def delete_annotation(self, annotation: int) -> None:
         """Delete an answer. One that is gone already is no error."""
         try:
