@@ -1,6 +1,7 @@
 """What comes in from a browser: checked before anything is done with it."""
 
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,20 +37,25 @@ class Incoming:
             raise InvalidRecord("the address or the browser's name is too long", "cut it")
 
 
-def parse_result(body: bytes) -> list[Any]:
-    """Return the editor's result from the bytes of a request. Raises InvalidRecord: too large, too deep, or no JSON list."""
-    if len(body) > LARGEST_BYTES:
-        raise InvalidRecord(f"an answer of {len(body)} bytes", f"at most {LARGEST_BYTES} are taken")
+def parse_json(body: bytes) -> Any:
+    """Return what the bytes say. Raises InvalidRecord: no JSON, or numbers and text that JSON or a database has not."""
     try:
-        result = json.loads(body, parse_constant=_no_number)
+        told = json.loads(body, parse_constant=_no_number, parse_float=_finite)
+        json.dumps(told, ensure_ascii=False).encode()  # half a character (a lone surrogate) cannot be written down
     except (ValueError, RecursionError) as error:
-        raise InvalidRecord(f"the answer is no JSON: {str(error)[:80]}", "send the editor's result as it is") from None
-    check_result(result)
-    return list(result)
+        raise InvalidRecord(f"what was sent is no JSON: {str(error)[:80]}", "send what the page or the editor made") from None
+    return told
 
 
 def _no_number(text: str) -> None:
     raise ValueError(f"{text} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no number that fits")
+    return value
 
 
 def check_result(result: object) -> None:

@@ -19,7 +19,7 @@ _PROJECT = ("name", "collection", "medium", "template", "template_version", "ove
 
 @click.group()
 def project() -> None:
-    """Create, list and show labelling projects."""
+    """Create, list and show labelling projects; say which companies they are open to."""
 
 
 @project.command()

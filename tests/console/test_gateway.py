@@ -338,6 +338,7 @@ def test_trying_passwords_is_slowed_down_and_tells_nothing(gateway: Served) -> N
         pass
     answer = person.http.post("/sign-in", data={"name": "mallory", "password": PASSWORD})
     assert (answer.status_code, "Too many tries" in answer.text) == (403, True)
+    assert (gateway.log[-1]["tried"], gateway.log[-1]["why"]) == ("mallory", "too many tries")
 
 
 def test_every_request_is_in_the_access_log_with_who_when_and_from_where(door: Door) -> None:
@@ -348,6 +349,29 @@ def test_every_request_is_in_the_access_log_with_who_when_and_from_where(door: D
     }  # fmt: skip
     assert datetime.fromisoformat(last["at"]).tzinfo is not None
     assert PASSWORD not in json.dumps(door.gateway.log)
+
+
+def test_who_signed_in_or_out_or_failed_to_is_in_the_access_log_without_passwords(gateway: Served) -> None:
+    gateway.people("zhao")
+    person = gateway.person()
+    typed = [
+        ("zhao", "not-his-password"),
+        ("nobody", "guess"),
+        (PASSWORD, ""),
+        ("x" * 500, "x"),
+    ]  # one wrote into the wrong field
+    for name, password in typed:
+        person.http.post("/sign-in", data={"name": name, "password": password})
+    person.http.post("/sign-in", data={"name": "zhao", "password": PASSWORD})
+    person.form("/sign-out")
+    told, wrong = [each for each in gateway.log if each["method"] == "POST"][-6:], "name or password is wrong"
+    assert [(each.get("tried"), each["who"], each["why"], each["status"]) for each in told] == [
+        ("zhao", None, wrong, 403), ("nobody", None, wrong, 403), (None, None, wrong, 403), (None, None, wrong, 403),
+        ("zhao", "zhao", "signed in", 303), (None, "zhao", "signed out", 303),
+    ]  # fmt: skip
+    assert {each["address"] for each in told} == {"127.0.0.1"}
+    for secret in ("not-his-password", PASSWORD, "guess", person.http.cookies.get("yuelu", "-no-cookie-")):
+        assert secret not in json.dumps(gateway.log)
 
 
 def test_redirects_lead_to_our_own_pages_only(door: Door) -> None:

@@ -28,7 +28,11 @@ def test_people_are_added_with_a_password_that_is_shown_once(door: Any) -> None:
     assert door.json("annotator", "list") == [{"id": "li-na", "company": "Orange Isle", "scripted": False, "state": "suspended"}]
     assert door.json("annotator", "list", "--company", "elsewhere") == []
     assert "li-na is active" in door("annotator", "resume", "li-na", "--reason", "cleared").stdout
-    assert door.json("company", "list") == [{"name": "Orange Isle", "annotators": 1}]
+    door("company", "add", "River Bank")
+    taken = door("annotator", "add", "li-na", "--company", "River Bank", code=5).output
+    assert "li-na is a person of Orange Isle" in taken
+    assert "was added before" in door("annotator", "add", "li-na", "--company", "Orange Isle", code=5).output
+    assert door.json("company", "list") == [{"name": "Orange Isle", "annotators": 1}, {"name": "River Bank", "annotators": 0}]
     assert "Orange Isle" in door("company", "list").stdout
 
 

@@ -32,9 +32,9 @@ def result(end_s: float = 3.0) -> list[Any]:
 class Crew:
     """The people of one project on one bench, and their sync."""
 
-    def __init__(self, bench: Any, site: str, assets: int, template: str = TEMPLATE, overlap: int = 2) -> None:
+    def __init__(self, bench: Any, site: str, assets: int, template: str = TEMPLATE, **more: Any) -> None:
         self.bench, self.site = bench, site
-        self.project = bench.project(template, assets=assets, overlap=overlap)
+        self.project = bench.project(template, assets=assets, **more)
         with bench.admin() as admin:
             dispatch(bench.workspace, self.project, admin, site)
         self.tasks = bench.tasks(self.project)

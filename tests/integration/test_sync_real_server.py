@@ -20,10 +20,17 @@ from yuelu.annotate.label_studio.sql import SqlReader
 from yuelu.annotate.label_studio.subnets import RECEIVER
 from yuelu.base.errors import Misconfigured, WentBack, YueluError
 from yuelu.base.ledger.work import AnnotationRow
+from yuelu.base.records import Segment
 from yuelu.pipelines.follow import Pace, Signals, follow
+from yuelu.pipelines.policies import keep_policy
+from yuelu.pipelines.publish import publish
 from yuelu.pipelines.reading.wake import Receiver
+from yuelu.pipelines.released_gate import Waiver
+from yuelu.pipelines.released_items import judged_answers
 from yuelu.pipelines.replay import ReplayReport, replay
+from yuelu.pipelines.score import score
 from yuelu.pipelines.sync import SiteReport, SyncReport
+from yuelu.quality.policy import default_policy
 
 pytestmark = pytest.mark.integration
 
@@ -205,3 +212,31 @@ def test_a_server_restored_from_yesterdays_backup_is_held_and_given_back_what_it
     assert crew.live() == wanted
     with bench.admin() as admin:
         assert replay(bench.workspace, crew.project, admin, crew.site, senders.__getitem__) == ReplayReport()
+
+
+def test_what_was_judged_and_published_stays_what_it_was(bench: Any) -> None:
+    """F12: on the server an answer is edited, and another deleted, after the task was accepted on them, and after the release."""
+    policy = default_policy()
+    crew = Crew(bench, bench.site.name, assets=1, policy=policy)
+    keep_policy(bench.workspace, policy)
+    edited, deleted = crew.answer(0)
+    assert crew.sync().submitted == 1
+    assert score(bench.workspace, crew.project, policy).outcomes == {"accept": 1}
+    waiver = Waiver("curator", "one task tells little")
+    first = publish(bench.workspace, "sounds", [crew.project], waiver=waiver)
+    with bench.annotator(bench.leased(crew.tasks[0].item_key)[0]) as client:
+        client.change(edited, result(1.5), lead_time_s=2.0)
+    with bench.admin() as admin:
+        admin.delete_annotation(deleted)
+    report = crew.sync()
+    assert (report.updated, report.vanished, report.submitted) == (1, 1, 0)
+    rows = bench.rows(AnnotationRow, AnnotationRow.version)
+    assert sorted((row.version, row.vanished) for row in rows) == [(1, False), (1, False), (2, False), (2, True)]
+    with bench.workspace.ledger.reading() as session:
+        judged = judged_answers(session, [crew.tasks[0].item_key])
+    assert {(each.version, each.cancelled) for each in judged} == {(1, False)}
+    assert [len(each.regions) for each in judged] == [2, 2]
+    assert {region.end_s for each in judged for region in each.regions if isinstance(region, Segment)} == {3.0}
+    again = publish(bench.workspace, "sounds", [crew.project], waiver=waiver)
+    assert (again.version, again.digest, again.new) == (first.version, first.digest, False)
+    assert score(bench.workspace, crew.project, policy).outcomes == {}  # nothing is decided anew behind anybody's back
