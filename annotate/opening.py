@@ -12,10 +12,10 @@ from yuelu.base.ledger.engine import Ledger, Transaction
 from yuelu.base.ledger.work import CompanyRow, ProjectCompanyRow, ProjectRow
 
 
-def open_to(ledger: Ledger, actor: str, project: str, companies: Iterable[str]) -> Access:
-    """Open a project to those companies; one that was open to all is theirs alone from now on. Safe to repeat.
+def open_to(ledger: Ledger, actor: str, project: str, companies: Iterable[str]) -> tuple[Access, int]:
+    """Open a project to those companies; return whom it is open to now and how many packets of others that ended.
 
-    Packets of companies that it is open to no more end, as `close_to` ends them. Raises NotFound.
+    A project that was open to all is theirs alone from now on. Safe to repeat. Raises NotFound.
     """
     wanted = sorted(set(companies))
     if not wanted:
@@ -27,12 +27,12 @@ def open_to(ledger: Ledger, actor: str, project: str, companies: Iterable[str]) 
                 raise NotFound(f"no company {company!r}", f"add it first: yuelu company add {company!r}")
             if t.add_new(ProjectCompanyRow, [{"project": project, "company": company, "opened_at": ledger.now()}]):
                 t.event("project.opened", project, after=company)
-        row.open_to_all = False
+        row.open_to_all, ended = False, 0
         if before.everybody:
             others = set(t.session.scalars(select(CompanyRow.name))) - set(wanted)
-            end_packets(t, project, others, ledger.now(), f"{project} is open to {', '.join(wanted)} only")
+            ended = end_packets(t, project, others, ledger.now(), f"{project} is open to {', '.join(wanted)} only")
         t.session.flush()
-        return access_of(t.session, project)
+        return access_of(t.session, project), ended
 
 
 def open_to_all(ledger: Ledger, actor: str, project: str) -> Access:

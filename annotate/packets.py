@@ -145,7 +145,7 @@ def take_packet(ledger: Ledger, project: str, annotator: str, terms: Terms | Non
         company = _companies(t.session, project, [annotator]).get(annotator)
         if company is None:
             raise NotAllowed(
-                f"{annotator} is not at work here", "see 'yuelu annotator list' and, for whom it is open, 'project list'"
+                f"{annotator} is not at work here", "see 'yuelu annotator list', and whom it is open to: 'yuelu project list'"
             )
         for row in _open_rows(t.session, batches, annotator):
             if unanswered(t.session, row.id):

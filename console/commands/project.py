@@ -134,8 +134,8 @@ def open_(settings: Settings, name: str, companies: tuple[str, ...], everybody: 
     if everybody == bool(companies):
         raise click.UsageError("say --company NAME, or --all")
     ledger = open_workspace(settings).ledger
-    access = open_to_all(ledger, "operator", name) if everybody else open_to(ledger, "operator", name, companies)
-    _tell_access(settings, name, access, 0, as_json)
+    access, ended = (open_to_all(ledger, "operator", name), 0) if everybody else open_to(ledger, "operator", name, companies)
+    _tell_access(settings, name, access, ended, as_json)
 
 
 @project.command()
@@ -160,7 +160,9 @@ def _tell_access(settings: Settings, name: str, access: "Access", ended: int, as
     if as_json:
         print_json({"project": name, **asdict(access), "packets_ended": ended})
         return
-    told = say(settings.language, "{project} is open to {whom}", project=name, whom=_whom(settings, access))
+    admits = access.everybody or access.companies
+    told = "{project} is open to {whom}" if admits else "{project} is open to nobody"
+    told = say(settings.language, told, project=name, whom=_whom(settings, access))
     more = say(settings.language, "; {count} packets ended", count=ended) if ended else ""
     click.echo(told + more)
 

@@ -37,11 +37,11 @@ def test_a_project_is_open_to_all_until_a_company_is_named(two: Any) -> None:
     project = two.project(tasks=4, overlap=2)
     with two.ledger.reading() as session:
         assert access_of(session, project) == Access(everybody=True)
-    assert open_to(two.ledger, "test", project, ["oak"]) == Access(everybody=False, companies=("oak",))
+    assert open_to(two.ledger, "test", project, ["oak"]) == (Access(everybody=False, companies=("oak",)), 0)
     with pytest.raises(NotAllowed, match="a is not at work here"):
         take_packet(two.ledger, project, "a")
     assert take_packet(two.ledger, project, "o1") is not None
-    assert open_to(two.ledger, "test", project, ["ash"]).companies == ("ash", "oak")
+    assert open_to(two.ledger, "test", project, ["ash"])[0].companies == ("ash", "oak")
     assert take_packet(two.ledger, project, "a") is not None
     assert open_to_all(two.ledger, "test", project) == Access(everybody=True)
     add_people(two.ledger, "test", [Annotator("new", "elm")])
@@ -88,9 +88,9 @@ def test_naming_the_first_company_ends_the_packets_of_the_others(two: Any) -> No
     project = two.project(tasks=4, overlap=1)
     for name in ("a", "o1"):
         assert take_packet(two.ledger, project, name, Terms(size=1)) is not None
-    open_to(two.ledger, "test", project, ["oak"])
+    assert open_to(two.ledger, "test", project, ["oak"])[1] == 1
     assert states(two) == {"a": "returned", "o1": "open"}
-    open_to(two.ledger, "test", project, ["oak"])
+    assert open_to(two.ledger, "test", project, ["oak"])[1] == 0
     assert states(two) == {"a": "returned", "o1": "open"}
 
 
