@@ -66,7 +66,7 @@ class Desk:
         """Return the server's id of an answer, as it was told when it was delivered."""
         with self.bench.workspace.ledger.reading() as session:
             rows = select(SubmissionRow.server_annotation).where(SubmissionRow.uid == uid)
-            return max(session.scalars(rows))
+            return max(int(each) for each in session.scalars(rows) if each is not None)
 
 
 def test_what_was_delivered_and_never_read_is_sent_again(bench: Any, label_studio_env: Path) -> None:

@@ -25,7 +25,7 @@ from yuelu.annotate.label_studio.site import Site
 from yuelu.annotate.packets import take_packet, tasks_of
 from yuelu.annotate.projects import create_project
 from yuelu.annotate.tasks import create_tasks
-from yuelu.annotate.templates import load_template, parse_template
+from yuelu.annotate.templates import Template, load_template, parse_template
 from yuelu.annotate.tracks import frame_boxes
 from yuelu.base.errors import YueluError
 from yuelu.base.records import Box, Choice, FrameRange, Segment, Track
@@ -305,6 +305,18 @@ def test_a_hostile_annotator_at_the_browsers_console(labelled: Labelled) -> None
 SCRIPT, MARKUP = "</script><script>self.pwned=1</script>", "<img src=x onerror='self.pwned=1'>"
 
 
+def taken(labelled: Labelled, project: str, template: Template) -> str:
+    """Make a project of the pictures for our person; return their packet of it."""
+    ledger = labelled.workspace.ledger
+    create_project(
+        ledger, "test", name=project, collection="media", template=template, overlap=1, policy="p", policy_digest="d" * 64
+    )
+    create_tasks(ledger, "test", project)
+    packet = take_packet(ledger, project, PERSON.id)
+    assert packet is not None
+    return packet.id
+
+
 def test_hotkeys_that_hold_a_script_do_not_reach_our_pages(labelled: Labelled) -> None:
     """CVE-2026-22033: Label Studio wrote a user's hotkeys into each of its pages, from where they could take the user's token."""
     gateway, page = labelled.gateway, labelled.page
@@ -316,8 +328,8 @@ def test_hotkeys_that_hold_a_script_do_not_reach_our_pages(labelled: Labelled) -
     with labelled.site.annotator(PERSON.id) as client:  # as if she had found a way to the server itself
         client.write("PATCH", "/api/current-user/hotkeys/", hotkeys)
         assert client.read_json("/api/current-user/hotkeys/") == hotkeys
-        page.goto(gateway.url)
-        page.click("section:has-text('pictures') ul.tasks a >> nth=0")
+        packet = taken(labelled, "hotkeys", load_template("image-boxes"))
+        page.goto(f"{gateway.url}/packets/{packet}/tasks/1")
         page.wait_for_selector("body[data-editor=ready]")
         assert page.evaluate("[self.pwned, self.yuelu.told.settings.editor_keymap]") == [None, {}]
         assert SCRIPT not in page.content()
@@ -340,21 +352,15 @@ def test_html_comes_in_by_no_way_and_is_shown_as_text(labelled: Labelled, tmp_pa
     config = load_template("image-boxes").config.replace('value="medical"', f'value="{html.escape(MARKUP)}"')
     config = config.replace("</View>", '<TextArea name="note" toName="image"/></View>')
     descriptions = {"en": f"{SCRIPT} {MARKUP} [here](javascript:self.pwned=1)"}
-    hostile = parse_template("evil", "1", config, descriptions)
-    create_project(
-        ledger, "test", name=project, collection="media", template=hostile, overlap=1, policy="p", policy_digest="d" * 64
-    )
-    create_tasks(ledger, "test", project)
-    packet = take_packet(ledger, project, PERSON.id)
-    assert packet is not None
+    packet = taken(labelled, project, parse_template("evil", "1", config, descriptions))
     with ledger.reading() as session:
-        keys = list(tasks_of(session, packet.id))
+        keys = list(tasks_of(session, packet))
     note = {"id": "n", "from_name": "note", "to_name": "image", "type": "textarea", "value": {"text": [MARKUP, SCRIPT]}}
     save_draft(ledger, PERSON.id, keys[0], [note])
     before = len(labelled.troubles)
     page.goto(gateway.url)
     assert MARKUP in page.inner_text("main")
-    page.goto(f"{gateway.url}/packets/{packet.id}/tasks/1")
+    page.goto(f"{gateway.url}/packets/{packet}/tasks/1")
     page.wait_for_selector("body[data-editor=ready]")
     until(page, "document.body.innerText.includes('onerror')")  # the label, as text
     assert page.evaluate("[self.pwned, document.querySelectorAll('[onerror], a[href^=javascript]').length]") == [None, 0]
