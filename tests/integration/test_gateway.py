@@ -9,6 +9,7 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pydicom
 import pytest
@@ -27,7 +28,6 @@ from yuelu.annotate.projects import create_project
 from yuelu.annotate.tasks import create_tasks
 from yuelu.annotate.templates import Template, load_template, parse_template
 from yuelu.annotate.tracks import frame_boxes
-from yuelu.base.errors import YueluError
 from yuelu.base.records import Box, Choice, FrameRange, Segment, Track
 from yuelu.base.settings import Settings
 from yuelu.base.workspace import Workspace, init
@@ -339,14 +339,22 @@ def test_hotkeys_that_hold_a_script_do_not_reach_our_pages(labelled: Labelled) -
 def test_html_comes_in_by_no_way_and_is_shown_as_text(labelled: Labelled, tmp_path: Path) -> None:
     """CVE-2024-23633: a file of HTML, imported by its address, ran in the pages of whoever looked at it."""
     gateway, page, ledger = labelled.gateway, labelled.page, labelled.workspace.ledger
+    gateway.people("oscar", company="oak")
+    oscar = gateway.signed_in("oscar")
     for path in ("/api/projects/1/import", "/api/projects/1/reimport", "/data/upload/1/evil.html", "/tasks/1/resolve/"):
-        assert {gateway.signed_in("mallory").http.request(how, path).status_code for how in ("GET", "POST")} == {404}
-    with labelled.site.admin() as admin, pytest.raises(YueluError, match="HTTP 4"):
-        admin.write("POST", "/api/projects/1/import", {"url": f"{gateway.url}/sign-in"})
+        assert {oscar.http.request(how, path).status_code for how in ("GET", "POST")} == {404}
+    before = len(gateway.log)
+    with httpx.Client(
+        base_url=labelled.site.service.url, trust_env=False
+    ) as http:  # the way of that attack, at the server itself
+        token = http.post("/api/token/refresh", json={"refresh": labelled.site.accounts.admin.token}).json()["access"]
+        asked = {"url": f"{gateway.url}/sign-in"}
+        told = http.post("/api/projects/1/import", data=asked, headers={"Authorization": f"Bearer {token}"})
+        assert (told.status_code, len(gateway.log)) == (400, before), told.text  # and nothing was fetched
     for name in ("evil.html", "evil.svg", "evil.png", "evil.wav"):
         (tmp_path / name).write_text(f"<html><body>{MARKUP}</body></html>")
-    told = ingest(labelled.workspace, [folder(tmp_path)], Collection("evil", "o", "b", "g", "t"), workers=1)
-    assert (told.accepted, told.quarantined) == (0, 4)
+    report = ingest(labelled.workspace, [folder(tmp_path)], Collection("evil", "o", "b", "g", "t"), workers=1)
+    assert (report.accepted, report.quarantined) == (0, 4)
 
     project = f"evil {MARKUP}"
     config = load_template("image-boxes").config.replace('value="medical"', f'value="{html.escape(MARKUP)}"')
