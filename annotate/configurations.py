@@ -23,11 +23,6 @@ def batches(session: Session, project: str) -> list[BatchRow]:
     return list(session.scalars(select(BatchRow).where(BatchRow.project == project).order_by(BatchRow.number)))
 
 
-def current_batch(session: Session, project: str) -> BatchRow:
-    """Return the batch that new tasks go to: the one with the newest configuration. Raises NotFound."""
-    return batches(session, project)[-1]
-
-
 def keep(t: Transaction, template: Template, now: datetime) -> str:
     """Write the configuration to the ledger, once; return the digest that batches name it by."""
     key = configuration_digest(template)

@@ -1,6 +1,7 @@
 """What comes in from a browser: checked before anything is done with it."""
 
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,20 +37,25 @@ class Incoming:
             raise InvalidRecord("the address or the browser's name is too long", "cut it")
 
 
-def parse_result(body: bytes) -> list[Any]:
-    """Return the editor's result from the bytes of a request. Raises InvalidRecord: too large, too deep, or no JSON list."""
-    if len(body) > LARGEST_BYTES:
-        raise InvalidRecord(f"an answer of {len(body)} bytes", f"at most {LARGEST_BYTES} are taken")
+def parse_json(body: bytes) -> Any:
+    """Return what the bytes say. Raises InvalidRecord: no JSON, or numbers and text that JSON or a database has not."""
     try:
-        result = json.loads(body, parse_constant=_no_number)
+        told = json.loads(body, parse_constant=_no_number, parse_float=_finite)
+        json.dumps(told, ensure_ascii=False).encode()  # half a character (a lone surrogate) cannot be written down
     except (ValueError, RecursionError) as error:
-        raise InvalidRecord(f"the answer is no JSON: {str(error)[:80]}", "send the editor's result as it is") from None
-    check_result(result)
-    return list(result)
+        raise InvalidRecord(f"what was sent is no JSON: {str(error)[:80]}", "send what the page or the editor made") from None
+    return told
 
 
 def _no_number(text: str) -> None:
     raise ValueError(f"{text} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no number that fits")
+    return value
 
 
 def check_result(result: object) -> None:
@@ -84,7 +90,16 @@ def _spelled(value: object) -> bytes:
 def checked(incoming: Incoming) -> str:
     """Return the digest of what was answered. Raises InvalidRecord: it cannot be taken."""
     check_result(incoming.result)
-    spelled = _spelled({"skipped": incoming.skipped, "result": [] if incoming.skipped else incoming.result})
+    spelled = _content(incoming.result, skipped=incoming.skipped)
     if len(spelled) > LARGEST_BYTES:
         raise InvalidRecord(f"an answer of {len(spelled)} bytes", f"at most {LARGEST_BYTES} are taken")
     return sha256(spelled)
+
+
+def content_digest(result: object, *, skipped: bool) -> str:
+    """Return the digest of what an answer says, as `checked` does: for comparing a site's copy with what was sent."""
+    return sha256(_content(result, skipped=skipped))
+
+
+def _content(result: object, *, skipped: bool) -> bytes:
+    return _spelled({"skipped": skipped, "result": [] if skipped else result})

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from yuelu.annotate.access import access_of
 from yuelu.annotate.places import Gap, gaps_of, lock_batches, next_tasks, place, silent
 from yuelu.annotate.tasks import project_row
 from yuelu.base.canonical import digest
@@ -94,7 +95,7 @@ def lease(ledger: Ledger, actor: str, project: str, annotators: Sequence[str], t
         overlap = project_row(t.session, project).overlap
         batches = _batches(t.session, project)
         lock_batches(t.session, batches)
-        companies = _companies(t.session, annotators)
+        companies = _companies(t.session, project, annotators)
         for batch in batches:
             for round_, gaps in sorted(gaps_of(t.session, batch, overlap).items()):
                 pairs = assign(list(gaps), list(companies), overlap, gaps=gaps)
@@ -141,9 +142,11 @@ def take_packet(ledger: Ledger, project: str, annotator: str, terms: Terms | Non
         overlap = project_row(t.session, project).overlap
         batches = _batches(t.session, project)
         lock_batches(t.session, batches)
-        company = _companies(t.session, [annotator]).get(annotator)
+        company = _companies(t.session, project, [annotator]).get(annotator)
         if company is None:
-            raise NotAllowed(f"{annotator} is not at work here", "see 'yuelu annotator list'")
+            raise NotAllowed(
+                f"{annotator} is not at work here", "see 'yuelu annotator list', and whom it is open to: 'yuelu project list'"
+            )
         for row in _open_rows(t.session, batches, annotator):
             if unanswered(t.session, row.id):
                 return as_packet(row)
@@ -209,6 +212,20 @@ def end_due(t: Transaction, row: PacketRow, now: datetime) -> None:
     _end(t, row, "expired" if unanswered(t.session, row.id) else "closed", now)
 
 
+def end_packets(t: Transaction, project: str, companies: Iterable[str], now: datetime, reason: str) -> int:
+    """End the open packets of these companies' people in a project, whose lock the caller holds; return how many."""
+    theirs = select(PacketRow).where(PacketRow.project == project, PacketRow.company.in_(sorted(companies)))
+    rows = t.session.scalars(theirs.where(PacketRow.state == "open").order_by(PacketRow.id).with_for_update(key_share=True)).all()
+    for row in rows:
+        _end(t, row, "returned" if unanswered(t.session, row.id) else "closed", now, reason)
+    return len(rows)
+
+
+def lock_project(session: Session, project: str) -> None:
+    """Wait until nobody else decides about leases of that project."""
+    lock_batches(session, _batches(session, project))
+
+
 def closed_because(packet: Packet, annotator_state: str, now: datetime) -> str | None:
     """Return why nothing can be answered in a packet (any more); None when its door is open."""
     if annotator_state != "active":
@@ -263,11 +280,11 @@ def as_packet(row: PacketRow) -> Packet:
     return Packet(**{name: getattr(row, name) for name in Packet.__slots__})
 
 
-def _companies(session: Session, annotators: Iterable[str]) -> dict[str, str]:
-    """Return the company of each annotator who is at work."""
+def _companies(session: Session, project: str, annotators: Iterable[str]) -> dict[str, str]:
+    """Return the company of each annotator who is at work and whose company the project is open to."""
     query = select(AnnotatorRow.id, AnnotatorRow.company).where(AnnotatorRow.state == "active")
-    wanted = set(annotators)
-    return {name: company for name, company in session.execute(query) if name in wanted}
+    wanted, access = set(annotators), access_of(session, project)
+    return {name: company for name, company in session.execute(query) if name in wanted and access.admits(company)}
 
 
 def _batches(session: Session, project: str) -> list[str]:

@@ -18,7 +18,7 @@ from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from yuelu.base.errors import Conflict, InvalidRecord, NotAllowed, NotFound
+from yuelu.base.errors import Conflict, InvalidRecord, NotAllowed, NotFound, TooManyTries
 from yuelu.base.ledger.engine import Ledger, Transaction
 from yuelu.base.ledger.people import SessionRow, SignInTriesRow
 from yuelu.base.ledger.work import AnnotatorRow, CompanyRow
@@ -123,6 +123,12 @@ def enter(t: Transaction, annotator: Annotator, now: datetime) -> bool:
     return False
 
 
+def everybody(session: Session) -> list[Annotator]:
+    """Return all annotators of the ledger, by name."""
+    rows = session.scalars(select(AnnotatorRow).order_by(AnnotatorRow.id))
+    return [Annotator(row.id, row.company, row.scripted) for row in rows]
+
+
 def suspend(ledger: Ledger, actor: str, annotator: str, reason: str) -> None:
     """Close every door to an annotator at once; their packets stay and run out. Raises NotFound, IllegalMove."""
     with ledger.transaction(actor) as t:
@@ -162,17 +168,19 @@ def new_password() -> str:
 
 
 def sign_in(ledger: Ledger, name: str, password: str, now: datetime, address: str) -> str:
-    """Return the token of a new session. Raises NotAllowed: wrong, suspended, or tried too often."""
+    """Return the token of a new session. Raises NotAllowed: wrong, suspended, or (TooManyTries) tried too often."""
     if not _ID.fullmatch(name):  # nobody can be called so: nothing to count
         fits(password, _NOBODY)
         raise NotAllowed(*_WRONG)
     address = address[:_ADDRESS_LENGTH]
-    with ledger.transaction(name) as t:
+    with ledger.transaction("gateway") as t:
         here, anywhere = (_tried(t.session, name, place, now) for place in (address, ""))
         row = t.session.get(AnnotatorRow, name)
         company, kept = (row.company, row.password) if row is not None and row.state == "active" else (None, None)
+        if row is not None and (here == TRIES_HERE + 1 or anywhere == TRIES_ANYWHERE + 1):  # once a window, not once a try
+            t.event("annotator.locked_out", name, reason="too many wrong tries")
     if here > TRIES_HERE or anywhere > TRIES_ANYWHERE:
-        raise NotAllowed("too many tries", f"wait {WINDOW // timedelta(minutes=1)} minutes")
+        raise TooManyTries("too many tries", f"wait {WINDOW // timedelta(minutes=1)} minutes")
     right = fits(password, kept or _NOBODY)
     if not right or kept is None or company is None:
         raise NotAllowed(*_WRONG)
@@ -208,7 +216,15 @@ def session_of(session: Session, token: str, now: datetime) -> SignedIn | None:
 def sign_out(ledger: Ledger, token: str) -> None:
     """End a session; one that is over is no error."""
     with ledger.transaction("gateway") as t:
-        t.session.execute(delete(SessionRow).where(SessionRow.token == _hash(token)))
+        row = t.session.get(SessionRow, _hash(token))
+        if row is not None:
+            t.session.delete(row)
+            t.event("annotator.signed_out", row.annotator)
+
+
+def name_to_log(typed: str) -> str | None:
+    """Return what was typed as a name if it may stand in a log; None when nobody can be called so: it may be a password."""
+    return typed if _ID.fullmatch(typed) else None
 
 
 def hashed(password: str) -> str:

@@ -114,13 +114,6 @@ def blind_tasks(session: Session, project: str) -> frozenset[str]:
     return frozenset(session.scalars(mine.where(PredictionRow.shown == BLIND)))
 
 
-def assisted_tasks(session: Session, project: str) -> frozenset[str]:
-    """Return the keys of the project's tasks whose annotators see a prediction."""
-    rows = select(PredictionRow.item_key).join(TaskRow, TaskRow.item_key == PredictionRow.item_key)
-    mine = rows.join(BatchRow, BatchRow.id == TaskRow.batch).where(BatchRow.project == project)
-    return frozenset(session.scalars(mine.where(PredictionRow.shown == SHOWN))) - blind_tasks(session, project)
-
-
 def as_prediction(row: PredictionRow) -> Prediction:
     """Return the record of a prediction's row."""
     return Prediction(row.model, row.version, row.score, tuple(region_from_json(region) for region in row.regions))

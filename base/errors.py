@@ -36,6 +36,10 @@ class NotAllowed(YueluError):
     """This person may not do that, or not any more."""
 
 
+class TooManyTries(NotAllowed):
+    """Too many wrong tries to sign in: whoever it is waits."""
+
+
 class ServiceUnavailable(YueluError):
     """A server or an environment that the work needs is not there."""
 

@@ -40,7 +40,12 @@ def follow_project(
 
     def news(reports: Sequence["SiteReport"]) -> None:
         changed = any(
-            each.problem or each.report.new or each.report.updated or each.report.vanished or each.report.rejected
+            each.problem
+            or each.report.new
+            or each.report.updated
+            or each.report.vanished
+            or each.report.rejected
+            or each.report.lost
             for each in reports
         )
         if changed and not signals.stopped:

@@ -3,14 +3,11 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import select
-
 from yuelu.annotate.label_studio.accounts import read_accounts
 from yuelu.annotate.label_studio.service import running_service
 from yuelu.annotate.label_studio.service import stop as stop_service
 from yuelu.annotate.label_studio.site import Site, open_site
-from yuelu.annotate.people import Annotator
-from yuelu.base.ledger.work import AnnotatorRow
+from yuelu.annotate.people import Annotator, everybody
 from yuelu.base.progress import Progress, silent
 from yuelu.base.settings import Settings
 from yuelu.base.workspace import Workspace
@@ -21,8 +18,7 @@ SITE = "local"
 def start(workspace: Workspace, settings: Settings, progress: Progress = silent, more: Sequence[Annotator] = ()) -> Site:
     """Return the embedded site, up and with an account for every annotator of the ledger and for `more`."""
     with workspace.ledger.reading() as session:
-        rows = session.scalars(select(AnnotatorRow).order_by(AnnotatorRow.id))
-        known = {row.id: Annotator(row.id, row.company, row.scripted) for row in rows}
+        known = {person.id: person for person in everybody(session)}
     return open_site(
         workspace.ledger,
         settings.label_studio,

@@ -41,7 +41,8 @@ def looked_at(workspace: Workspace, name: str) -> Health:
 def connections(workspace: Workspace, settings: Settings, sites: Sequence[str]) -> Iterator[Callable[[str], Client]]:
     """Yield what makes a client of one of `sites`; the embedded server runs meanwhile if it is among them.
 
-    An external site is looked at first: the function raises ServiceUnavailable when it is down, or not what we know.
+    An external site is looked at first, until it was once found fit: the function raises ServiceUnavailable when it is down,
+    or not what we know.
     """
     with workspace.ledger.reading() as session:
         kinds = dict.fromkeys(sites, EMBEDDED)  # one that nobody recorded yet is made by starting it
@@ -50,9 +51,12 @@ def connections(workspace: Workspace, settings: Settings, sites: Sequence[str]) 
     with ExitStack() as stack:
         stack.enter_context(for_command(workspace, settings) if EMBEDDED in kinds.values() else nullcontext())
 
+        fit = {name for name, kind in kinds.items() if kind == EMBEDDED}
+
         def connect(name: str) -> Client:
-            if kinds[name] != EMBEDDED:
+            if name not in fit:
                 refuse_unfit(looked_at(workspace, name), name)
+                fit.add(name)
             return client_for(workspace, name)
 
         yield connect

@@ -159,11 +159,11 @@ def _send_all(letters: Sequence[Letter], senders: Senders) -> list[Receipt]:
 
 def _send(client: Client, letter: Letter, known: int | None, completed_by: int | None) -> int:
     """Return the annotation that now holds this version. An answer that the site lost is posted anew."""
-    if known is not None:
+    if known is not None and client.holds(known, letter.server_task, completed_by):  # else a copy was put back, or it is deleted
         try:
             client.change(known, letter.result, lead_time_s=letter.lead_time_s, cancelled=letter.skipped)
         except NotFound:
-            pass  # restored from a copy, or deleted there
+            pass  # deleted there meanwhile
         else:
             return known
     posted = client.submit(

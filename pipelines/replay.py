@@ -2,7 +2,8 @@
 
 The ledger has every version of every answer as it was sent, so nothing is lost with the server: a task that is missing is sent
 again, an answer is posted again under its own id as its annotator, one that went back to an earlier version is changed
-again, and one that was deleted before is deleted again. What the server has and the ledger does not is left for the next sync.
+again, and one that was deleted before is deleted again. An answer from the gateway that was lost before it was read is
+marked to be forwarded once more. What the server has and the ledger does not is left for the next sync.
 """
 
 import json
@@ -21,6 +22,7 @@ from yuelu.annotate.label_studio.client import Client
 from yuelu.annotate.label_studio.reading import ApiReader, Read, Wanted, find_view, write_view
 from yuelu.annotate.label_studio.sites import Place, Sender, places
 from yuelu.annotate.label_studio.tasks import send
+from yuelu.annotate.losses import send_losses_again
 from yuelu.base.errors import Conflict, NotFound, OutcomeUnknown
 from yuelu.base.ledger.engine import Ledger
 from yuelu.base.ledger.places import OutboxRow
@@ -46,12 +48,16 @@ SenderFor = Callable[[str], Sender]
 
 @dataclass(frozen=True, slots=True)
 class ReplayReport:
-    """What a server was given back: tasks, answers, changes of answers, and deletions that it had forgotten."""
+    """What a server was given back: tasks, answers, changes of answers, and deletions that it had forgotten.
+
+    `to_forward` are answers from the gateway that it lost before they were read; the next forwarding brings them.
+    """
 
     tasks: int = 0
     answers: int = 0
     changed: int = 0
     deleted: int = 0
+    to_forward: int = 0
 
     def __add__(self, other: "ReplayReport") -> "ReplayReport":
         return ReplayReport(*(getattr(self, name) + getattr(other, name) for name in ReplayReport.__slots__))
@@ -94,6 +100,8 @@ def replay(
         _hold(job)
         _send_answered(job)
         report += _give_back(job, progress)
+        again = send_losses_again(workspace.ledger, _ACTOR, batch, site, workspace.ledger.now())
+        report += ReplayReport(to_forward=again)
         _release(job)
     after = _sent(workspace.ledger, batches, site)
     return report + ReplayReport(tasks=sum(before.get(key) != there for key, there in after.items()))

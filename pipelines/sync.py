@@ -20,6 +20,7 @@ from yuelu.annotate.label_studio.client import Client
 from yuelu.annotate.label_studio.http import Conversation
 from yuelu.annotate.label_studio.reading import WINDOW, ApiReader, Read, Reader, Stamp, Wanted, clock
 from yuelu.annotate.label_studio.sites import Place, places
+from yuelu.annotate.losses import send_losses_again
 from yuelu.annotate.tasks import project_row
 from yuelu.annotate.templates import Template
 from yuelu.base.errors import Conflict, NotFound, OutcomeUnknown, ServiceUnavailable, YueluError
@@ -76,19 +77,22 @@ def sync(
 ) -> SyncReport:
     """Bring what changed on one site since the last sync into the ledger; run again, it adds nothing twice.
 
-    With `full` the stamps of all tasks are compared with those that were read, and all that differ are read again. Drafts
-    are left where they are. `progress` counts tasks. Raises WentBack: the server was restored from a backup. Raises NotFound:
-    the project is not there. Raises Conflict: another sync of it has begun.
+    With `full` the stamps of all tasks are compared with those that were read, and all that differ are read again; answers
+    that were delivered there and are not found are marked to be sent again. Drafts are left where they are. `progress`
+    counts tasks. Raises WentBack: the server was restored from a backup. Raises NotFound: the project is not there. Raises
+    Conflict: another sync of it has begun.
     """
     found = [each for each in _placed(workspace.ledger, project) if each.site == site]
     if not found:
         raise NotFound(f"project {project} is not on site {site!r}", "dispatch it there first")
-    report = SyncReport()
+    report, began = SyncReport(), workspace.ledger.now()
     for place in found:
         with workspace.ledger.reading() as session:
             template = configuration_of(session, session.get_one(BatchRow, place.batch))
         source = _Source(workspace.ledger, client, reader or ApiReader(client), place, template, progress)
         report += _sync_place(source, full=full)
+        if full:
+            report += SyncReport(lost=send_losses_again(workspace.ledger, ACTOR, place.batch, site, began))
     return report
 
 
@@ -105,7 +109,7 @@ def sync_sites(
 
     `connect` opens a site, `reader_for` chooses how it is read (None: over its API). Raises NotFound: it is on no site.
     """
-    names = sorted({place.site for place in _placed(workspace.ledger, project)})
+    names = project_sites(workspace.ledger, project)
     if not names:
         raise NotFound(f"project {project} is on no site", "dispatch it first")
 
@@ -119,6 +123,11 @@ def sync_sites(
 
     with ThreadPoolExecutor(len(names)) as pool:
         return tuple(pool.map(one, names))
+
+
+def project_sites(ledger: Ledger, project: str) -> tuple[str, ...]:
+    """Return the sites that hold tasks of the project, by name: none before its first dispatch. Raises NotFound."""
+    return tuple(sorted({place.site for place in _placed(ledger, project)}))
 
 
 def _placed(ledger: Ledger, project: str) -> tuple[Place, ...]:

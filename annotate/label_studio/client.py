@@ -55,30 +55,30 @@ class Client(Conversation):
 
     def whoami(self) -> int:
         """Return our user id."""
-        return int(self.read("/api/current-user/whoami").json()["id"])
+        return int(self.read_json("/api/current-user/whoami")["id"])
 
     def projects(self) -> Iterator[ServerProject]:
         """Yield all projects."""
         page, seen, total = 1, 0, 1
         while seen < total:
             asked = {"page": page, "page_size": _PROJECTS, "include": "id,title,description,label_config"}
-            answer = self.read("/api/projects/", asked).json()
+            answer = self.read_json("/api/projects/", asked)
             yield from map(_project, answer["results"])
             page, seen, total = page + 1, seen + len(answer["results"]), answer["count"] if answer["results"] else 0
 
     def project(self, project: int) -> ServerProject:
         """Return one project. Raises NotFound."""
-        return _project(self.read(f"/api/projects/{project}/").json())
+        return _project(self.read_json(f"/api/projects/{project}/"))
 
     def create_project(self, title: str, description: str, label_config: str, overlap: int, instruction: str) -> ServerProject:
         """Create a project. Raises OutcomeUnknown: look for its description before creating another."""
         wanted = {"title": title, "description": description, "label_config": label_config, "expert_instruction": instruction}
         wanted |= project_settings(overlap)
-        return _project(self.write("POST", "/api/projects/", wanted).json())
+        return _project(self.write_json("POST", "/api/projects/", wanted))
 
     def ensure_storage(self, project: int, path: Path) -> None:
         """Let the project's users read the files below `path` on the server; nothing is imported from there."""
-        answer = self.read("/api/storages/localfiles", {"project": project}).json()
+        answer = self.read_json("/api/storages/localfiles", {"project": project})
         if not any(storage["path"] == str(path) for storage in answer):
             # Two records of one path do no harm, so an unclear answer may be left to the next run.
             wanted = {"project": project, "path": str(path), "title": "media", "use_blob_urls": True}
@@ -87,8 +87,8 @@ class Client(Conversation):
     def import_tasks(self, project: int, data: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:
         """Create one task for each of `data`, all or none; return their ids. Raises OutcomeUnknown: list, then send the rest."""
         asked = {"return_task_ids": "true"}
-        answer = self.write("POST", f"/api/projects/{project}/import", [{"data": dict(each)} for each in data], asked)
-        return tuple(answer.json()["task_ids"])
+        answer = self.write_json("POST", f"/api/projects/{project}/import", [{"data": dict(each)} for each in data], asked)
+        return tuple(answer["task_ids"])
 
     def tasks(self, project: int) -> tuple[tuple[ServerTask, ...], datetime]:
         """Return all tasks in order of id, and the server's clock from before the first was read.
@@ -107,9 +107,9 @@ class Client(Conversation):
                 "include": "id,data,updated_at,total_annotations,cancelled_annotations",
                 "query": json.dumps(query),
             }
-            response = self.read("/api/tasks/", asked)
-            began = began or server_time(response)
-            page = [_task(each) for each in response.json()["tasks"]]
+            listed, now = self._repeated("/api/tasks/", asked, lambda response: (response.json()["tasks"], server_time(response)))
+            began = began or now
+            page = [_task(each) for each in listed]
             found += page
             if len(page) < _PAGE:
                 return tuple(found), began
@@ -125,7 +125,7 @@ class Client(Conversation):
         """Yield those tasks with all their annotations, `unique_id` included (no other listing has it)."""
         for start in range(0, len(tasks), _EXPORTED):
             asked = {"exportType": "JSON", "download_all_tasks": "true", "ids[]": list(tasks[start : start + _EXPORTED])}
-            yield from self.read(f"/api/projects/{project}/export", asked).json()
+            yield from self.read_json(f"/api/projects/{project}/export", asked)
 
     def submit(
         self,
@@ -147,7 +147,7 @@ class Client(Conversation):
             body["completed_by"] = completed_by
         for attempt in range(_TRIES):
             try:
-                answer = self.write("POST", f"/api/tasks/{server_task}/annotations/", body).json()
+                answer = self.write_json("POST", f"/api/tasks/{server_task}/annotations/", body)
             except OutcomeUnknown:
                 if attempt == _TRIES - 1:
                     raise
@@ -167,6 +167,17 @@ class Client(Conversation):
             body["was_cancelled"] = cancelled
         self.write("PATCH", f"/api/annotations/{annotation}/", body)
 
+    def holds(self, annotation: int, server_task: int, completed_by: int | None = None) -> bool:
+        """Return whether that annotation is still an answer to that task by us, or by the user `completed_by`.
+
+        A server that was restored from a backup gives ids out again; its API shows no `unique_id` of a single annotation.
+        """
+        try:
+            told = self.read_json(f"/api/annotations/{annotation}/")
+        except NotFound:
+            return False
+        return bool(told["task"] == server_task and told["completed_by"] == (completed_by or self.whoami()))
+
     def delete_annotation(self, annotation: int) -> None:
         """Delete an answer. One that is gone already is no error."""
         try:
@@ -175,7 +186,7 @@ class Client(Conversation):
             return
 
     def _answer_of(self, server_task: int, uid: str, user: int) -> int:
-        project = int(self.read(f"/api/tasks/{server_task}/").json()["project"])
+        project = int(self.read_json(f"/api/tasks/{server_task}/")["project"])
         for task in self.export(project, [server_task]):
             for annotation in task["annotations"]:
                 if annotation["unique_id"] == uid and annotation["completed_by"] == user:

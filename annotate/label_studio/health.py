@@ -45,7 +45,7 @@ def look(client: Client) -> Health:
         except (ValueError, KeyError, TypeError):
             return Health(REFUSED, problem="what answers there is no Label Studio")
     try:
-        user, settings = client.whoami(), client.read("/api/jwt/settings").json()
+        user, settings = client.whoami(), client.read_json("/api/jwt/settings")
     except YueluError as error:
         return Health(REFUSED, version, problem=f"our token does not work there: {error.problem}", insecure=insecure)
     if settings.get("legacy_api_tokens_enabled"):

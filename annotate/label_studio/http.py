@@ -162,7 +162,10 @@ class Conversation:
             raise ServiceUnavailable(
                 f"{self.url} does not accept our token (HTTP {response.status_code})", "ensure the accounts again"
             )
-        self._access, self._since = response.json()["access"], asked
+        try:
+            self._access, self._since = response.json()["access"], asked
+        except (ValueError, KeyError) as error:
+            raise httpx.ConnectError(f"no access token: {type(error).__name__}") from error
 
     def _answer(self, response: httpx.Response, method: str, path: str) -> httpx.Response:
         if response.is_success:

@@ -29,7 +29,7 @@ def _made(client: Client, annotator: Annotator) -> int:
     # Through this API a password is ignored: nobody can ever sign in as this user.
     wanted = {"email": annotator.email, "username": annotator.id, "first_name": annotator.id}
     try:
-        return int(client.write("POST", "/api/users/", wanted).json()["id"])
+        return int(client.write_json("POST", "/api/users/", wanted)["id"])
     except (OutcomeUnknown, InvalidRecord):  # unclear, or somebody else was first: the list tells
         found = _found(client, annotator.email)
         if found is None:
@@ -38,5 +38,5 @@ def _made(client: Client, annotator: Annotator) -> int:
 
 
 def _found(client: Client, email: str) -> int | None:
-    users = client.read("/api/users/").json()
+    users = client.read_json("/api/users/")
     return next((int(user["id"]) for user in users if user["email"] == email), None)

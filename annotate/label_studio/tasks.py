@@ -57,7 +57,7 @@ def pages(client: Client, project: int, after: int = 0, *, more_than_none: str |
             "include": "id,data,total_annotations,cancelled_annotations",
             "query": json.dumps(query),
         }
-        page = _listed(client.read("/api/tasks/", asked).json()["tasks"], after)
+        page = _listed(client.read_json("/api/tasks/", asked)["tasks"], after)
         if page:
             yield page
             after = page[-1].id
@@ -88,7 +88,7 @@ def answered(client: Client, project: int) -> set[str]:
 
 def task_count(client: Client, project: int) -> int:
     """Return how many tasks the project holds. Raises NotFound."""
-    return int(client.read(f"/api/projects/{project}/").json()["task_number"])
+    return int(client.read_json(f"/api/projects/{project}/")["task_number"])
 
 
 def is_there(client: Client, project: int, task: int) -> bool:
@@ -99,7 +99,7 @@ def is_there(client: Client, project: int, task: int) -> bool:
 def is_answered(client: Client, task: int) -> bool:
     """Return whether somebody answered or skipped the task; one that is gone was not."""
     try:
-        found = client.read(f"/api/tasks/{task}/").json()
+        found = client.read_json(f"/api/tasks/{task}/")
     except NotFound:
         return False
     return bool(found.get("total_annotations") or found.get("cancelled_annotations") or found.get("annotations"))

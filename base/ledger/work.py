@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from yuelu.base.ledger.types import Table
@@ -78,6 +78,17 @@ class ProjectRow(Table):
     policy: Mapped[str]  # name of the gate policy
     policy_digest: Mapped[str]
     created_at: Mapped[datetime]
+    open_to_all: Mapped[bool] = mapped_column(default=True, server_default=true())  # else to those of `project_companies`
+
+
+class ProjectCompanyRow(Table):
+    """A company that may work on a project that is not open to all."""
+
+    __tablename__ = "project_companies"
+
+    project: Mapped[str] = mapped_column(ForeignKey("projects.name"), primary_key=True)
+    company: Mapped[str] = mapped_column(ForeignKey("companies.name"), primary_key=True, index=True)
+    opened_at: Mapped[datetime]
 
 
 class BatchRow(Table):

@@ -2,11 +2,16 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from yuelu.base.settings import Settings
 from yuelu.console.show import json_option, print_json, table
+from yuelu.console.words import say
+
+if TYPE_CHECKING:
+    from yuelu.annotate.access import Access
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _PROJECT = ("name", "collection", "medium", "template", "template_version", "overlap", "policy")
@@ -14,7 +19,7 @@ _PROJECT = ("name", "collection", "medium", "template", "template_version", "ove
 
 @click.group()
 def project() -> None:
-    """Create, list and show labelling projects."""
+    """Create, list and show labelling projects; say which companies they are open to."""
 
 
 @project.command()
@@ -30,6 +35,7 @@ def project() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The gate policy. [default: the one that comes with Yuelu]",
 )
+@click.option("--company", "companies", multiple=True, help="Open it to this company; may be repeated. [default: to all]")
 @json_option
 @click.pass_obj
 def create(
@@ -42,6 +48,7 @@ def create(
     description: Path | None,
     overlap: int,
     policy: Path | None,
+    companies: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Create a project and plan its tasks; run again after an ingest, it adds the tasks of the new media."""
@@ -64,6 +71,7 @@ def create(
         overlap=overlap,
         policy=chosen.name,
         policy_digest=chosen.digest,
+        companies=companies,
     )
     added = create_tasks(workspace.ledger, "operator", name)
     facts = {"project": name, "new": new, "tasks_added": added}
@@ -112,6 +120,53 @@ def configure(
         )
 
 
+@project.command("open")
+@click.argument("name")
+@click.option("--company", "companies", multiple=True, help="To this company; may be repeated.")
+@click.option("--all", "everybody", is_flag=True, help="To all companies, those too that come later.")
+@json_option
+@click.pass_obj
+def open_(settings: Settings, name: str, companies: tuple[str, ...], everybody: bool, as_json: bool) -> None:
+    """Open a project to a company. One that was open to all is theirs alone from then on; the others do not see it."""
+    from yuelu.annotate.opening import open_to, open_to_all
+    from yuelu.base.workspace import open_workspace
+
+    if everybody == bool(companies):
+        raise click.UsageError("say --company NAME, or --all")
+    ledger = open_workspace(settings).ledger
+    access, ended = (open_to_all(ledger, "operator", name), 0) if everybody else open_to(ledger, "operator", name, companies)
+    _tell_access(settings, name, access, ended, as_json)
+
+
+@project.command()
+@click.argument("name")
+@click.option("--company", "companies", multiple=True, help="To this company; may be repeated.")
+@click.option("--all", "everybody", is_flag=True, help="To all companies.")
+@click.option("--reason", required=True, help="Why; it stands in the log.")
+@json_option
+@click.pass_obj
+def close(settings: Settings, name: str, companies: tuple[str, ...], everybody: bool, reason: str, as_json: bool) -> None:
+    """Close a project to a company: its people's packets end at once. What they sent stays, the rest is free for others."""
+    from yuelu.annotate.opening import close_to
+    from yuelu.base.workspace import open_workspace
+
+    if everybody == bool(companies):
+        raise click.UsageError("say --company NAME, or --all")
+    access, ended = close_to(open_workspace(settings).ledger, "operator", name, None if everybody else companies, reason)
+    _tell_access(settings, name, access, ended, as_json)
+
+
+def _tell_access(settings: Settings, name: str, access: "Access", ended: int, as_json: bool) -> None:
+    if as_json:
+        print_json({"project": name, **asdict(access), "packets_ended": ended})
+        return
+    admits = access.everybody or access.companies
+    told = "{project} is open to {whom}" if admits else "{project} is open to nobody"
+    told = say(settings.language, told, project=name, whom=_whom(settings, access))
+    more = say(settings.language, "; {count} packets ended", count=ended) if ended else ""
+    click.echo(told + more)
+
+
 @project.command("list")
 @json_option
 @click.pass_obj
@@ -119,13 +174,24 @@ def list_(settings: Settings, as_json: bool) -> None:
     """List the projects."""
     from sqlalchemy import select
 
+    from yuelu.annotate.access import access_of
     from yuelu.base.ledger.work import ProjectRow
     from yuelu.base.workspace import open_workspace
 
     with open_workspace(settings).ledger.reading() as session:
-        found = session.scalars(select(ProjectRow).order_by(ProjectRow.name))
-        rows = [{name: getattr(row, name) for name in _PROJECT} for row in found]
-    print_json(rows) if as_json else table("", _PROJECT, [list(row.values()) for row in rows])
+        found = session.scalars(select(ProjectRow).order_by(ProjectRow.name)).all()
+        rows: list[dict[str, Any]] = [
+            {**{name: getattr(row, name) for name in _PROJECT}, "open_to": access_of(session, row.name)} for row in found
+        ]
+    if as_json:
+        print_json([{**row, "open_to": asdict(row["open_to"])} for row in rows])
+        return
+    shown = [{**row, "open_to": _whom(settings, row["open_to"])} for row in rows]
+    table("", (*_PROJECT, "open_to"), [list(row.values()) for row in shown])
+
+
+def _whom(settings: Settings, access: "Access") -> str:
+    return ", ".join(access.companies) or say(settings.language, "all companies" if access.everybody else "nobody")
 
 
 @project.command()

@@ -1,8 +1,9 @@
 """yuelu sync: answers come from the Label Studio servers into the ledger."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,21 @@ import click
 
 from yuelu.base.settings import Settings
 from yuelu.console.show import bar, json_option, print_json
+from yuelu.console.words import say
 
 if TYPE_CHECKING:
     from yuelu.annotate.label_studio.client import Client
     from yuelu.base.errors import YueluError
     from yuelu.base.workspace import Workspace
-    from yuelu.pipelines.sync import Connect, ReaderFor, SiteReport
+    from yuelu.pipelines.sync import ReaderFor, SiteReport, SyncReport
 
 _COUNTS = ("new", "updated", "unchanged", "vanished", "rejected", "submitted")
+_COUNTED = "{new} new, {updated} updated, {unchanged} unchanged, {vanished} vanished, {rejected} rejected, {submitted} submitted"
+_LOST = "{count} answers that the server took and lost are sent again; the next sync reads them"
+_GIVEN_BACK = (
+    "{site} was given back: {tasks} tasks, {answers} answers, {changed} changes, {deleted} deletions; "
+    "{to_forward} answers are forwarded again"
+)
 _SHOWN = 5  # reasons
 
 
@@ -53,24 +61,28 @@ def sync(
     """
     from yuelu.base.workspace import open_workspace
     from yuelu.console.follow import follow_project
-    from yuelu.pipelines.sync import sync_sites
+    from yuelu.console.sites import connections
+    from yuelu.pipelines.sync import project_sites, sync_sites
 
     settings: Settings = context.obj
     if webhook is not None and not follow:
         raise click.UsageError("--webhook goes with --follow")
     workspace = open_workspace(settings)
-    with _connections(workspace, settings, project) as connect, _readers(databases) as reader_for:
+    sites = project_sites(workspace.ledger, project)
+    with connections(workspace, settings, sites) as connect, _readers(databases) as reader_for:
         if replay:
-            _replay(workspace, project, connect, as_json=as_json)
+            _replay(workspace, settings, project, sites, connect, as_json=as_json)
         if follow:
-            print_ = _print_json_line if as_json else _print
+            print_ = _print_json_line if as_json else partial(_print, settings.language, project)
             hook = None if webhook is None else (webhook_host, webhook)
             follow_project(workspace, project, connect, reader_for, print_, interval_s=interval, webhook=hook)
             return
         _forward(workspace, settings)
         with bar("sync", quiet=as_json) as progress:
             reports = sync_sites(workspace, project, connect, progress, full=full or replay, reader_for=reader_for)
-    print_json(_told(reports)) if as_json else _print(reports)
+        if any(each.report.lost for each in reports):
+            _forward(workspace, settings)
+    print_json(_told(reports)) if as_json else _print(settings.language, project, reports)
     context.exit(next((each.problem.exit_code for each in reports if each.problem), 0))
 
 
@@ -81,26 +93,6 @@ def _forward(workspace: "Workspace", settings: Settings) -> None:
 
     with suppress(ServiceUnavailable):
         forward_all(workspace, settings.label_studio)
-
-
-@contextmanager
-def _connections(workspace: "Workspace", settings: Settings, project: str) -> Iterator["Connect"]:
-    """Yield how to reach the project's sites; the embedded one is started for it if need be."""
-    from contextlib import ExitStack
-
-    from yuelu.annotate.label_studio.sites import client_for, places
-    from yuelu.console.service import SITE, for_command
-
-    with workspace.ledger.reading() as session:
-        names = {place.site for place in places(session, project)}
-    with ExitStack() as stack:
-        if SITE in names:
-            stack.enter_context(for_command(workspace, settings))
-
-        def connect(site: str) -> "Client":
-            return client_for(workspace, site)
-
-        yield connect
 
 
 @contextmanager
@@ -139,15 +131,21 @@ def _readers(databases: Path | None) -> Iterator["ReaderFor | None"]:
             reader.close()
 
 
-def _replay(workspace: "Workspace", project: str, connect: "Connect", *, as_json: bool) -> None:
+def _replay(
+    workspace: "Workspace",
+    settings: Settings,
+    project: str,
+    sites: Sequence[str],
+    connect: "Callable[[str], Client]",
+    *,
+    as_json: bool,
+) -> None:
     from contextlib import ExitStack
 
-    from yuelu.annotate.label_studio.sites import Sender, places, sender_for
+    from yuelu.annotate.label_studio.sites import Sender, sender_for
     from yuelu.pipelines.replay import replay
 
-    with workspace.ledger.reading() as session:
-        names = sorted({place.site for place in places(session, project)})
-    for site in names:
+    for site in sites:
         with ExitStack() as stack, bar(f"replay {site}", quiet=as_json) as progress:
             senders: dict[str, Sender] = {}
 
@@ -163,8 +161,7 @@ def _replay(workspace: "Workspace", project: str, connect: "Connect", *, as_json
             stack.callback(client.close)
             done = replay(workspace, project, client, site, sender, progress=progress)
         if not as_json:
-            told = ", ".join(f"{number} {name}" for name, number in asdict(done).items())
-            click.echo(f"{site} was given back: {told}")
+            click.echo(say(settings.language, _GIVEN_BACK, site=site, **asdict(done)))
 
 
 def _told(reports: Sequence["SiteReport"]) -> dict[str, Any]:
@@ -183,18 +180,26 @@ def _print_json_line(reports: Sequence["SiteReport"]) -> None:
     click.echo(json.dumps(_told(reports), ensure_ascii=False))
 
 
-def _print(reports: Sequence["SiteReport"]) -> None:
+def _print(language: str, project: str, reports: Sequence["SiteReport"]) -> None:
     total = sum((each.report for each in reports[1:]), reports[0].report)
-    click.echo(", ".join(f"{getattr(total, name)} {name}" for name in _COUNTS))
+    click.echo(_counted(language, total))
     reasons = sorted(total.reasons.items(), key=lambda each: (-each[1], each[0]))
     for reason, number in reasons[:_SHOWN]:
-        click.echo(f"  {number} rejected: {reason}")
+        click.echo("  " + say(language, "{number} rejected: {reason}", number=number, reason=reason))
+    if len(reasons) > _SHOWN:
+        click.echo("  " + say(language, "and {count} more reasons", count=len(reasons) - _SHOWN))
     if reasons:
-        more = f"{len(reasons) - _SHOWN} more reasons; " if len(reasons) > _SHOWN else ""
-        click.echo(f"  {more}all of them: yuelu answers list --rejected")
+        click.echo("  " + say(language, "all rejected answers: yuelu answers list {project} --rejected", project=project))
+    if total.lost:
+        click.echo("  " + say(language, _LOST, count=total.lost))
     for each in reports if len(reports) > 1 else ():
         if each.problem is None:
-            click.echo(f"  {each.site}: " + ", ".join(f"{getattr(each.report, name)} {name}" for name in _COUNTS))
+            click.echo(f"  {each.site}: {_counted(language, each.report)}")
     for each in reports:
         if each.problem:
-            click.secho(f"  {each.site} is behind: {each.problem}", fg="red", err=True)
+            told = say(language, "{site} is behind: {problem}", site=each.site, problem=each.problem)
+            click.secho(f"  {told}", fg="red", err=True)
+
+
+def _counted(language: str, report: "SyncReport") -> str:
+    return say(language, _COUNTED, **{name: getattr(report, name) for name in _COUNTS})

@@ -1,12 +1,10 @@
 """What a person's page sends, read with care."""
 
-import json
-import math
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import parse_qs
 
-from yuelu.annotate.incoming import check_result
+from yuelu.annotate.incoming import check_result, parse_json
 from yuelu.base.errors import InvalidRecord
 
 _LONGEST_S = 30 * 86_400.0
@@ -28,11 +26,7 @@ class Sent:
 
 def read_answer(body: bytes) -> Sent:
     """Return what our page sent. Raises InvalidRecord: it cannot have been our page, or the ledger could not keep it."""
-    try:
-        told = json.loads(body, parse_constant=_no_number, parse_float=_finite)
-        json.dumps(told, ensure_ascii=False).encode()  # half a character (a lone surrogate) cannot be written down
-    except (ValueError, RecursionError) as error:
-        raise InvalidRecord(f"what was sent is not JSON we read: {type(error).__name__}", _HINT) from None
+    told = parse_json(body)
     if not isinstance(told, dict) or set(told) - {"asked"} != {"result", "lead_time", "based_on"}:
         raise InvalidRecord("what was sent has other fields than result, lead_time, based_on and asked", _HINT)
     check_result(told["result"])
@@ -55,14 +49,3 @@ def _number(value: object, most: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
         raise InvalidRecord(f"{str(value)[:40]!r} is no number from 0 to {most:g}", _HINT)
     return float(value)
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(text)
-    return value

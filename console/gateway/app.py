@@ -101,6 +101,7 @@ class Application:
             language=self._language(request),
             address=told["address"],
             now=now,
+            told=told,
         )
         if route.body == routes.FORM and not token_is_right(call):
             return routes.FORGED

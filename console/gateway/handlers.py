@@ -13,9 +13,9 @@ from starlette.responses import Response
 from yuelu.annotate.drafts import save_draft
 from yuelu.annotate.incoming import Incoming
 from yuelu.annotate.packets import Terms, return_packet, take_packet
-from yuelu.annotate.people import SESSION, sign_in, sign_out
+from yuelu.annotate.people import SESSION, name_to_log, sign_in, sign_out
 from yuelu.annotate.submissions import Recorder
-from yuelu.base.errors import NotAllowed, NotFound
+from yuelu.base.errors import NotAllowed, NotFound, TooManyTries
 from yuelu.base.workspace import Workspace
 from yuelu.console.gateway import pages, work
 from yuelu.console.gateway.answers import read_answer, read_form
@@ -76,6 +76,7 @@ class Call:
     language: str
     address: str
     now: datetime
+    told: dict[str, Any] = field(default_factory=dict)  # the request's line in the access log
 
     @property
     def person(self) -> Session:
@@ -117,14 +118,17 @@ def _sign_in_page(call: Call) -> Response:
 
 def _sign_in(call: Call) -> Response:
     fields, gateway = read_form(call.body), call.gateway
+    name = fields.get("name", "").strip()
+    call.told["tried"] = name_to_log(name)
     try:
         with gateway.signing_in:
-            secret = sign_in(
-                gateway.workspace.ledger, fields.get("name", "").strip(), fields.get("password", ""), call.now, call.address
-            )
+            secret = sign_in(gateway.workspace.ledger, name, fields.get("password", ""), call.now, call.address)
     except NotAllowed as error:
-        wrong = "Too many tries. Wait a quarter of an hour." if "many" in error.problem else "Name or password is wrong."
+        often = isinstance(error, TooManyTries)
+        wrong = "Too many tries. Wait a quarter of an hour." if often else "Name or password is wrong."
+        call.told["why"] = error.problem
         return call.html("sign-in.html", wrong=call.say(wrong), status=HTTPStatus.FORBIDDEN)
+    call.told["who"], call.told["why"] = name, "signed in"
     response = pages.see_other("/")
     response.set_cookie(
         gateway.cookie,
@@ -141,6 +145,7 @@ def _sign_in(call: Call) -> Response:
 def _sign_out(call: Call) -> Response:
     if call.secret:
         sign_out(call.gateway.workspace.ledger, call.secret)
+        call.told["why"] = "signed out"
     response = pages.see_other("/sign-in")
     response.delete_cookie(call.gateway.cookie, path="/", secure=call.gateway.secure, httponly=True, samesite="strict")
     response.headers["Clear-Site-Data"] = '"cache"'
@@ -150,7 +155,7 @@ def _sign_out(call: Call) -> Response:
 def _packets(call: Call, note: str | None = None) -> Response:
     with call.gateway.workspace.ledger.reading() as session:
         views = work.packet_views(session, call.person.annotator)
-        projects = work.open_projects(session)
+        projects = work.open_projects(session, call.person.company)
     is_open = [view.packet.state == "open" and view.packet.due_at > call.now for view in views]
     mine = [_told(view) for view, still in zip(views, is_open, strict=True) if still]
     ended = [_told(view) for view, still in zip(views, is_open, strict=True) if not still][:_ENDED]
@@ -182,7 +187,7 @@ def local(moment: datetime) -> str:
 def _take_packet(call: Call) -> Response:
     project = read_form(call.body).get("project", "")
     with call.gateway.workspace.ledger.reading() as session:
-        if project not in work.open_projects(session):
+        if project not in work.open_projects(session, call.person.company):
             raise NotFound(f"no open project {project!r}", "see the list of packets")
     packet = take_packet(call.gateway.workspace.ledger, project, call.person.annotator, call.gateway.terms)
     if packet is None:

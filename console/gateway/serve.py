@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from sqlalchemy import select
 
 from yuelu.annotate.label_studio.accounts import ensure_accounts, read_accounts
 from yuelu.annotate.label_studio.client import Client
 from yuelu.annotate.label_studio.sites import EMBEDDED, sender_for, site_row
-from yuelu.annotate.people import Annotator
+from yuelu.annotate.people import everybody
 from yuelu.base.errors import NotFound, ServiceUnavailable
-from yuelu.base.ledger.work import AnnotatorRow
 from yuelu.base.workspace import Workspace
 from yuelu.console.gateway.app import Application
 from yuelu.console.gateway.handlers import Gateway
@@ -107,15 +105,11 @@ def senders(workspace: Workspace, label_studio: Path, site: str) -> Senders:
             try:
                 account = read_accounts(workspace.label_studio_data).of(annotator)
             except NotFound:
-                data, people = workspace.label_studio_data, _people(workspace)
+                data = workspace.label_studio_data
+                with workspace.ledger.reading() as session:
+                    people = everybody(session)
                 made = ensure_accounts(workspace.ledger, label_studio, data, site=site, url=url, annotators=people)
                 account = made.of(annotator)
         return Client(url, account.token), None
 
     return sender
-
-
-def _people(workspace: Workspace) -> list[Annotator]:
-    with workspace.ledger.reading() as session:
-        rows = session.scalars(select(AnnotatorRow).order_by(AnnotatorRow.id))
-        return [Annotator(row.id, row.company, row.scripted) for row in rows]

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from yuelu.annotate.access import admitted
 from yuelu.annotate.answers import answer_uid
 from yuelu.annotate.channels import Plot, plots_of, with_plots
 from yuelu.annotate.configurations import configuration_digest, configuration_of
@@ -19,7 +20,7 @@ from yuelu.annotate.templates import Template
 from yuelu.base.errors import Conflict, NotFound
 from yuelu.base.ledger.media import AssetRow
 from yuelu.base.ledger.packets import DraftRow, PacketRow, SubmissionRow
-from yuelu.base.ledger.work import BatchRow, TaskRow
+from yuelu.base.ledger.work import BatchRow, ProjectRow, TaskRow
 from yuelu.base.media import Shown, shown_by
 from yuelu.base.records import Medium
 from yuelu.console.gateway import routes
@@ -102,9 +103,10 @@ def packet_of(session: Session, packet: str) -> Packet:
     return as_packet(row)
 
 
-def open_projects(session: Session) -> tuple[str, ...]:
-    """Return the projects that still want answers, by name."""
+def open_projects(session: Session, company: str) -> tuple[str, ...]:
+    """Return the projects that still want answers and are open to a company, by name. Of others it learns nothing."""
     query = select(BatchRow.project).join(TaskRow, TaskRow.batch == BatchRow.id).where(TaskRow.state.in_(_TAKEN))
+    query = query.join(ProjectRow, ProjectRow.name == BatchRow.project).where(admitted(company))
     return tuple(session.scalars(query.distinct().order_by(BatchRow.project)))
 
 

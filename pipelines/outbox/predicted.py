@@ -77,7 +77,7 @@ def _waiting(route: Route, session: Session, after: tuple[str, str, str]) -> lis
 def _added(route: Route, server_task: int, form: Mapping[str, Any]) -> int:
     """Add a prediction to a server task unless one of that model and version is there; return how many were added."""
     for attempt in range(_TRIES):
-        there = route.client.read("/api/predictions/", {"task": server_task}).json()
+        there = route.client.read_json("/api/predictions/", {"task": server_task})
         if any(each["model_version"] == form["model_version"] for each in there):
             return min(attempt, 1)  # it came with the task, or an unclear POST added it
         try:

@@ -76,7 +76,7 @@ def _project(route: Route) -> Iterator[tuple[str, str]]:
     with route.ledger.reading() as session:
         wanted = wanted_project(session, session.get_one(BatchRow, route.batch))
         given = session.get_one(PlaceRow, (route.batch, route.site)).config_digest
-    there = route.client.read(f"/api/projects/{route.server_project}/").json()
+    there = route.client.read_json(f"/api/projects/{route.server_project}/")
     config = there.get("label_config") or ""
     if sha256(config.encode()) != given or not same_questions(config, wanted.template.config):
         yield "label configuration", f"the server has {sha256(config.encode())[:12]}, it was given {given[:12]}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from yuelu.annotate.incoming import content_digest
 from yuelu.annotate.results import Item, from_result
 from yuelu.annotate.templates import Template
 from yuelu.base.canonical import digest, sha256
@@ -146,8 +147,7 @@ def _agrees(raw: Mapping[str, Any], key: str, annotator: str, context: Context) 
     sent = context.sent.get(raw["unique_id"])
     if sent is None or (sent.item_key, sent.annotator) != (key, annotator):
         raise InvalidRecord("it was not sent through the gateway")
-    skipped = raw["was_cancelled"]
-    if digest({"skipped": skipped, "result": [] if skipped else raw["result"]}) not in sent.digests:  # as `incoming.checked`
+    if content_digest(raw["result"], skipped=raw["was_cancelled"]) not in sent.digests:
         raise InvalidRecord("it is not what was sent through the gateway")
 
 

@@ -41,7 +41,8 @@ _KEYS = 500  # in one query
 class SyncReport:
     """Answers by what this run did with them. `submitted` counts tasks that now have all the answers they need.
 
-    `reasons` are those of the rejected ones, with how many had each.
+    `lost` are answers from the gateway that the site took and shows no more; they are going to be sent again. `reasons` are
+    those of the rejected ones, with how many had each.
     """
 
     new: int = 0
@@ -50,10 +51,11 @@ class SyncReport:
     vanished: int = 0
     rejected: int = 0
     submitted: int = 0
+    lost: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def __add__(self, other: "SyncReport") -> "SyncReport":
-        names = ("new", "updated", "unchanged", "vanished", "rejected", "submitted")
+        names = ("new", "updated", "unchanged", "vanished", "rejected", "submitted", "lost")
         numbers = {name: getattr(self, name) + getattr(other, name) for name in names}
         reasons = dict(self.reasons)
         for reason, number in other.reasons.items():

@@ -190,13 +190,19 @@ def test_a_new_password_signs_everybody_else_out(job: Any, wang: str) -> None:
 
 
 def test_the_log_names_what_happened_and_no_secret(job: Any, wang: str) -> None:
-    people.sign_in(job.ledger, wang, RIGHT, job.now(), "10.0.0.7")
+    people.sign_out(job.ledger, people.sign_in(job.ledger, wang, RIGHT, job.now(), "10.0.0.7"))
+    people.sign_out(job.ledger, "over long ago")
+    for name in [wang, "nobody"] * (people.TRIES_HERE + 3):
+        with pytest.raises(NotAllowed, match=r"is wrong|too many tries"):
+            people.sign_in(job.ledger, name, WRONG, job.now(), "10.0.0.7")
     people.suspend(job.ledger, "boss", wang, "breach")
     with job.ledger.reading() as session:
         rows = [(row.actor, row.action, row.reason) for row in session.scalars(select(log.EventRow).order_by("sequence"))]
         assert rows == [
             ("test", "annotator.added", None),
             (wang, "annotator.signed_in", None),
+            ("gateway", "annotator.signed_out", None),
+            ("gateway", "annotator.locked_out", "too many wrong tries"),  # once, and of nobody who is not here
             ("boss", "annotator.suspended", "breach"),
         ]
         assert "10.0.0.7" not in str(session.execute(text("SELECT * FROM events")).all())

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from yuelu.base.ledger.engine import Ledger
 from yuelu.base.ledger.places import OutboxRow, PlaceRow
 from yuelu.base.ledger.upgrade import migrations
-from yuelu.base.ledger.work import BatchRow, SiteRow, TaskRow
+from yuelu.base.ledger.work import BatchRow, ProjectRow, SiteRow, TaskRow
 
 BEFORE = (
     "INSERT INTO collections (name, owner, legal_basis, grade, terms, created_at) VALUES ('c','o','b','g','t','2026-01-02')",
@@ -42,6 +42,7 @@ def test_work_that_was_dispatched_to_one_site_stays_there(kind: str, tmp_path: P
         assert (sent.item_key, sent.batch, sent.site, sent.state, sent.server_task) == ("k1", "b", "local", "sent", 41)
         batches = {row.id: (row.number, row.configuration) for row in session.query(BatchRow)}
         assert batches == {"b": (1, None), "new": (1, None)}
+        assert {row.name: row.open_to_all for row in session.query(ProjectRow)} == {"p": True, "q": True}
         (site,) = session.query(SiteRow).all()
         assert (site.kind, site.weight, site.state, site.problems) == ("embedded", 1, "unknown", [])
     if kind == "sqlite":

@@ -14,6 +14,7 @@ from gateways import PASSWORD, Person, Served, fill, served
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from yuelu.annotate.opening import close_to, open_to
 from yuelu.annotate.packets import return_packet
 from yuelu.base.canonical import sha256
 from yuelu.base.ledger.packets import DraftRow, PacketRow, PacketTaskRow, SubmissionRow
@@ -201,6 +202,30 @@ def test_media_and_tasks_that_the_packet_does_not_hold_are_not_there(door: Door)
     assert door.eve.form("/packets", project="no such project").status_code == 404
 
 
+def test_a_project_of_another_company_is_not_there(door: Door) -> None:
+    """Neither its name, nor its tasks; and a company that is shut out is out at once, with all that its people had open."""
+    ledger = door.gateway.workspace.ledger
+    secret = f"{door.project}-secret"
+    fill(door.gateway.workspace, secret, overlap=2)
+    door.gateway.people("chen", company="River Bank")
+    open_to(ledger, "test", secret, ["River Bank"])
+    chen = door.gateway.signed_in("chen")
+    assert secret not in door.eve.http.get("/").text
+    assert door.eve.form("/packets", project=secret).status_code == 404
+    assert door.eve.form("/packets", project=secret).text == door.eve.form("/packets", project="no such project").text
+    assert secret in chen.http.get("/").text
+    theirs = chen.take(secret)
+    assert chen.send(f"/api/packets/{theirs}/tasks/1/submit", RESULT).status_code == 200
+    close_to(ledger, "test", secret, ["River Bank"], "the contract is over")
+    key = door.keys(theirs)[0]
+    for path in (f"/packets/{theirs}/tasks/2", f"/api/packets/{theirs}/tasks/2", f"/media/{theirs}/{key}/0"):
+        assert chen.http.get(path).status_code == 403, path
+    assert chen.send(f"/api/packets/{theirs}/tasks/2/submit", RESULT).status_code == 403
+    assert chen.form("/packets", project=secret).status_code == 404
+    assert f'value="{secret}"' not in chen.http.get("/").text  # among the ended packets is what they worked on, and no way back
+    assert len(door.rows(SubmissionRow, theirs)) == 1
+
+
 def test_a_lease_that_ends_closes_every_door_at_once_and_what_was_sent_counts(door: Door) -> None:
     path, ledger = f"/api/packets/{door.of_eve}/tasks/1", door.gateway.workspace.ledger
     assert door.eve.send(f"{path}/submit", RESULT).status_code == 200
@@ -313,6 +338,7 @@ def test_trying_passwords_is_slowed_down_and_tells_nothing(gateway: Served) -> N
         pass
     answer = person.http.post("/sign-in", data={"name": "mallory", "password": PASSWORD})
     assert (answer.status_code, "Too many tries" in answer.text) == (403, True)
+    assert (gateway.log[-1]["tried"], gateway.log[-1]["why"]) == ("mallory", "too many tries")
 
 
 def test_every_request_is_in_the_access_log_with_who_when_and_from_where(door: Door) -> None:
@@ -323,6 +349,29 @@ def test_every_request_is_in_the_access_log_with_who_when_and_from_where(door: D
     }  # fmt: skip
     assert datetime.fromisoformat(last["at"]).tzinfo is not None
     assert PASSWORD not in json.dumps(door.gateway.log)
+
+
+def test_who_signed_in_or_out_or_failed_to_is_in_the_access_log_without_passwords(gateway: Served) -> None:
+    gateway.people("zhao")
+    person = gateway.person()
+    typed = [
+        ("zhao", "not-his-password"),
+        ("nobody", "guess"),
+        (PASSWORD, ""),
+        ("x" * 500, "x"),
+    ]  # one wrote into the wrong field
+    for name, password in typed:
+        person.http.post("/sign-in", data={"name": name, "password": password})
+    person.http.post("/sign-in", data={"name": "zhao", "password": PASSWORD})
+    person.form("/sign-out")
+    told, wrong = [each for each in gateway.log if each["method"] == "POST"][-6:], "name or password is wrong"
+    assert [(each.get("tried"), each["who"], each["why"], each["status"]) for each in told] == [
+        ("zhao", None, wrong, 403), ("nobody", None, wrong, 403), (None, None, wrong, 403), (None, None, wrong, 403),
+        ("zhao", "zhao", "signed in", 303), (None, "zhao", "signed out", 303),
+    ]  # fmt: skip
+    assert {each["address"] for each in told} == {"127.0.0.1"}
+    for secret in ("not-his-password", PASSWORD, "guess"):
+        assert secret not in json.dumps(gateway.log)
 
 
 def test_redirects_lead_to_our_own_pages_only(door: Door) -> None:

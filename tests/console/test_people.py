@@ -28,7 +28,11 @@ def test_people_are_added_with_a_password_that_is_shown_once(door: Any) -> None:
     assert door.json("annotator", "list") == [{"id": "li-na", "company": "Orange Isle", "scripted": False, "state": "suspended"}]
     assert door.json("annotator", "list", "--company", "elsewhere") == []
     assert "li-na is active" in door("annotator", "resume", "li-na", "--reason", "cleared").stdout
-    assert door.json("company", "list") == [{"name": "Orange Isle", "annotators": 1}]
+    door("company", "add", "River Bank")
+    taken = door("annotator", "add", "li-na", "--company", "River Bank", code=5).output
+    assert "li-na is a person of Orange Isle" in taken
+    assert "was added before" in door("annotator", "add", "li-na", "--company", "Orange Isle", code=5).output
+    assert door.json("company", "list") == [{"name": "Orange Isle", "annotators": 1}, {"name": "River Bank", "annotators": 0}]
     assert "Orange Isle" in door("company", "list").stdout
 
 
@@ -50,6 +54,27 @@ def test_people_are_added_with_a_password_that_is_shown_once(door: Any) -> None:
 )
 def test_what_cannot_be_is_said(answered: Any, command: tuple[str, ...], code: int, why: str) -> None:
     assert why in answered(*command, code=code).output
+
+
+def test_a_project_is_opened_to_companies_and_closed_again(ingested: Any, copy_of: Any) -> None:
+    door = copy_of(ingested)
+    door("company", "add", "oak")
+    create = ("project", "create", "pictures", "--collection", "trial", "--template", "image-boxes", "--overlap", "1")
+    door(*create, "--company", "oak")
+    assert [row["open_to"] for row in door.json("project", "list")] == [{"everybody": False, "companies": ["oak"]}]
+    assert "oak" in door("project", "list").stdout
+    assert "exists and is open to oak" in door(*create, "--company", "ash", code=5).output
+    assert "ann is not at work here" in door("packet", "take", "pictures", "--annotator", "ann", code=1).output
+    assert door("project", "open", "pictures", "--company", "ash").stdout == "pictures is open to ash, oak\n"
+    door("packet", "take", "pictures", "--annotator", "ann")
+    told = door("project", "close", "pictures", "--company", "ash", "--reason", "over").stdout
+    assert told == "pictures is open to oak; 1 packets ended\n"
+    assert door.json("project", "close", "pictures", "--all", "--reason", "over") == {
+        "project": "pictures", "everybody": False, "companies": [], "packets_ended": 0,
+    }  # fmt: skip
+    assert door("project", "open", "pictures", "--all").stdout == "pictures is open to all companies\n"
+    assert "say --company NAME, or --all" in door("project", "open", "pictures", code=2).output
+    assert "no company 'elm'" in door("project", "open", "pictures", "--company", "elm", code=1).output
 
 
 def test_packets_from_taking_to_the_end(ingested: Any, copy_of: Any) -> None:

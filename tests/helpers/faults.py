@@ -14,9 +14,10 @@ import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from email.utils import formatdate, parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
@@ -36,6 +37,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "delayed": "the server hears of it `seconds` later",
         "late": "applied, and answered `seconds` later",
         "duplicated": "sent to the server twice; the second answer is returned",
+        "expired": "sent under a token that the server takes no more",
     }
 )
 TOLD = b'{"detail": "made by the fault proxy"}'
@@ -78,6 +80,8 @@ class FaultProxy:
         self.happened: Counter[str] = Counter()  # faults by kind
         self.seen: list[Seen] = []
         self.cut = False  # while True nothing passes: the site is down
+        self.clock_s = 0.0  # what the server's clock, as its answers show it, is ahead
+        self.hook: Callable[[str, str], None] = lambda method, path: None  # called before a request is passed on
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
         proxy = self
@@ -150,6 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fault = self.owner.take(self.command, self.path)
         kind = fault.kind if fault else ""
+        self.owner.hook(self.command, self.path)
         if kind in ("dropped", "reset"):
             self._hang_up(reset=kind == "reset")
         elif fault and kind == "status":
@@ -160,6 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _pass_on(self, body: bytes, fault: Fault) -> None:
         if fault.kind == "delayed":
             time.sleep(fault.seconds)
+        if fault.kind == "expired" and "Authorization" in self.headers:
+            self.headers.replace_header("Authorization", "Bearer no.longer.valid")
         try:
             status, headers, answer = self._forward(body)
             if fault.kind == "duplicated":
@@ -195,11 +202,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response_only(status)
         for name, value in headers:
             if name.lower() not in _HOP | {"content-length"}:
-                self.send_header(name, value)
+                self.send_header(name, self._late(value) if name.lower() == "date" else value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body[:sent])
+
+    def _late(self, date: str) -> str:
+        return formatdate(parsedate_to_datetime(date).timestamp() + self.owner.clock_s, usegmt=True)
 
     def _hang_up(self, *, reset: bool = False) -> None:
         self.close_connection = True

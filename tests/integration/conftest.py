@@ -32,6 +32,7 @@ from yuelu.base.records import asset_key
 from yuelu.base.settings import Settings
 from yuelu.base.store.port import create_once
 from yuelu.base.workspace import Workspace, init
+from yuelu.quality.policy import Policy
 
 ANNOTATORS = tuple(
     Annotator(name, company, scripted=name != "d") for name, company in zip("abcd", ("ash", "ash", "oak", "oak"), strict=True)
@@ -83,7 +84,9 @@ class Bench:
     def annotator(self, name: str) -> Client:
         return self.site.annotator(name)
 
-    def project(self, template: str, assets: int = 2, overlap: int = 2, *, pictures: int = 1) -> str:
+    def project(
+        self, template: str, assets: int = 2, overlap: int = 2, *, pictures: int = 1, policy: Policy | None = None
+    ) -> str:
         """Make a project with so many assets, planned and leased; return its name. `pictures` show each of them."""
         name, made = f"{self.name}-{template}", load_template(template)
         with self.workspace.ledger.transaction("test") as t:
@@ -108,8 +111,8 @@ class Bench:
             collection=name,
             template=made,
             overlap=overlap,
-            policy="p",
-            policy_digest="d" * 64,
+            policy=policy.name if policy else "p",
+            policy_digest=policy.digest if policy else "d" * 64,
         )
         create_tasks(self.workspace.ledger, "test", name)
         lease(self.workspace.ledger, "test", name, [annotator.id for annotator in ANNOTATORS])

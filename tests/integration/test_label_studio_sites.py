@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from faults import Fault, FaultProxy
 
 from yuelu.annotate.answers import answer_uid
-from yuelu.annotate.configurations import configuration_digest, configure, current_batch, move_unanswered
+from yuelu.annotate.configurations import batches, configuration_digest, configure, move_unanswered
 from yuelu.annotate.label_studio.client import Client
 from yuelu.annotate.label_studio.health import look
 from yuelu.annotate.label_studio.sites import places, sent_as
@@ -143,7 +143,7 @@ def test_another_configuration_midway_never_mixes_answers(bench: Any) -> None:
         assert dispatch(bench.workspace, project, admin, SITE) == DispatchReport(created=3, already=1, total=4)
         with bench.workspace.ledger.reading() as session:
             first, second = places(session, project)
-            batch = current_batch(session, project)
+            batch = batches(session, project)[-1]
             assert (batch.id, batch.configuration) == (second.batch, configuration_digest(new))
             cited = session.get_one(ConfigurationRow, session.get_one(BatchRow, first.batch).configuration)
             assert (cited.config_digest, cited.description_digest) == (old.digest, old.description_digest)

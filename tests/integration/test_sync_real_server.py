@@ -1,8 +1,6 @@
 """Sync against a real Label Studio that is killed, restored from a backup, and stands behind a proxy that makes faults."""
 
-import os
 import shutil
-import signal
 import sqlite3
 import threading
 import time
@@ -12,69 +10,29 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from crews import Crew, back_up, kill, put_back, result, start_again, until
 from faults import KINDS, Fault, FaultProxy
 
-from yuelu.annotate.answers import answer_uid
-from yuelu.annotate.label_studio.client import Client
 from yuelu.annotate.label_studio.environment import DATABASE
 from yuelu.annotate.label_studio.hooks import HEADER, PATH, ensure_hook, remove_hooks
-from yuelu.annotate.label_studio.service import running_service, start, stop
-from yuelu.annotate.label_studio.site import Site
 from yuelu.annotate.label_studio.sites import Sender
 from yuelu.annotate.label_studio.sql import SqlReader
 from yuelu.annotate.label_studio.subnets import RECEIVER
-from yuelu.annotate.results import Item, to_result
-from yuelu.annotate.templates import load_template
 from yuelu.base.errors import Misconfigured, WentBack, YueluError
 from yuelu.base.ledger.work import AnnotationRow
-from yuelu.base.records import Choice, Segment
-from yuelu.pipelines.dispatch import dispatch
+from yuelu.base.records import Segment
 from yuelu.pipelines.follow import Pace, Signals, follow
+from yuelu.pipelines.policies import keep_policy
+from yuelu.pipelines.publish import publish
 from yuelu.pipelines.reading.wake import Receiver
+from yuelu.pipelines.released_gate import Waiver
+from yuelu.pipelines.released_items import judged_answers
 from yuelu.pipelines.replay import ReplayReport, replay
-from yuelu.pipelines.sync import SiteReport, SyncReport, sync
+from yuelu.pipelines.score import score
+from yuelu.pipelines.sync import SiteReport, SyncReport
+from yuelu.quality.policy import default_policy
 
 pytestmark = pytest.mark.integration
-TEMPLATE = "audio-segments"
-
-
-def result(end_s: float = 3.0) -> list[Any]:
-    item = Item(width_px=200, height_px=100, duration_s=4.0, frames=100)
-    return to_result(
-        (Choice("quality", ("clean",)), Segment("s", "sound", "speech", 0.125, end_s)), load_template(TEMPLATE), [item]
-    )
-
-
-class Crew:
-    """The people of one project on one bench, and their sync."""
-
-    def __init__(self, bench: Any, site: str, assets: int) -> None:
-        self.bench, self.site = bench, site
-        self.project = bench.project(TEMPLATE, assets=assets)
-        with bench.admin() as admin:
-            dispatch(bench.workspace, self.project, admin, site)
-        self.tasks = bench.tasks(self.project)
-
-    def answer(self, number: int, *, first: bool = True, second: bool = True) -> list[int]:
-        """Let the two people of a task answer it; return the server's ids of their answers."""
-        task, made = self.tasks[number], []
-        for name, wanted in zip(self.bench.leased(task.item_key), (first, second), strict=True):
-            if wanted:
-                with self.bench.annotator(name) as client:
-                    uid = answer_uid(task.item_key, name)
-                    made.append(client.submit(task.server_task, result(), lead_time_s=1.0, uid=uid).annotation)
-        return made
-
-    def sync(self, url: str | None = None, **how: Any) -> SyncReport:
-        account = self.bench.site.accounts.admin
-        with Client(url or self.bench.site.service.url, account.token, sleep=lambda _: None) as client:
-            return sync(self.bench.workspace, self.project, client, self.site, **how)
-
-    def live(self) -> dict[str, Any]:
-        """Return the result of every answer in the ledger that is no tombstone."""
-        rows = self.bench.rows(AnnotationRow, AnnotationRow.uid, AnnotationRow.version)
-        last = {row.uid: row for row in rows}
-        return {uid: row.raw for uid, row in last.items() if not row.vanished}
 
 
 @pytest.fixture
@@ -192,26 +150,6 @@ def test_webhooks_hasten_a_poll_and_can_do_nothing_else(crew: Crew) -> None:
     assert {row.version for row in crew.bench.rows(AnnotationRow)} == {1}
 
 
-def until(done: Any, seconds: float = 120.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "it does not come"
-        time.sleep(0.1)
-
-
-def kill(site: Site) -> None:
-    """End the server as a power cut does."""
-    running = running_service(site.service.data)
-    assert running is not None
-    os.killpg(running.pid, signal.SIGKILL)
-    until(lambda: running_service(site.service.data) is None)
-
-
-def start_again(env: Path, site: Site) -> None:
-    """Start the server where it was."""
-    assert start(env, site.service.data, site.service.media_root).url == site.service.url
-
-
 def test_a_server_killed_in_the_middle_of_a_request(crew: Crew, label_studio_env: Path) -> None:
     site = crew.bench.site
     crew.answer(0)
@@ -243,14 +181,10 @@ def test_a_server_killed_in_the_middle_of_a_request(crew: Crew, label_studio_env
 
 def test_a_server_restored_from_yesterdays_backup_is_held_and_given_back_what_it_lost(bench: Any, label_studio_env: Path) -> None:
     crew = Crew(bench, bench.site.name, assets=4)
-    site, database = crew.bench.site, crew.bench.site.service.data / DATABASE
+    site = crew.bench.site
     changed, deleted = crew.answer(0)
     crew.sync()
-    backup = site.service.data / "yesterday.sqlite3"
-    with sqlite3.connect(database) as live, sqlite3.connect(backup) as copy:
-        live.backup(copy)
-    live.close()
-    copy.close()
+    backup = back_up(site)
     for number in (1, 2, 3):
         crew.answer(number)
     with crew.bench.annotator(crew.bench.leased(crew.tasks[0].item_key)[0]) as client:
@@ -261,9 +195,7 @@ def test_a_server_restored_from_yesterdays_backup_is_held_and_given_back_what_it
     crew.sync()
     wanted = crew.live()
     assert len(wanted) == 5
-    stop_as_it_is(site)
-    backup.replace(database)
-    start_again(label_studio_env, site)
+    put_back(label_studio_env, site, backup)
     for full in (False, True):
         with pytest.raises(WentBack, match="went back in time"):
             crew.sync(full=full)
@@ -282,7 +214,29 @@ def test_a_server_restored_from_yesterdays_backup_is_held_and_given_back_what_it
         assert replay(bench.workspace, crew.project, admin, crew.site, senders.__getitem__) == ReplayReport()
 
 
-def stop_as_it_is(site: Site) -> None:
-    running = running_service(site.service.data)
-    assert running is not None
-    stop(running)
+def test_what_was_judged_and_published_stays_what_it_was(bench: Any) -> None:
+    """F12: on the server an answer is edited, and another deleted, after the task was accepted on them, and after the release."""
+    policy = default_policy()
+    crew = Crew(bench, bench.site.name, assets=1, policy=policy)
+    keep_policy(bench.workspace, policy)
+    edited, deleted = crew.answer(0)
+    assert crew.sync().submitted == 1
+    assert score(bench.workspace, crew.project, policy).outcomes == {"accept": 1}
+    waiver = Waiver("curator", "one task tells little")
+    first = publish(bench.workspace, "sounds", [crew.project], waiver=waiver)
+    with bench.annotator(bench.leased(crew.tasks[0].item_key)[0]) as client:
+        client.change(edited, result(1.5), lead_time_s=2.0)
+    with bench.admin() as admin:
+        admin.delete_annotation(deleted)
+    report = crew.sync()
+    assert (report.updated, report.vanished, report.submitted) == (1, 1, 0)
+    rows = bench.rows(AnnotationRow, AnnotationRow.version)
+    assert sorted((row.version, row.vanished) for row in rows) == [(1, False), (1, False), (2, False), (2, True)]
+    with bench.workspace.ledger.reading() as session:
+        judged = judged_answers(session, [crew.tasks[0].item_key])
+    assert {(each.version, each.cancelled) for each in judged} == {(1, False)}
+    assert [len(each.regions) for each in judged] == [2, 2]
+    assert {region.end_s for each in judged for region in each.regions if isinstance(region, Segment)} == {3.0}
+    again = publish(bench.workspace, "sounds", [crew.project], waiver=waiver)
+    assert (again.version, again.digest, again.new) == (first.version, first.digest, False)
+    assert score(bench.workspace, crew.project, policy).outcomes == {}  # nothing is decided anew behind anybody's back

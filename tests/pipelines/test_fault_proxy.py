@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -22,7 +24,7 @@ class Counting(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.heard.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(201)
+        self.send_response(401 if "longer" in self.headers.get("Authorization", "") else 201)
         self.send_header("Content-Length", str(len(ANSWER)))
         self.end_headers()
         self.wfile.write(ANSWER)
@@ -53,6 +55,7 @@ OUTCOMES: dict[str, tuple[Any, int]] = {
     "delayed": ((201, ANSWER), 1),
     "late": ((201, ANSWER), 1),
     "duplicated": ((201, ANSWER), 2),
+    "expired": ((201, ANSWER), 1),
 }
 
 
@@ -86,3 +89,15 @@ def test_faults_choose_their_requests(upstream: tuple[str, list[tuple[str, bytes
             http.post("/other", content=b"x")
         proxy.cut = False
         assert http.post("/other", content=b"x").status_code == 201
+
+
+def test_a_token_expires_a_clock_is_wrong_and_a_hook_comes_first(upstream: tuple[str, list[tuple[str, bytes]]]) -> None:
+    hooked: list[str] = []
+    with FaultProxy(upstream[0]) as proxy, httpx.Client(base_url=proxy.url, trust_env=False) as http:
+        proxy.inject(Fault("expired"))
+        codes = [http.post("/x", content=b"x", headers={"Authorization": "Bearer good"}).status_code for _ in range(2)]
+        assert codes == [401, 201]
+        proxy.clock_s, proxy.hook = 86_400.0, lambda method, path: hooked.append(f"{method} {path} {len(upstream[1])}")
+        shown = parsedate_to_datetime(http.post("/x", content=b"x").headers["date"])
+        assert 86_000 < (shown - datetime.now(UTC)).total_seconds() < 86_500
+    assert hooked == ["POST /x 2"]  # before the server heard of it
