@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from yuelu.annotate.places import Gap, gaps_of, lock_batches, next_tasks, place, silent
+from yuelu.annotate.places import Gap, gaps_of, lock_batches, make_room, next_tasks, place, silent
 from yuelu.annotate.tasks import project_row
 from yuelu.base.canonical import digest
 from yuelu.base.errors import Conflict, InvalidRecord, NotAllowed, NotFound
@@ -308,6 +308,7 @@ def _end(t: Transaction, row: PacketRow, state: str, now: datetime, reason: str 
     before = row.state
     row.state, row.closed_at = checked_move(f"packet {row.id}", before, state, PACKET_MOVES), now
     let_go = update(PacketTaskRow).where(PacketTaskRow.packet == row.id, PacketTaskRow.state == "held", silent())
-    t.session.execute(let_go.values(state="released"), execution_options={"synchronize_session": False})
+    released = let_go.values(state="released").returning(PacketTaskRow.item_key)
+    make_room(t.session, list(t.session.scalars(released, execution_options={"synchronize_session": False})))
     t.event(f"packet.{state}", row.id, before=before, after=state, reason=reason)
     return as_packet(row)

@@ -38,7 +38,7 @@ from yuelu.base.records import (
 )
 
 _CLOSE = 0.01  # percent: what is lost to rounding of pixels is less
-_NUMBERS = frozenset(NUMBER)
+_NUMBERS, _EXACT = frozenset(NUMBER), frozenset({str, bool, type(None)})
 _ROUNDED = (Box, Ellipse, Polygon, KeyPoint, Vector, Track)
 _PLAIN = (Box, Ellipse, Polygon, KeyPoint, Mask, Segment, FrameRange, Choice, Rating, Number, Taxonomy)  # hold no free text
 
@@ -159,10 +159,8 @@ def _same(one: Any, other: Any, close: float) -> bool:
     """Return whether two JSON values are the same; numbers may differ by `close`."""
     if type(one) in _NUMBERS and type(other) in _NUMBERS:  # true and false are none of them
         return one == other or abs(one - other) <= close
-    if type(one) is str is type(other):
-        return bool(one == other)
-    if isinstance(one, bool) or isinstance(other, bool) or one is None:
-        return one is other
+    if type(one) in _EXACT or isinstance(other, bool):
+        return type(one) is type(other) and bool(one == other)
     if isinstance(one, NUMBER) and isinstance(other, NUMBER):
         return abs(one - other) <= close
     if isinstance(one, dict) and isinstance(other, dict):

@@ -1,0 +1,21 @@
+"""tasks that have all their annotators are passed over by an index."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+_ROOM = sa.text("room AND state IN ('new', 'dispatched')")
+
+
+def upgrade() -> None:
+    op.add_column("tasks", sa.Column("room", sa.Boolean(), server_default=sa.true(), nullable=False))
+    columns = ["batch", "round", "item_key"]
+    op.create_index("ix_tasks_room", "tasks", columns, sqlite_where=_ROOM, postgresql_where=_ROOM)
+
+
+def downgrade() -> None:
+    op.drop_index("ix_tasks_room", "tasks")
+    op.drop_column("tasks", "room")
