@@ -28,7 +28,7 @@ class Entry:
 
 def check_finite(record: object) -> None:
     """Raise InvalidRecord where a number of the record is none."""
-    for name in _names(type(record)):
+    for name in _names(type(record)):  # type: ignore[arg-type]  # classes have hashes
         value = getattr(record, name)
         if isinstance(value, float) and not math.isfinite(value):
             raise InvalidRecord(f"{type(record).__name__}.{name} is {value}", "need a finite number")

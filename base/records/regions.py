@@ -68,7 +68,7 @@ def region_said(region: Region) -> dict[str, Any]:
 
 def _values(record: Any) -> dict[str, Any]:
     said: dict[str, Any] = {}
-    for name, may_be_left_out, default in _fields_of(type(record)):
+    for name, may_be_left_out, default in _fields_of(type(record)):  # type: ignore[arg-type]  # classes have hashes
         value = getattr(record, name)
         if not (may_be_left_out and value == default):
             said[name] = value if type(value) in _SCALARS else _plain(value)

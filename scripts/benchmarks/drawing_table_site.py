@@ -144,9 +144,7 @@ def change(bench: Bench, tasks: int, number: int) -> None:
     connection.close()
 
 
-def workspace(
-    folder: Path, bench: Bench | None, tasks: int, ledger: str | None = None, *, dispatched: bool = True
-) -> Workspace:
+def workspace(folder: Path, bench: Bench | None, tasks: int, ledger: str | None = None, *, dispatched: bool = True) -> Workspace:
     """Return a workspace whose ledger has those tasks, `dispatched` to the server (to nowhere without one) or not yet."""
     made = init(Settings(folder, ledger=ledger))
     facts = {"width_px": 640, "height_px": 480}
