@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from yuelu.annotate.places import Gap, gaps_of, lock_batches, make_room, next_tasks, place, silent
+from yuelu.annotate.places import Gap, gaps_of, lock_batches, make_room, mark_full, next_tasks, place, silent
 from yuelu.annotate.tasks import project_row
 from yuelu.base.canonical import digest
 from yuelu.base.errors import Conflict, InvalidRecord, NotAllowed, NotFound
@@ -101,6 +101,7 @@ def lease(ledger: Ledger, actor: str, project: str, annotators: Sequence[str], t
                 if not pairs:
                     continue
                 _lease(t, _Lot(project, batch, round_, companies, ledger.now(), terms), pairs)
+                mark_full(t.session, sorted({key for key, _ in pairs}), overlap)
                 t.event("packets.leased", project, after=digest([list(pair) for pair in pairs]), reason=f"round {round_}")
                 leased += len({key for key, _ in pairs})
     return leased
@@ -152,7 +153,9 @@ def take_packet(ledger: Ledger, project: str, annotator: str, terms: Terms | Non
             round_, keys = next_tasks(t.session, batch, annotator, overlap, terms.size)
             if keys:
                 packet = _packet((project, batch), annotator, company, round_, _number(t.session, batch, annotator))
-                return as_packet(_open(t, packet, keys, ledger.now(), terms))
+                opened = as_packet(_open(t, packet, keys, ledger.now(), terms))
+                mark_full(t.session, keys, overlap)
+                return opened
         return None
 
 

@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import exists, func, or_, select, text, update
+from sqlalchemy import exists, select, text, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -87,31 +87,40 @@ def _round_before(session: Session, batch: str, round_: int | None) -> int | Non
 def _free_for(session: Session, where: tuple[str, int], annotator: str, overlap: int, most: int) -> list[str]:
     """Return the first tasks of a batch's round that the annotator may have, at most so many.
 
-    What is found full on the way is passed over once: it is marked. So what this costs does not grow with the batch, only
-    with what the annotator has already at tasks that lack others.
+    What is found full on the way is marked, and passed over from then on. So what this costs does not grow with the batch,
+    only with what the annotator has already at tasks that lack others.
     """
-    here = PacketTaskRow.item_key == TaskRow.item_key
-    number = select(func.count()).select_from(PacketTaskRow).where(here, *held()).correlate(TaskRow).scalar_subquery()
-    seen = exists().where(here, PacketTaskRow.state != "released", PacketTaskRow.annotator == annotator)
-    answered = exists().where(AnnotationRow.item_key == TaskRow.item_key, AnnotationRow.annotator == annotator)
-    tasks = select(TaskRow.item_key, number, or_(seen, answered)).where(TaskRow.batch == where[0], TaskRow.round == where[1])
-    tasks = tasks.where(text(ROOM)).order_by(TaskRow.item_key).limit(most)
+    tasks = select(TaskRow.item_key).where(TaskRow.batch == where[0], TaskRow.round == where[1], text(ROOM))
     found: list[str] = []
-    full: list[str] = []
     after = ""
     while len(found) < most:
-        page = session.execute(tasks.where(TaskRow.item_key > after)).all()
-        full += [key for key, held_, _ in page if held_ >= overlap]
-        found += [key for key, held_, barred in page if held_ < overlap and not barred]
+        page = list(session.scalars(tasks.where(TaskRow.item_key > after).order_by(TaskRow.item_key).limit(most)))
+        held_by, barred = holders(session, page), _seen(session, page, annotator)
+        mark_full(session, [key for key in page if len(held_by.get(key, ())) >= overlap], overlap)
+        found += [key for key in page if len(held_by.get(key, ())) < overlap and key not in barred]
         if len(page) < most:
             break
-        after = page[-1][0]
-    _mark_full(session, full, overlap)
+        after = page[-1]
     return found[:most]
 
 
-def _mark_full(session: Session, keys: Sequence[str], overlap: int) -> None:
-    """Mark those tasks as full. Counted again under their locks; who frees a place there meanwhile marks them after us."""
+def _seen(session: Session, keys: Sequence[str], annotator: str) -> set[str]:
+    """Return which of the tasks the annotator holds, skipped or answered."""
+    seen: set[str] = set()
+    for start in range(0, len(keys), _CHUNK):
+        some = keys[start : start + _CHUNK]
+        live = (PacketTaskRow.item_key.in_(some), PacketTaskRow.state != "released", PacketTaskRow.annotator == annotator)
+        seen |= set(session.scalars(select(PacketTaskRow.item_key).where(*live)))
+        answered = (AnnotationRow.item_key.in_(some), AnnotationRow.annotator == annotator)
+        seen |= set(session.scalars(select(AnnotationRow.item_key).where(*answered)))
+    return seen
+
+
+def mark_full(session: Session, keys: Sequence[str], overlap: int) -> None:
+    """Mark those of the tasks that have all their annotators; called wherever places are added, in the same transaction.
+
+    They are counted again under their locks, and who frees a place there meanwhile marks the task after us.
+    """
     for start in range(0, len(keys), _CHUNK):
         some = select(TaskRow.item_key).where(TaskRow.item_key.in_(keys[start : start + _CHUNK]))
         locked = list(session.scalars(some.with_for_update(key_share=True, skip_locked=True)))

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 
 from drawing_table_site import PEOPLE, PROJECT, SITE, TEMPLATE, Bench, server, workspace
 from measuring import OURS, PARTS, PEER, Row, Settings, cpu_s, memory_mb
@@ -27,9 +28,9 @@ def rows(settings: Settings) -> list[Row]:
             job = f"{tasks} tasks, turn {turn + 1}"
             bodies = _bodies(space, tasks), _bodies(space, TASKS)
             made += [
-                _row(job, "yuelu dispatch, exactly once", OURS, tasks, lambda space=space: _dispatch(bench, space, tasks)),  # type: ignore[misc]
-                _row(job, "one plain POST", PEER, tasks, lambda body=bodies[0]: _post(bench, body)),  # type: ignore[misc]
-                _row(job, f"plain POSTs of {TASKS}", PARTS, tasks, lambda body=bodies[1]: _post(bench, body)),  # type: ignore[misc]
+                _row(job, "yuelu dispatch, exactly once", OURS, tasks, lambda space=space: _dispatch(bench, space, tasks)),
+                _row(job, "one plain POST", PEER, tasks, lambda body=bodies[0]: _post(bench, body)),
+                _row(job, f"plain POSTs of {TASKS}", PARTS, tasks, lambda body=bodies[1]: _post(bench, body)),
             ]
             _check(bench, space, tasks)
             space.ledger.close()
@@ -78,7 +79,7 @@ def _check(bench: Bench, space: Workspace, tasks: int) -> None:
     assert there == known
 
 
-def _row(job: str, way: str, kind: str, tasks: int, do) -> Row:  # type: ignore[no-untyped-def]
+def _row(job: str, way: str, kind: str, tasks: int, do: Callable[[], None]) -> Row:
     cpu, begun = cpu_s(), time.perf_counter()
     do()
     spent, took = cpu_s() - cpu, time.perf_counter() - begun

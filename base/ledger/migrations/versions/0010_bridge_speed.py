@@ -9,9 +9,16 @@ branch_labels = None
 depends_on = None
 _ROOM = sa.text("room AND state IN ('new', 'dispatched')")
 
+_FULL = """
+    UPDATE tasks SET room = false
+    WHERE (SELECT count(*) FROM packet_tasks WHERE packet_tasks.item_key = tasks.item_key AND state = 'held' AND state <> 'released')
+        >= (SELECT overlap FROM projects JOIN batches ON batches.project = projects.name WHERE batches.id = tasks.batch)
+"""
+
 
 def upgrade() -> None:
     op.add_column("tasks", sa.Column("room", sa.Boolean(), server_default=sa.true(), nullable=False))
+    op.execute(_FULL)
     columns = ["batch", "round", "item_key"]
     op.create_index("ix_tasks_room", "tasks", columns, sqlite_where=_ROOM, postgresql_where=_ROOM)
 
