@@ -158,7 +158,7 @@ def _lacking(found: Mapping[str, Any], written: Mapping[str, Any], but: str | No
 def _same(one: Any, other: Any, close: float) -> bool:
     """Return whether two JSON values are the same; numbers may differ by `close`."""
     if type(one) in _NUMBERS and type(other) in _NUMBERS:  # true and false are none of them
-        return one == other or abs(one - other) <= close
+        return bool(one == other or abs(one - other) <= close)
     if type(one) in _EXACT or isinstance(other, bool):
         return type(one) is type(other) and bool(one == other)
     if isinstance(one, NUMBER) and isinstance(other, NUMBER):
