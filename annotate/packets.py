@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from yuelu.annotate.access import access_of
-from yuelu.annotate.places import Gap, gaps_of, lock_batches, next_tasks, place, silent
+from yuelu.annotate.places import Gap, gaps_of, lock_batches, make_room, mark_full, next_tasks, place, silent
 from yuelu.annotate.tasks import project_row
 from yuelu.base.canonical import digest
 from yuelu.base.errors import Conflict, InvalidRecord, NotAllowed, NotFound
@@ -102,6 +102,7 @@ def lease(ledger: Ledger, actor: str, project: str, annotators: Sequence[str], t
                 if not pairs:
                     continue
                 _lease(t, _Lot(project, batch, round_, companies, ledger.now(), terms), pairs)
+                mark_full(t.session, sorted({key for key, _ in pairs}), overlap)
                 t.event("packets.leased", project, after=digest([list(pair) for pair in pairs]), reason=f"round {round_}")
                 leased += len({key for key, _ in pairs})
     return leased
@@ -155,7 +156,9 @@ def take_packet(ledger: Ledger, project: str, annotator: str, terms: Terms | Non
             round_, keys = next_tasks(t.session, batch, annotator, overlap, terms.size)
             if keys:
                 packet = _packet((project, batch), annotator, company, round_, _number(t.session, batch, annotator))
-                return as_packet(_open(t, packet, keys, ledger.now(), terms))
+                opened = as_packet(_open(t, packet, keys, ledger.now(), terms))
+                mark_full(t.session, keys, overlap)
+                return opened
         return None
 
 
@@ -325,6 +328,7 @@ def _end(t: Transaction, row: PacketRow, state: str, now: datetime, reason: str 
     before = row.state
     row.state, row.closed_at = checked_move(f"packet {row.id}", before, state, PACKET_MOVES), now
     let_go = update(PacketTaskRow).where(PacketTaskRow.packet == row.id, PacketTaskRow.state == "held", silent())
-    t.session.execute(let_go.values(state="released"), execution_options={"synchronize_session": False})
+    released = let_go.values(state="released").returning(PacketTaskRow.item_key)
+    make_room(t.session, list(t.session.scalars(released, execution_options={"synchronize_session": False})))
     t.event(f"packet.{state}", row.id, before=before, after=state, reason=reason)
     return as_packet(row)

@@ -4,14 +4,14 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, select, text, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
 from yuelu.annotate.tasks import project_row
 from yuelu.base.canonical import digest
 from yuelu.base.ledger.packets import PacketTaskRow, SubmissionRow
-from yuelu.base.ledger.work import AnnotationRow, BatchRow, TaskRow
+from yuelu.base.ledger.work import ROOM, AnnotationRow, BatchRow, TaskRow
 
 _OPEN_TASKS = ("new", "dispatched")
 _CHUNK = 500  # keys in one query
@@ -70,17 +70,77 @@ def gaps_of(session: Session, batch: str, overlap: int) -> dict[int, dict[str, G
 
 def next_tasks(session: Session, batch: str, annotator: str, overlap: int, size: int) -> tuple[int, list[str]]:
     """Return the round and the tasks of the annotator's next packet. Rework comes first: a lot waits for it."""
-    here = PacketTaskRow.item_key == TaskRow.item_key
-    number = select(func.count()).select_from(PacketTaskRow).where(here, *held()).correlate(TaskRow).scalar_subquery()
-    seen = exists().where(here, PacketTaskRow.state != "released", PacketTaskRow.annotator == annotator)
-    answered = exists().where(AnnotationRow.item_key == TaskRow.item_key, AnnotationRow.annotator == annotator)
-    free = select(TaskRow.round, TaskRow.item_key).where(TaskRow.batch == batch, TaskRow.state.in_(_OPEN_TASKS))
-    free = free.where(number < overlap, ~seen, ~answered).order_by(TaskRow.round.desc(), TaskRow.item_key)
-    found = session.execute(free.limit(size * _MIX)).all()
-    if not found:
-        return 0, []
-    keys = [key for round_, key in found if round_ == found[0][0]]
-    return found[0][0], sorted(heapq.nsmallest(size, keys, key=lambda key: digest([key, annotator])))
+    round_ = None
+    while (round_ := _round_before(session, batch, round_)) is not None:
+        keys = _free_for(session, (batch, round_), annotator, overlap, size * _MIX)
+        if keys:
+            return round_, sorted(heapq.nsmallest(size, keys, key=lambda key: digest([key, annotator])))
+    return 0, []
+
+
+def _round_before(session: Session, batch: str, round_: int | None) -> int | None:
+    """Return the latest round, before that one if it is given, with tasks that may have room."""
+    rounds = select(TaskRow.round).where(TaskRow.batch == batch, text(ROOM)).order_by(TaskRow.round.desc()).limit(1)
+    return session.scalar(rounds if round_ is None else rounds.where(TaskRow.round < round_))
+
+
+def _free_for(session: Session, where: tuple[str, int], annotator: str, overlap: int, most: int) -> list[str]:
+    """Return the first tasks of a batch's round that the annotator may have, at most so many.
+
+    What is found full on the way is marked, and passed over from then on. So what this costs does not grow with the batch,
+    only with what the annotator has already at tasks that lack others.
+    """
+    tasks = select(TaskRow.item_key).where(TaskRow.batch == where[0], TaskRow.round == where[1], text(ROOM))
+    found: list[str] = []
+    after = ""
+    while len(found) < most:
+        page = list(session.scalars(tasks.where(TaskRow.item_key > after).order_by(TaskRow.item_key).limit(most)))
+        held_by, barred = holders(session, page), _seen(session, page, annotator)
+        mark_full(session, [key for key in page if len(held_by.get(key, ())) >= overlap], overlap)
+        found += [key for key in page if len(held_by.get(key, ())) < overlap and key not in barred]
+        if len(page) < most:
+            break
+        after = page[-1]
+    return found[:most]
+
+
+def _seen(session: Session, keys: Sequence[str], annotator: str) -> set[str]:
+    """Return which of the tasks the annotator holds, skipped or answered."""
+    seen: set[str] = set()
+    for start in range(0, len(keys), _CHUNK):
+        some = keys[start : start + _CHUNK]
+        live = (PacketTaskRow.item_key.in_(some), PacketTaskRow.state != "released", PacketTaskRow.annotator == annotator)
+        seen |= set(session.scalars(select(PacketTaskRow.item_key).where(*live)))
+        answered = (AnnotationRow.item_key.in_(some), AnnotationRow.annotator == annotator)
+        seen |= set(session.scalars(select(AnnotationRow.item_key).where(*answered)))
+    return seen
+
+
+def mark_full(session: Session, keys: Sequence[str], overlap: int) -> None:
+    """Mark those of the tasks that have all their annotators; called wherever places are added, in the same transaction.
+
+    They are counted again under their locks, and who frees a place there meanwhile marks the task after us.
+    """
+    for start in range(0, len(keys), _CHUNK):
+        some = select(TaskRow.item_key).where(TaskRow.item_key.in_(keys[start : start + _CHUNK]))
+        locked = list(session.scalars(some.with_for_update(key_share=True, skip_locked=True)))
+        there = holders(session, locked)
+        full = [key for key in locked if len(there.get(key, ())) >= overlap]
+        _mark(session, full, room=False)
+
+
+def make_room(session: Session, keys: Sequence[str]) -> None:
+    """Mark those tasks as such that may lack annotators; called wherever a place stops to count, in the same transaction."""
+    for start in range(0, len(keys), _CHUNK):
+        some = sorted(keys[start : start + _CHUNK])
+        locked = select(TaskRow.item_key).where(TaskRow.item_key.in_(some)).order_by(TaskRow.item_key)
+        session.execute(locked.with_for_update(key_share=True))  # in one order, so that two never wait for each other
+        _mark(session, some, room=True)
+
+
+def _mark(session: Session, keys: Sequence[str], *, room: bool) -> None:
+    marked = update(TaskRow).where(TaskRow.item_key.in_(keys)).values(room=room)
+    session.execute(marked, execution_options={"synchronize_session": False})
 
 
 def held() -> tuple[ColumnElement[bool], ...]:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from yuelu.annotate.answers import answer_uid
 from yuelu.annotate.incoming import Incoming, checked
 from yuelu.annotate.packets import Packet, as_packet, closed_because, end_due
-from yuelu.annotate.places import has_room, lock_batches
+from yuelu.annotate.places import has_room, lock_batches, make_room
 from yuelu.base.canonical import digest
 from yuelu.base.errors import Conflict, NotAllowed, NotFound, OutcomeUnknown, YueluError
 from yuelu.base.ledger.engine import Ledger, Transaction
@@ -201,6 +201,8 @@ def _take(t: Transaction, known: _Known, incoming: Incoming, content: str, now: 
 def _seat(session: Session, packet: str, item_key: str, place: str) -> None:
     seat = update(PacketTaskRow).where(PacketTaskRow.packet == packet, PacketTaskRow.item_key == item_key)
     session.execute(seat.values(state=place), execution_options={"synchronize_session": False})
+    if place == "skipped":
+        make_room(session, [item_key])
 
 
 def _row(submission: Submission, incoming: Incoming) -> dict[str, Any]:

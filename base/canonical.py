@@ -12,6 +12,7 @@ from yuelu.base.errors import InvalidRecord
 _EXACT = 2**53 - 1  # the whole numbers that RFC 8785 takes
 # Between these Python spells a number that is not whole as RFC 8785 does: without an exponent.
 _SMALL, _LARGE = 1e-4, 1e16
+_AS_THEY_ARE = frozenset({str, bool, type(None)})
 
 
 class _Rare(Exception):
@@ -32,7 +33,7 @@ def canonical(value: Any) -> bytes:
 def _common(value: Any) -> Any:
     """Return the same value so that Python's own encoder, which is many times faster, spells it as RFC 8785. Raises _Rare."""
     kind = type(value)
-    if kind is str or kind is bool or value is None:
+    if kind in _AS_THEY_ARE:
         return value
     if kind is int:
         if -_EXACT <= value <= _EXACT:
@@ -44,11 +45,15 @@ def _common(value: Any) -> Any:
         elif _SMALL <= abs(value) < _LARGE:
             return value
     elif kind is dict:
-        if all(type(key) is str and key.isascii() for key in value):  # other keys sort by UTF-16
-            return {key: _common(each) for key, each in value.items()}
+        if all(map(_is_text, value)) and "".join(value).isascii():  # other keys sort by UTF-16
+            return {key: each if type(each) in _AS_THEY_ARE else _common(each) for key, each in value.items()}
     elif kind is list or kind is tuple:
-        return [_common(each) for each in value]
+        return [each if type(each) in _AS_THEY_ARE else _common(each) for each in value]
     raise _Rare
+
+
+def _is_text(key: object) -> bool:
+    return type(key) is str
 
 
 def sha256(data: bytes) -> str:

@@ -15,6 +15,7 @@ from yuelu.base.schemas import TOGETHER
 DIGITS = 4  # of a pixel: percentages do not survive the trip exactly, ten thousandths of a pixel do
 EDGE_PX = 1e-3  # what is drawn to the edge of the picture ends up this far outside
 _EXACT = 2**53  # the whole numbers that JSON keeps
+NUMBER = (int, float)
 _ORIGINS = (MANUAL, "prediction", "prediction-changed")
 
 
@@ -65,6 +66,8 @@ class Parsed:
 class Fields:
     """Reads the fields of a JSON object by name, and knows which were not read."""
 
+    __slots__ = ("_read", "_values")
+
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values, self._read = values, set[str]()
 
@@ -75,8 +78,9 @@ class Fields:
 
     def number(self, name: str, default: float | None = None) -> float:
         """Return the field as a number. Raises InvalidRecord: it is none, or not finite."""
-        found = self.take(name, default)
-        if isinstance(found, bool) or not isinstance(found, int | float) or not abs(found) <= _EXACT:  # NaN is not <= anything
+        self._read.add(name)
+        found = self._values.get(name, default)
+        if isinstance(found, bool) or not isinstance(found, NUMBER) or not abs(found) <= _EXACT:  # NaN is not <= anything
             raise InvalidRecord(f"{name} is {found!r}, need a finite number")
         return float(found)
 
@@ -169,15 +173,14 @@ def labels(control: Control, found: object) -> tuple[str, ...]:
     unknown = [label for label in found if label not in control.labels]
     if unknown:
         raise InvalidRecord(f"{control.name}: no such label {unknown[0]!r}; it has {', '.join(control.labels)}")
-    if len(set(found)) != len(found) or (control.single and len(found) != 1):
+    if (control.single and len(found) != 1) or len(set(found)) != len(found):
         raise InvalidRecord(f"{control.name}: labels are {found!r}, need {'one' if control.single else 'each once'}")
     return tuple(found)
 
 
 def beside(part: Mapping[str, Any]) -> dict[str, Any]:
     """Return origin, score and meta of a part. Raises InvalidRecord: of another type."""
-    told = Fields(part)
-    origin, score, meta = told.take("origin", MANUAL), told.take("score"), told.take("meta", {})
+    origin, score, meta = part.get("origin", MANUAL), part.get("score"), part.get("meta", {})
     if origin not in _ORIGINS:
         raise InvalidRecord(f"origin is {origin!r}, need one of {', '.join(_ORIGINS)}")
     if score is not None and (isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score)):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from yuelu.annotate.configuration import Control, makes_regions
-from yuelu.annotate.results.frame import Fields, Item, Parsed, Part, Rejected, beside
+from yuelu.annotate.results.frame import NUMBER, Fields, Item, Parsed, Part, Rejected, beside
 from yuelu.annotate.results.pictures import PICTURE_READERS
 from yuelu.annotate.results.stretches import STRETCH_READERS
 from yuelu.annotate.results.texts import SPAN_READERS
@@ -38,7 +38,7 @@ from yuelu.base.records import (
 )
 
 _CLOSE = 0.01  # percent: what is lost to rounding of pixels is less
-_SCALARS = frozenset({str, int, float})
+_NUMBERS, _EXACT = frozenset(NUMBER), frozenset({str, bool, type(None)})
 _ROUNDED = (Box, Ellipse, Polygon, KeyPoint, Vector, Track)
 _PLAIN = (Box, Ellipse, Polygon, KeyPoint, Mask, Segment, FrameRange, Choice, Rating, Number, Taxonomy)  # hold no free text
 
@@ -120,10 +120,12 @@ class _Reader:
     def _kept(self, region: Region, part: Mapping[str, Any]) -> tuple[Region, dict[str, Any]]:
         """Return the region with what is beside it and all that it would not say by itself, and its part as it is written."""
         told = beside(part)
-        plain = {**plain_part(region, self.template, self.items, self.drawn), **said_beside(told)}
+        said = said_beside(told)
+        plain = plain_part(region, self.template, self.items, self.drawn)
+        plain.update(said)
         placed = isinstance(region, _ROUNDED) or getattr(region, "region_id", None) is not None
         extra = _unsaid(part, plain, _CLOSE if placed else 0.0)
-        if extra or said_beside(told):
+        if extra or said:
             region = replace(region, **told, extra=extra)
         if extra or told["meta"] or not isinstance(region, _PLAIN):
             canonical(region_to_json(region))  # what no ledger could hold (NaN, half a character) is refused here
@@ -132,28 +134,34 @@ class _Reader:
 
 def _unsaid(part: Mapping[str, Any], plain: Mapping[str, Any], close: float) -> dict[str, Any]:
     """Return what of a part is not written by itself, and what is written though the part has it not."""
-    values = part.get("value"), plain.get("value")
-    around, other = ({name: each for name, each in one.items() if name != "value"} for one in (part, plain))
-    extra: dict[str, Any] = {"part": _other(around, other, 0.0), "without": [name for name in other if name not in around]}
-    if isinstance(values[0], dict) and isinstance(values[1], dict):
-        extra["value"] = _other(values[0], values[1], close)
-        extra["value_without"] = [name for name in values[1] if name not in values[0]]
+    found, written = part.get("value"), plain.get("value")
+    extra: dict[str, Any] = {"part": _other(part, plain, 0.0, "value"), "without": _lacking(part, plain, "value")}
+    if isinstance(found, dict) and isinstance(written, dict):
+        extra["value"], extra["value_without"] = _other(found, written, close), _lacking(found, written)
     elif "value" in part:
-        extra["part"]["value"] = values[0]
+        extra["part"]["value"] = found
     return {name: kept for name, kept in extra.items() if kept}
 
 
-def _other(found: Mapping[str, Any], written: Mapping[str, Any], close: float) -> dict[str, Any]:
-    return {name: value for name, value in found.items() if name not in written or not _same(value, written[name], close)}
+def _other(found: Mapping[str, Any], written: Mapping[str, Any], close: float, but: str | None = None) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in found.items()
+        if name != but and (name not in written or not _same(value, written[name], close))
+    }
+
+
+def _lacking(found: Mapping[str, Any], written: Mapping[str, Any], but: str | None = None) -> list[str]:
+    return [name for name in written if name not in found and name != but]
 
 
 def _same(one: Any, other: Any, close: float) -> bool:
     """Return whether two JSON values are the same; numbers may differ by `close`."""
-    if type(one) in _SCALARS and type(one) is type(other) and one == other:
-        return True
-    if isinstance(one, bool) or isinstance(other, bool) or one is None:
-        return one is other
-    if isinstance(one, int | float) and isinstance(other, int | float):
+    if type(one) in _NUMBERS and type(other) in _NUMBERS:  # true and false are none of them
+        return bool(one == other or abs(one - other) <= close)
+    if type(one) in _EXACT or isinstance(other, bool):
+        return type(one) is type(other) and bool(one == other)
+    if isinstance(one, NUMBER) and isinstance(other, NUMBER):
         return abs(one - other) <= close
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_same(value, other[name], close) for name, value in one.items())

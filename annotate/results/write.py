@@ -27,7 +27,7 @@ def write_part(region: Region, template: Template, items: Sequence[Item], drawn:
 
 def plain_part(region: Region, template: Template, items: Sequence[Item], drawn: Mapping[str, Part]) -> Part:
     """Return the region as a part of a result, without what its `extra` keeps."""
-    told = said_beside({"origin": region.origin, "score": region.score, "meta": region.meta})
+    told = _beside(region)
     if isinstance(region, Relation):
         labels = {"labels": list(region.labels)} if region.labels else {}
         return {
@@ -47,6 +47,12 @@ def plain_part(region: Region, template: Template, items: Sequence[Item], drawn:
     if isinstance(region, Word):
         return _about(region, control, drawn, frame)
     return {"id": region.id, **frame, **_drawn(region, control, items)}
+
+
+def _beside(region: Region) -> Part:
+    if region.origin == MANUAL and region.score is None and not region.meta:
+        return {}
+    return said_beside({"origin": region.origin, "score": region.score, "meta": region.meta})
 
 
 def said_beside(told: Mapping[str, Any]) -> Part:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, true
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from yuelu.base.ledger.types import Table
@@ -106,11 +106,19 @@ class BatchRow(Table):
     configuration: Mapped[str | None] = mapped_column(ForeignKey("configurations.digest"))
 
 
+# What a query says word for word to be answered from the index of that name.
+ROOM = "room AND state IN ('new', 'dispatched')"
+
+
 class TaskRow(Table):
     """One asset (or series) to label, in one round. Rework is a new task with the next round."""
 
     __tablename__ = "tasks"
-    __table_args__ = (UniqueConstraint("batch", "subject", "round"), Index("ix_tasks_batch_state", "batch", "state"))
+    __table_args__ = (
+        UniqueConstraint("batch", "subject", "round"),
+        Index("ix_tasks_batch_state", "batch", "state"),
+        Index("ix_tasks_room", "batch", "round", "item_key", sqlite_where=text(ROOM), postgresql_where=text(ROOM)),
+    )
 
     item_key: Mapped[str] = mapped_column(primary_key=True)  # unique, travels in the server's task data
     batch: Mapped[str] = mapped_column(ForeignKey("batches.id"))
@@ -121,6 +129,7 @@ class TaskRow(Table):
     state: Mapped[str]
     site: Mapped[str | None] = mapped_column(ForeignKey("sites.name"))  # the one it was dispatched to
     server_task: Mapped[int | None]  # there
+    room: Mapped[bool] = mapped_column(default=True, server_default=true())  # False: it was seen to have all its annotators
 
 
 class AnnotationRow(Table):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any
 
 from yuelu.base.errors import InvalidRecord
@@ -27,7 +28,12 @@ class Entry:
 
 def check_finite(record: object) -> None:
     """Raise InvalidRecord where a number of the record is none."""
-    for entry in fields(record):  # type: ignore[arg-type]  # every caller is a dataclass instance
-        value = getattr(record, entry.name)
+    for name in _names(type(record)):  # type: ignore[arg-type]  # classes have hashes
+        value = getattr(record, name)
         if isinstance(value, float) and not math.isfinite(value):
-            raise InvalidRecord(f"{type(record).__name__}.{entry.name} is {value}", "need a finite number")
+            raise InvalidRecord(f"{type(record).__name__}.{name} is {value}", "need a finite number")
+
+
+@cache
+def _names(record: type) -> tuple[str, ...]:
+    return tuple(entry.name for entry in fields(record))

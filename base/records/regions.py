@@ -1,7 +1,8 @@
 """Every kind of entry of an answer, and its JSON."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, TypeAlias, get_args, get_origin
 
@@ -46,6 +47,7 @@ REGION_KINDS: Mapping[str, type[Region]] = MappingProxyType(
     }
 )
 _KIND_OF = {kind: name for name, kind in REGION_KINDS.items()}
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 _BESIDE = frozenset(entry.name for entry in fields(Entry))
 
 
@@ -65,19 +67,30 @@ def region_said(region: Region) -> dict[str, Any]:
 
 
 def _values(record: Any) -> dict[str, Any]:
-    told = ((entry, getattr(record, entry.name)) for entry in fields(record))
-    return {entry.name: _plain(value) for entry, value in told if not (_may_be_left_out(entry) and value == _default(entry))}
+    said: dict[str, Any] = {}
+    for name, may_be_left_out, default in _fields_of(type(record)):  # type: ignore[arg-type]  # classes have hashes
+        value = getattr(record, name)
+        if not (may_be_left_out and value == default):
+            said[name] = value if type(value) in _SCALARS else _plain(value)
+    return said
 
 
-def _may_be_left_out(entry: Field[Any]) -> bool:
-    return not entry.compare or "omit" in entry.metadata
-
-
-def _default(entry: Field[Any]) -> Any:
-    return entry.default if entry.default_factory is MISSING else entry.default_factory()
+@cache
+def _fields_of(record: type) -> tuple[tuple[str, bool, Any], ...]:
+    """Return of each field its name, whether it is left out where it says nothing, and what it then has."""
+    return tuple(
+        (
+            entry.name,
+            not entry.compare or "omit" in entry.metadata,
+            entry.default if entry.default_factory is MISSING else entry.default_factory(),
+        )
+        for entry in fields(record)
+    )
 
 
 def _plain(value: Any) -> Any:
+    if type(value) in _SCALARS:
+        return value
     if isinstance(value, tuple | list):
         return [_plain(each) for each in value]
     if isinstance(value, Mapping):

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import cast
 
-from sqlalchemy import ColumnElement, bindparam, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, Text, case, func, select, update
 from sqlalchemy import Table as SqlTable
 
 from yuelu.base.canonical import digest
 from yuelu.base.ledger.engine import Transaction
 from yuelu.base.ledger.places import OutboxRow
+from yuelu.base.ledger.told import told
 from yuelu.base.ledger.work import TaskRow
 from yuelu.base.states import checked_move
 from yuelu.pipelines.outbox.placing import Route
@@ -21,13 +22,13 @@ def record(t: Transaction, route: Route, there: Sequence[tuple[str, int]]) -> No
     if not there:
         return
     checked_move(f"{len(there)} tasks", "new", "dispatched")
-    told = [{"key": key, "there": server_task} for key, server_task in there]
     connection, tasks, outbox = t.session.connection(), cast(SqlTable, TaskRow.__table__), cast(SqlTable, OutboxRow.__table__)
-    this = (outbox.c.item_key == bindparam("key"), outbox.c.batch == route.batch)
-    connection.execute(outbox.update().where(*this).values(state="sent", server_task=bindparam("there")), told)
-    placed = tasks.update().where(tasks.c.item_key == bindparam("key"))
-    connection.execute(placed.values(site=route.site, server_task=bindparam("there")), told)
-    connection.execute(placed.where(tasks.c.state == "new").values(state="dispatched"), [{"key": key} for key, _ in there])
+    now = told(t.session, there, {"key": Text(), "there": BigInteger()})
+    this = (outbox.c.item_key == now.c.key, outbox.c.batch == route.batch)
+    connection.execute(outbox.update().where(*this).values(state="sent", server_task=now.c.there))
+    state = case((tasks.c.state == "new", "dispatched"), else_=tasks.c.state)
+    placed = tasks.update().where(tasks.c.item_key == now.c.key)
+    connection.execute(placed.values(site=route.site, server_task=now.c.there, state=state))
     content = digest([list(each) for each in there])
     t.event("tasks.dispatched", route.batch, after=content, reason=f"{len(there)} to {route.site}/{route.server_project}")
 

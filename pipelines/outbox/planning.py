@@ -3,12 +3,15 @@
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Text, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from yuelu.base.errors import InvalidRecord
-from yuelu.base.ledger.engine import Ledger
+from yuelu.base.ledger.engine import Ledger, Transaction
 from yuelu.base.ledger.places import OutboxRow
+from yuelu.base.ledger.told import told
 from yuelu.base.ledger.work import TaskRow
 
 OPEN = ("new", "dispatched")  # states of tasks that belong on a server
@@ -24,6 +27,8 @@ def site_for(item_key: str, weights: Mapping[str, int]) -> str:
     """
     if not weights or min(weights.values()) < 1:
         raise InvalidRecord(f"sites {dict(weights)}", "name at least one site, of weight 1 or more")
+    if len(weights) == 1:
+        return next(iter(weights))
     return min(sorted(weights), key=lambda site: _distance(item_key, site) / weights[site])
 
 
@@ -44,15 +49,21 @@ def plan(ledger: Ledger, batch: str, weights: Mapping[str, int]) -> int:
             has = select(OutboxRow.item_key).where(OutboxRow.item_key == TaskRow.item_key, OutboxRow.batch == batch).exists()
             free = select(TaskRow.item_key).where(TaskRow.batch == batch, TaskRow.state.in_(OPEN), TaskRow.item_key > after, ~has)
             keys = list(t.session.scalars(free.order_by(TaskRow.item_key).limit(_PAGE)))
-            rows = [
-                {"item_key": key, "batch": batch, "site": site_for(key, weights), "state": "planned"}
-                | {"server_task": None, "data_digest": None}
-                for key in keys
-            ]
-            planned += t.add_new(OutboxRow, rows)
+            planned += _plan(t, batch, [(key, site_for(key, weights)) for key in keys])
         if len(keys) < _PAGE:
             return planned
         after = keys[-1]
+
+
+def _plan(t: Transaction, batch: str, goes: Sequence[tuple[str, str]]) -> int:
+    """Write which site each task goes to, unless somebody else just did; return how many were written."""
+    if not goes:
+        return 0
+    now = told(t.session, goes, {"key": Text(), "site": Text()})
+    new = select(now.c.key, literal(batch), now.c.site, literal("planned")).where(now.c.key.is_not(None))  # SQLite needs a WHERE
+    make: Any = postgresql.insert if t.session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    written = make(OutboxRow.__table__).from_select(["item_key", "batch", "site", "state"], new).on_conflict_do_nothing()
+    return int(t.session.connection().execute(written).rowcount)
 
 
 def move_unsent(ledger: Ledger, batch: str, sites: Sequence[str], weights: Mapping[str, int]) -> int:

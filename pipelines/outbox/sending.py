@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from sqlalchemy import Table as SqlTable
-from sqlalchemy import bindparam, select
+from sqlalchemy import Text, select
 
 from yuelu.annotate.label_studio.tasks import send
 from yuelu.base.errors import OutcomeUnknown, YueluError
 from yuelu.base.ledger.places import OutboxRow
+from yuelu.base.ledger.told import told
 from yuelu.base.ledger.work import TaskRow
 from yuelu.pipelines.outbox.arriving import ACTOR, record, release
 from yuelu.pipelines.outbox.placing import Route
@@ -93,9 +94,9 @@ def _pages(route: Route, tasks: int) -> Iterator[_Page]:
         parts: list[bytes] = []
         size = 0
         some: list[tuple[str, str]] = []
-        told = predictions_with(route, keys)
+        predicted = predictions_with(route, keys)
         for each in task_data(route.workspace, keys, route.medium, embedded=route.embedded):
-            part = _body(each, told.get(each.item_key))
+            part = _body(each, predicted.get(each.item_key))
             if some and size + len(part) > _BYTES:
                 break
             parts.append(part)
@@ -107,8 +108,8 @@ def _pages(route: Route, tasks: int) -> Iterator[_Page]:
 
 
 def _body(task: Sent, predictions: Sequence[Mapping[str, Any]] | None) -> bytes:
-    body = {"data": task.data, "predictions": predictions} if predictions else {"data": task.data}
-    return json.dumps(body, separators=(",", ":")).encode()
+    more = b',"predictions":' + json.dumps(predictions, separators=(",", ":")).encode() if predictions else b""
+    return b'{"data":' + task.spelled + more + b"}"
 
 
 def _waiting(route: Route, after: str, most: int) -> list[str]:
@@ -124,7 +125,7 @@ def _waiting(route: Route, after: str, most: int) -> list[str]:
 
 def _mark(route: Route, tasks: Sequence[tuple[str, str]]) -> None:
     outbox = cast(SqlTable, OutboxRow.__table__)
-    this = (outbox.c.item_key == bindparam("key"), outbox.c.batch == route.batch)
-    statement = outbox.update().where(*this).values(state="sending", data_digest=bindparam("data"))
     with route.ledger.transaction(ACTOR) as t:
-        t.session.connection().execute(statement, [{"key": key, "data": data} for key, data in tasks])
+        now = told(t.session, tasks, {"key": Text(), "data": Text()})
+        this = (outbox.c.item_key == now.c.key, outbox.c.batch == route.batch)
+        t.session.connection().execute(outbox.update().where(*this).values(state="sending", data_digest=now.c.data))

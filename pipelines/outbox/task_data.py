@@ -1,7 +1,7 @@
 """What a server is told of each task: its key and where its media are, and nothing of where they come from."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
@@ -26,15 +26,16 @@ ELSEWHERE = "/gateway/media/"  # on a site of somebody else's nothing lies there
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One task as it is sent. `digest` is that of its data."""
+    """One task as it is sent. `spelled` are its data as canonical JSON."""
 
     item_key: str
     data: Mapping[str, Any]
+    spelled: bytes = field(repr=False)
 
     @property
     def digest(self) -> str:
         """The digest of the data: what the server must still hold later."""
-        return data_digest(self.data)
+        return sha256(self.spelled)
 
 
 def data_digest(data: Mapping[str, Any]) -> str:
@@ -62,7 +63,8 @@ def task_data(workspace: Workspace, keys: Sequence[str], medium: Medium, *, embe
             shown = _shown(session, some)
             proxies = _assets(session, {proxy for each in shown.values() for proxy in each})
         for key in some:
-            yield Sent(key, _data(workspace, key, shown[key], proxies, medium, embedded=embedded))
+            data = _data(workspace, key, shown[key], proxies, medium, embedded=embedded)
+            yield Sent(key, data, canonical(data))
 
 
 def _shown(session: Session, keys: Sequence[str]) -> dict[str, list[str]]:

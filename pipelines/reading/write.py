@@ -35,6 +35,9 @@ from yuelu.pipelines.reading.place import ACTOR, Reading, sent_as, still_ours, w
 
 CHUNK = 500  # tasks in one transaction
 _KEYS = 500  # in one query
+_AS_ANSWERED = (
+    "uid", "item_key", "annotator", "server_annotation", "created_at", "updated_at", "lead_time_s", "cancelled", "content",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class _Change:
     refused: list[Refused] = field(default_factory=list)
     stamps: list[dict[str, Any]] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)  # keys of tasks whose answers are others now
-    report: SyncReport = field(default_factory=SyncReport)
+    counts: Counter[str] = field(default_factory=Counter)  # by the names of a report
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +92,13 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class _Against:
-    """What tasks are decided against; `known` grows as answers are taken."""
+    """What tasks are decided against; `known` grows as answers are taken, and so does `of_task`, their ids by task."""
 
     place: Place
     moment: Moment
     context: Context
     known: dict[str, Known]
+    of_task: dict[str, list[str]]
 
 
 def write(ledger: Ledger, reading: Reading, template: Template, tasks: Sequence[Read], moment: Moment) -> SyncReport:
@@ -110,11 +114,12 @@ def write(ledger: Ledger, reading: Reading, template: Template, tasks: Sequence[
         answered = sorted(set(keys.values()))
         uids = [raw["unique_id"] for task in tasks for raw in task.annotations if raw.get("unique_id")]
         context = context_of(t.session, place, template, answered, uids)
-        against = _Against(place, moment, context, _known(t.session, answered, uids))
+        known = _known(t.session, answered, uids)
+        against = _Against(place, moment, context, known, _by_task(known))
         change = _Change()
         for task in tasks:
             _decide(change, task, keys.get(task.task), ours.get(task.task), against)
-        return _apply(t, change, against.known, place, moment.began)
+        return _apply(t, change, known, place, moment.began)
 
 
 def bury_missing(ledger: Ledger, reading: Reading, missing: Sequence[int]) -> SyncReport:
@@ -193,6 +198,13 @@ def _known(session: Session, keys: Sequence[str], uids: Sequence[str]) -> dict[s
     return found
 
 
+def _by_task(known: Mapping[str, Known]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for each in known.values():
+        found.setdefault(each.item_key, []).append(each.uid)
+    return found
+
+
 def _decide(change: _Change, task: Read, key: str | None, stranger: str | None, against: _Against) -> None:
     """Add to `change` what a task that was read means: `key` is what it was dispatched as, `stranger` what it only says it is."""
     taken = 0
@@ -216,8 +228,8 @@ def _miss(change: _Change, task: Read, key: str, against: _Against) -> None:
     """Bury the answers that the task no longer shows. Raises WentBack: nobody can have deleted them."""
     moment, place = against.moment, against.place
     present = {raw.get("unique_id") for raw in task.annotations}
-    ours = [each for each in against.known.values() if (each.item_key, each.site, each.vanished) == (key, place.site, False)]
-    for each in [each for each in ours if each.uid not in present]:
+    ours = [against.known[uid] for uid in against.of_task.get(key, ()) if uid not in present]
+    for each in [each for each in ours if each.site == place.site and not each.vanished]:
         if moment.first:
             raise went_back(place, f"it is new, and lacks answer {each.uid}")
         if moment.trusted and older(each, task.updated_at, moment.began):
@@ -232,25 +244,16 @@ def _take(change: _Change, answer: Answer, task: Read, against: _Against) -> Ans
         raw = {"id": answer.server_annotation, "unique_id": answer.uid, "result": list(answer.raw)}
         return Refused(answer.item_key, reason, raw)
     if last is not None and not last.vanished and last.content == answer.content:
-        change.report += SyncReport(unchanged=1)
+        change.counts["unchanged"] += 1
         return answer
     if last is not None and moment.trusted and older(last, task.updated_at, moment.began):
         raise went_back(place, f"answer {answer.uid} is an earlier one than we have")
     version = last.version + 1 if last else 1
-    names = (
-        "uid",
-        "item_key",
-        "annotator",
-        "server_annotation",
-        "created_at",
-        "updated_at",
-        "lead_time_s",
-        "cancelled",
-        "content",
-    )
-    row = {name: getattr(answer, name) for name in names}
+    row = {name: getattr(answer, name) for name in _AS_ANSWERED}
     more = {"version": version, "site": place.site, "vanished": False, "regions": list(answer.regions), "raw": list(answer.raw)}
     change.answers.append({**row, **more, "before": last.content if last else None})
+    if last is None:
+        against.of_task.setdefault(answer.item_key, []).append(answer.uid)
     change.changed.add(answer.item_key)
     against.known[answer.uid] = Known(
         uid=answer.uid,
@@ -263,7 +266,7 @@ def _take(change: _Change, answer: Answer, task: Read, against: _Against) -> Ans
         vanished=False,
         cancelled=answer.cancelled,
     )
-    change.report += SyncReport(new=1) if last is None else SyncReport(updated=1)
+    change.counts["new" if last is None else "updated"] += 1
     return answer
 
 
@@ -271,7 +274,7 @@ def _bury(change: _Change, last: Known, known: dict[str, Known]) -> None:
     change.buried.append(last)
     known[last.uid] = replace(last, version=last.version + 1, vanished=True)
     change.changed.add(last.item_key)
-    change.report += SyncReport(vanished=1)
+    change.counts["vanished"] += 1
 
 
 def _apply(t: Transaction, change: _Change, known: Mapping[str, Known], place: Place, seen_at: datetime) -> SyncReport:
@@ -281,7 +284,7 @@ def _apply(t: Transaction, change: _Change, known: Mapping[str, Known], place: P
     refused = _insert_refused(t, change.refused, place.site, seen_at)
     _stamp(t.session, place, change.stamps)
     t.session.flush()
-    return change.report + refused + _advance(t, sorted(change.changed), known)
+    return SyncReport(**change.counts) + refused + _advance(t, sorted(change.changed), known)
 
 
 def _insert_answers(t: Transaction, rows: Sequence[dict[str, Any]]) -> None:

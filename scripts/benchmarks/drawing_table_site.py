@@ -144,8 +144,8 @@ def change(bench: Bench, tasks: int, number: int) -> None:
     connection.close()
 
 
-def workspace(folder: Path, bench: Bench | None, tasks: int, ledger: str | None = None) -> Workspace:
-    """Return a workspace whose ledger has those tasks, dispatched to the server (to nowhere without one)."""
+def workspace(folder: Path, bench: Bench | None, tasks: int, ledger: str | None = None, *, dispatched: bool = True) -> Workspace:
+    """Return a workspace whose ledger has those tasks, `dispatched` to the server (to nowhere without one) or not yet."""
     made = init(Settings(folder, ledger=ledger))
     facts = {"width_px": 640, "height_px": 480}
     all_keys = keys(tasks)
@@ -171,11 +171,14 @@ def workspace(folder: Path, bench: Bench | None, tasks: int, ledger: str | None 
     record_accounts(made.ledger, SITE, url, PEOPLE, accounts or _nobody())
     with made.ledger.transaction("bench") as t:
         place = {"batch": batch, "site": SITE, "server_project": project, "config_digest": "d", "synced_at": None}
-        t.add_new(PlaceRow, [place])
+        t.add_new(PlaceRow, [place] if dispatched else [])
         for start_ in range(0, tasks, _CHUNK):
             some = list(enumerate(all_keys[start_ : start_ + _CHUNK], start_ + 1))
-            row = {"batch": batch, "items": ["e" * 64], "group": "g", "round": 1, "state": "dispatched", "site": SITE}
-            t.add_new(TaskRow, [{**row, "item_key": key, "subject": key, "server_task": number} for number, key in some])
+            state = {"state": "dispatched", "site": SITE} if dispatched else {"state": "new", "site": None, "server_task": None}
+            row = {"batch": batch, "items": ["e" * 64], "group": "g", "round": 1}
+            t.add_new(TaskRow, [{**row, "item_key": key, "subject": key, "server_task": number, **state} for number, key in some])
+            if not dispatched:
+                continue
             sent = {"batch": batch, "site": SITE, "state": "sent", "data_digest": None}
             t.add_new(OutboxRow, [{**sent, "item_key": key, "server_task": number} for number, key in some])
     with made.ledger.reading() as session:

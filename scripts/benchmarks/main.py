@@ -20,7 +20,7 @@ from rich.table import Table
 AREAS = {
     "ingest": ("images", "decode", "deid", "hashing", "audio", "video", "near", "flow", "whole"),
     "quality": ("agreement", "aggregation", "matching", "overlaps", "alignment"),
-    "annotate": ("answers", "into_ledger", "submissions"),
+    "annotate": ("answers", "dispatching", "into_ledger", "submissions"),
 }
 
 
