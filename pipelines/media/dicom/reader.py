@@ -23,7 +23,7 @@ from yuelu.pipelines.media.dicom.planes import planes_of, shown_order
 from yuelu.pipelines.media.dicom.render import Shown
 from yuelu.pipelines.media.dicom.syntaxes import plugins
 from yuelu.pipelines.media.limits import Limits
-from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused
+from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused, bytes_of
 from yuelu.pipelines.media.volumes.geometry import Plane, plane_facts
 from yuelu.pipelines.media.volumes.stack import stacked
 
@@ -59,7 +59,7 @@ def read(file: BinaryIO, context: Context) -> Reading:
 def _opened(file: BinaryIO, context: Context) -> tuple[bytes, Dataset]:
     config.settings.reading_validation_mode = config.IGNORE  # a value outside its VR's form is cleaned like any other
     config.settings.writing_validation_mode = config.IGNORE
-    data = file.read(context.limits.picture_bytes + 1)
+    data = bytes_of(file, context.limits.picture_bytes)
     if len(data) > context.limits.picture_bytes:
         raise Refused(f"more than {context.limits.picture_bytes} bytes in one object", "split the object first")
     return data, parsed(data)

@@ -3,8 +3,10 @@
 Source: ISO/IEC 10918-1 (ITU-T T.81) annex B; JFIF (T.871); Adobe's APP14 (Adobe Technical Note 5116); ICC.1 annex B.4.
 """
 
-import re
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from yuelu.pipelines.media.reading import Refused
 
@@ -17,7 +19,7 @@ _SOI, _EOI, _SOS, _APP0, _APP1, _APP2, _APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0x
 _EXIF, _ICC = b"Exif\0\0", b"ICC_PROFILE\0"
 _JFIF = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"  # says "YCbCr", no density, no thumbnail
 _ADOBE = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"  # one byte follows: the colour transformation
-_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # a marker, but for stuffing, restarts and fill bytes
+_WITHIN_SCAN = np.array([0x00, 0xFF, *range(0xD0, 0xD8)], np.uint8)  # after 0xFF: stuffing, fill bytes, restarts
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ def take_apart(data: bytes) -> Coded:
     """Return what the segments say. Raises Refused: no picture, or it stops before its end."""
     parts: list[bytes | memoryview] = [b"\xff\xd8"]
     told, view, at = _Told(), memoryview(data), 2  # slices of the view are no copies
+    ends: NDArray[np.intp] | None = None  # of scans, once there is one
     while (marker := _marker(data, at)) is not None:
         code, start = marker
         if code == _EOI:
@@ -53,7 +56,9 @@ def take_apart(data: bytes) -> Coded:
         if end < start + 2 or end > len(data) or code == _SOI:
             break
         if code == _SOS:
-            at = _end_of_scan(data, end)
+            ends = _ends_of_scans(data) if ends is None else ends
+            after = ends[np.searchsorted(ends, end) :]
+            at = int(after[0]) if after.size else len(data)
             parts += (b"\xff\xda", view[start:at])
             continue
         parts.append(told.kept(code, data[start:end]))
@@ -70,10 +75,11 @@ def _marker(data: bytes, at: int) -> tuple[int, int] | None:
     return None
 
 
-def _end_of_scan(data: bytes, at: int) -> int:
-    """Return where the entropy-coded data from `at` on end."""
-    found = _AFTER_SCAN.search(data, at)
-    return found.start() if found else len(data)
+def _ends_of_scans(data: bytes) -> NDArray[np.intp]:
+    """Return in order where entropy-coded data would end: at every marker but those that may stand among them."""
+    codes = np.frombuffer(data, np.uint8)
+    found = np.flatnonzero(codes[:-1] == 0xFF)
+    return found[~np.isin(codes[found + 1], _WITHIN_SCAN)]
 
 
 class _Told:

@@ -6,7 +6,7 @@ from typing import Any
 from yuelu.base.records import Medium
 from yuelu.pipelines.media.fingerprints import picture_fingerprint
 from yuelu.pipelines.media.images import tiles
-from yuelu.pipelines.media.pictures import Pixels, picture, probes, proxy, reduced, reduction, thumbnail
+from yuelu.pipelines.media.pictures import Pixels, luma_of, picture, probes, proxy, reduced, reduction, thumbnail
 from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused
 
 MOST_FRAMES = 1000  # of one object that is shown as several pictures
@@ -66,7 +66,7 @@ def several(frames: Iterable[Pixels], count: int, context: Context, told: Mappin
 
 def looks(pixels: Pixels, already: int = 1) -> dict[str, Any]:
     """Return probes and fingerprint of pixels that are `already` reduced by that much."""
-    small = reduced(pixels)
+    small = luma_of(reduced(pixels))
     by = already * reduction(pixels.shape[1], pixels.shape[0])
     return {"probes": probes(small, by), "fingerprints": {"picture": [picture_fingerprint(small)]}}
 
