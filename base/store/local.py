@@ -109,10 +109,10 @@ def _chunks(data: bytes | BinaryIO) -> Iterator[memoryview]:
 def _link(part: str, path: str) -> None:
     """Give the part its name: atomic like a rename, but an existing one is not replaced. Raises FileExistsError."""
     try:
-        os.link(part, path)  # noqa: PTH200
+        os.link(part, path)
     except FileNotFoundError:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        os.link(part, path)  # noqa: PTH200
+        os.link(part, path)
 
 
 def _sync_folder(folder: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeAlias, cast
 
@@ -67,6 +68,7 @@ def versions() -> dict[str, str]:
     return {"python": f"{sys.version_info.major}.{sys.version_info.minor}", **{name: _version(name) for name in _DECIDING}}
 
 
+@cache  # it is read from a long text
 def _version(name: str) -> str:
     try:
         return version(name)

@@ -7,7 +7,7 @@ import os
 import time
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 from yuelu.base.errors import ServiceUnavailable
 from yuelu.base.records import asset_key

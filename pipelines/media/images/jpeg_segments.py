@@ -19,7 +19,7 @@ _SOI, _EOI, _SOS, _APP0, _APP1, _APP2, _APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0x
 _EXIF, _ICC = b"Exif\0\0", b"ICC_PROFILE\0"
 _JFIF = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"  # says "YCbCr", no density, no thumbnail
 _ADOBE = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"  # one byte follows: the colour transformation
-_WITHIN_SCAN = np.array([0x00, 0xFF, *range(0xD0, 0xD8)], np.uint8)  # after 0xFF: stuffing, fill bytes, restarts
+_WITHIN_SCAN = np.isin(np.arange(256), (0x00, 0xFF, *range(0xD0, 0xD8)))  # after 0xFF: stuffing, fill bytes, restarts
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _ends_of_scans(data: bytes) -> NDArray[np.intp]:
     """Return in order where entropy-coded data would end: at every marker but those that may stand among them."""
     codes = np.frombuffer(data, np.uint8)
     found = np.flatnonzero(codes[:-1] == 0xFF)
-    return found[~np.isin(codes[found + 1], _WITHIN_SCAN)]
+    return found[~_WITHIN_SCAN[codes[found + 1]]]
 
 
 class _Told:
