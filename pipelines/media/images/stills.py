@@ -31,7 +31,7 @@ def one(
 def tiled(raster: tiles.Raster, context: Context, told: Mapping[str, Any] | None = None) -> Reading:
     """Return the reading of a very large picture: an overview, then its tiles; `tiles` tells what each of them shows."""
     layout = tiles.layout(raster.width, raster.height)
-    proxies, overview = tiles.proxies(raster, layout, context.limits.reply_bytes)
+    proxies, overview = tiles.proxies(raster, layout, context)
     facts = {"width_px": raster.width, "height_px": raster.height, **(told or {}), "tiles": tiles.to_facts(layout)}
     facts |= looks(overview, -(-raster.width // overview.shape[1]))
     return Reading(Medium.IMAGE, context.media_type, facts, (*proxies, thumbnail(overview)))
