@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 # pydicom would load the first two to fetch its own test files, and Arrow the last to know its arrays.
 _NOT_NEEDED = ("requests", "tqdm", "pandas")
@@ -16,7 +16,8 @@ def lean_imports() -> Iterator[None]:
     try:
         yield
         if arrow := sys.modules.get("pyarrow"):
-            arrow.array(())  # it looks once
+            with suppress(AttributeError):  # it takes None for a module
+                arrow.array(())  # it looks once
     finally:
         for name in hidden:
             del sys.modules[name]
