@@ -127,7 +127,7 @@ class Workers:
 
     def ahead(self) -> int:
         """Return how many objects are examined, but not yet asked for."""
-        return sum(objects for future, objects in self._running.items() if future.done())
+        return sum(objects for future, objects in self._running.items() if future.status != "pending")
 
     def result(self, future: "Future[Done]", task: Task, waiting: Callable[[], None] = _calm) -> Done:
         """Return what became of the task; `waiting` is called now and then until it is there.

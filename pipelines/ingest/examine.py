@@ -53,10 +53,10 @@ def examine(listed: Listed, job: Job, decoders: Decoders) -> Found:
 
 
 def _digest(descriptor: int) -> str:
-    hashed, at, buffer = hashlib.sha256(), 0, memoryview(bytearray(_CHUNK))
-    while size := os.preadv(descriptor, [buffer], at):
-        hashed.update(buffer[:size])
-        at += size
+    hashed, at = hashlib.sha256(), 0
+    while chunk := os.pread(descriptor, _CHUNK, at):
+        hashed.update(chunk)
+        at += len(chunk)
     return hashed.hexdigest()
 
 

@@ -172,7 +172,7 @@ def probes(pixels: Pixels, already: int = 1) -> dict[str, float]:
 def _variance(values: NDArray[Any]) -> float:
     """Return the variance of whole numbers. The sums are exact; `cv2.meanStdDev` gives the same in five times the time."""
     share = 1 / values.size
-    mean = cv2.sumElems(values)[0] * share
+    mean = float(np.ravel(cv2.sumElems(values))[0]) * share
     return math.sqrt(max(cv2.norm(values, cv2.NORM_L2SQR) * share - mean * mean, 0.0)) ** 2
 
 
