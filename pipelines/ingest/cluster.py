@@ -7,10 +7,11 @@ import math
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeAlias, cast
 
@@ -30,6 +31,7 @@ from yuelu.pipelines.media.limits import Limits
 _HOST, _LOOPBACK = "127.0.0.1", "127.0.0.1:0"
 _GONE = (CancelledError, CommClosedError, ConnectionError)  # how Dask tells that its scheduler is
 _LOOK_S, _PATIENCE_S = 5, 60  # between two looks at who works; how long a cluster may be without any worker
+_WAIT_S = 1  # for a result, until those who watch are told of others
 _AGAIN = "see to it, then run the same command again: what is recorded stays"
 # What the bytes and the facts of derived assets depend on: two workers must not make two assets of one object.
 _DECIDING = ("yuelu", "av", "numpy", "opencv-python-headless", "pillow", "pydicom", "soundfile")
@@ -67,6 +69,7 @@ def versions() -> dict[str, str]:
     return {"python": f"{sys.version_info.major}.{sys.version_info.minor}", **{name: _version(name) for name in _DECIDING}}
 
 
+@cache  # it is read from a long text
 def _version(name: str) -> str:
     try:
         return version(name)
@@ -89,6 +92,10 @@ def run_task(task: Task, run: str) -> Done:
     return Done(findings, time.monotonic() - started)
 
 
+def _calm() -> None:
+    """Nobody wants to know."""
+
+
 class Workers:
     """The workers of one run, wherever they are."""
 
@@ -96,7 +103,7 @@ class Workers:
         self.client, self.run = client, run
         self.threads = 0  # as of the last look: workers come and go
         self._looked = self._seen = -math.inf
-        self._running: set[Future[Done]] = set()
+        self._running: dict[Future[Done], int] = {}  # and how many objects each task has
         self.look()
 
     def look(self) -> None:
@@ -115,37 +122,42 @@ class Workers:
     def submit(self, task: Task) -> "Future[Done]":
         """Have the task done some time."""
         future = self.client.submit(run_task, task, self.run, pure=False)
-        self._running.add(future)
+        self._running[future] = sum(map(len, task))
         return future
 
-    def result(self, future: "Future[Done]", task: Task) -> Done:
-        """Return what became of the task.
+    def ahead(self) -> int:
+        """Return how many objects are examined, but not yet asked for."""
+        return sum(objects for future, objects in self._running.items() if future.status != "pending")
+
+    def result(self, future: "Future[Done]", task: Task, waiting: Callable[[], None] = _calm) -> Done:
+        """Return what became of the task; `waiting` is called now and then until it is there.
 
         Where it took its worker with it each time, its objects are done one by one, alone, and the one to blame gets
         that as its reason. Raises ServiceUnavailable: the scheduler is gone, or all workers.
         """
         try:
-            return self._awaited(future)
+            return self._awaited(future, waiting)
         except KilledWorker:
-            wait(self._running)  # type: ignore[no-untyped-call]  # nobody else shall be near: a worker's death counts against all that it was doing
+            wait(tuple(self._running))  # type: ignore[no-untyped-call]  # nobody else shall be near: a worker's death counts against all that it was doing
             return Done(tuple(tuple(self._alone((listed,)) for listed in batch) for batch in task), 0.0)
 
     def _alone(self, batch: Batch) -> Found:
         try:
-            return self._awaited(self.submit((batch,))).findings[0][0]
+            return self._awaited(self.submit((batch,)), _calm).findings[0][0]
         except KilledWorker as error:
             return Found(batch[0], None, f"{error.allowed_failures + 1} workers died while they read it")
 
-    def _awaited(self, future: "Future[Done]") -> Done:
+    def _awaited(self, future: "Future[Done]", waiting: Callable[[], None]) -> Done:
         try:
             while True:
                 with suppress(TimeoutError):
-                    return future.result(timeout=_LOOK_S)
+                    return future.result(timeout=_WAIT_S)
                 self.look()
+                waiting()
         except _GONE:
             raise ServiceUnavailable("the Dask scheduler is gone", _AGAIN) from None
         finally:
-            self._running.discard(future)
+            self._running.pop(future, None)
 
 
 @contextmanager

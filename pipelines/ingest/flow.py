@@ -61,14 +61,15 @@ def ingest(
     run, tally = begin(workspace.ledger, collection, list(by_address), workspace.secret, actor), Tally()
 
     def tell() -> None:
-        progress(tally.done, max(total, tally.listed))
+        progress(tally.done + tally.ahead, max(total, tally.listed))
 
     tell()
     key = bytes.fromhex(keyed(workspace.secret, "deidentification", "1"))  # workers never hold the secret itself
     job = Job(by_address, workspace.store, key, run.deid, run.detect)
     todo = _unfinished(run, chain(first, listing), tally, tell, retry=retry)
     try:
-        with closing(_examined(todo, job, scheduler, workers, limits or _limits(job))) as results:
+        examined = _examined(todo, job, scheduler, workers, limits or _limits(job), tally=tally, tell=tell)
+        with closing(examined) as results:
             for done in results:
                 record(run, done.findings, tally, time.monotonic() - started)
                 tell()
@@ -107,11 +108,19 @@ def _unfinished(run: Run, listing: Iterable[Listed], tally: Tally, tell: Callabl
 
 
 def _examined(
-    todo: Iterator[Batch], job: Job, scheduler: str | None, threads: int, limits: Limits
+    todo: Iterator[Batch],
+    job: Job,
+    scheduler: str | None,
+    threads: int,
+    limits: Limits,
+    *,
+    tally: Tally,
+    tell: Callable[[], None],
 ) -> Generator[Done, None, None]:
     """Yield what the batches turn out to be, in their order, whatever order they finish in.
 
-    The first of several equal objects is thereby the same in every run. Where nothing is to do, nobody is asked to do it.
+    The first of several equal objects is thereby the same in every run. What is done while one before it takes long is told
+    of as `tally.ahead`. Where nothing is to do, nobody is asked to do it.
     """
     first = next(todo, None)
     if first is None:
@@ -119,6 +128,11 @@ def _examined(
     pace, todo = Pace(), chain([first], todo)
     running: deque[tuple[Task, Future[Done]]] = deque()
     with connected(scheduler, threads, job, limits) as workers:
+
+        def waiting() -> None:
+            tally.ahead = workers.ahead()
+            tell()
+
         while True:
             workers.look()
             while len(running) < max(_IN_FLIGHT, 4 * workers.threads) and (task := tuple(islice(todo, pace.batches))):
@@ -126,6 +140,7 @@ def _examined(
             if not running:
                 return
             task, future = running.popleft()
-            done = workers.result(future, task)
+            done = workers.result(future, task, waiting)
+            tally.ahead = workers.ahead()
             pace.took(done.seconds, len(task))
             yield done

@@ -17,6 +17,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.listed = self.already = self.bytes = self.bytes_read = 0
+        self.ahead = 0  # examined, and waiting for one before them to be recorded
         self.outcomes, self.media = Counter[str](), Counter[str]()
         self.modalities, self.reasons = Counter[str](), Counter[str]()
         self.slowest = list[tuple[float, str]]()

@@ -15,8 +15,9 @@ _SPARE_S = 5  # of wall time: whoever waits for the process ends it first
 
 
 def limits_for(limits: Limits, request: Mapping[str, Any], descriptor: int) -> Limits:
-    """Return the limits of one request: what plays for hours may honestly cost more than a picture."""
-    return limits.for_film(os.fstat(descriptor).st_size) if request["demuxer"] else limits
+    """Return the limits of one request: what plays for hours, or is very large, may honestly cost more."""
+    size = os.fstat(descriptor).st_size
+    return limits.for_film(size) if request["demuxer"] else limits.for_object(size)
 
 
 class Allowance:

@@ -22,11 +22,10 @@ from contextlib import suppress
 from typing import Any
 
 from yuelu.pipelines.isolation import child
+from yuelu.pipelines.media.imports import lean_imports
 from yuelu.pipelines.media.limits import Limits
 
 LONGEST_MESSAGE = 1 << 16
-# pydicom would load the first two to fetch its own test files, and Arrow the last to know its arrays when it sees them.
-_NOT_NEEDED = ("requests", "tqdm", "pandas")
 _IDLE_S = 3600  # a run on a cluster may have been killed without a word
 
 
@@ -67,7 +66,8 @@ def _end_of(decoder: int, decoders: set[int]) -> dict[str, Any]:
 
 def _fork(asked: dict[str, Any], descriptor: int, control: socket.socket, decoders: set[int]) -> dict[str, Any]:
     if asked["reader"]:
-        _import(asked["reader"])
+        with suppress(Exception), lean_imports():  # a reader that cannot be imported says so when it is asked to read
+            importlib.import_module(asked["reader"])
     if (threads := len(os.listdir("/proc/self/task"))) > 1:
         return {"threads": threads}
     gc.freeze()
@@ -82,17 +82,6 @@ def _fork(asked: dict[str, Any], descriptor: int, control: socket.socket, decode
     os.close(descriptor)
     decoders.add(decoder)
     return {"pid": decoder}
-
-
-def _import(reader: str) -> None:
-    hidden = [name for name in _NOT_NEEDED if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: there is no such module
-    with suppress(Exception):  # a reader that cannot be imported says so when it is asked to read
-        importlib.import_module(reader)
-        if arrow := sys.modules.get("pyarrow"):
-            arrow.array(())  # it looks once
-    for name in hidden:
-        del sys.modules[name]
 
 
 def _decode(descriptor: int, limits: Limits, readable: tuple[str, ...]) -> None:

@@ -114,16 +114,24 @@ def _reading(reply: Reply) -> Reading:
     if "refused" in reply.told:
         raise Refused(clean_text(str(reply.told["refused"])), clean_text(str(reply.told.get("hint", ""))))
     try:
-        return from_wire(reply.told, [_part(reply.descriptor, *part) for part in reply.parts])
+        return from_wire(reply.told, [cast(BinaryIO, _Part(reply.descriptor, *part)) for part in reply.parts])
     except InvalidRecord as error:
         raise Refused(error.problem, error.hint) from None
 
 
-def _part(descriptor: int, start: int, end: int) -> BinaryIO:
-    def fetch(first: int, last: int) -> bytes:
-        return os.pread(descriptor, last - first, start + first)
+class _Part(Ranged):
+    """A part of a reply: bytes start..end-1 of its file."""
 
-    return cast(BinaryIO, Ranged(fetch, end - start))
+    def __init__(self, descriptor: int, start: int, end: int) -> None:
+        super().__init__(lambda first, last: os.pread(descriptor, last - first, start + first), end - start)
+        self._descriptor, self._start = descriptor, start
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer as far as there is something; return how far. Nothing is copied twice."""
+        wanted = memoryview(buffer)[: max(0, self.size - self.at)]
+        size = os.preadv(self._descriptor, [wanted], self._start + self.at)
+        self.at += size
+        return size
 
 
 def _out_of_time(code: int | None, step: Limits, whole: Limits) -> str | None:

@@ -11,7 +11,8 @@ from yuelu.base.errors import Misconfigured
 _FRAME_BYTES, _SECOND_BYTES = 16, 20_000
 _FASTEST_HZ = 60  # frames of a film of the longest kind
 _CPU_PER_SECOND, _WALL_PER_CPU = 2, 2  # of a film at most; other processes want the processor, too
-_LARGE, _GROWTH, _LARGEST_REPLY = 64 << 20, 16, 8 << 30  # bytes of a film; a proxy may well be larger than a small one
+_READ_BYTES = 1_000_000  # of any other object, for which a processor is given a second: a very large picture takes a third of it
+_LARGE, _GROWTH, _LARGEST_REPLY = 64 << 20, 16, 8 << 30  # bytes of an object; a proxy may well be larger than a small film
 
 SEARCHING_S = 3600  # of wall and of processor time, where every frame of a video is searched for people or text
 
@@ -21,7 +22,8 @@ class Limits:
     """Caps on one listed object and on the process that decodes it.
 
     For sound and video, `frames`, `wall_s`, `cpu_s` and `reply_bytes` are what the smallest file may cost; `for_film` tells
-    what larger ones may. `wall_s` and `cpu_s` then are also the longest time without getting on.
+    what larger ones may, and `for_object` how long the largest pictures may take. `wall_s` and `cpu_s` are also the longest
+    time without getting on.
     """
 
     file_bytes: int = 32 << 30
@@ -40,6 +42,11 @@ class Limits:
     reply_bytes: int = 1 << 30  # all that a reader may derive from one object
     open_files: int = 64
     jobs: int = 500  # then the process is replaced, whatever its state
+
+    def for_object(self, size: int) -> "Limits":
+        """Return the limits for any other object of `size` bytes: the time grows with it, for readers that tell they get on."""
+        cpu_s = max(0, size - _LARGE) // _READ_BYTES
+        return replace(self, cpu_s=self.cpu_s + cpu_s, wall_s=self.wall_s + cpu_s * _WALL_PER_CPU)
 
     def for_film(self, size: int) -> "Limits":
         """Return the limits for a sound or a video of `size` bytes: frames and time grow with it, up to those of `seconds`."""

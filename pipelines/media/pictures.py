@@ -1,6 +1,7 @@
 """From an array of 8-bit pixels to what annotators look at: encoded picture, thumbnail, probes. Carries no metadata."""
 
 import io
+import math
 from typing import Any
 
 import cv2
@@ -22,9 +23,10 @@ PROBED_PX = 512  # the longer side that probes, thumbnail and fingerprint are ma
 _DARK, _BRIGHT = 5, 250
 _WINDOW_PERCENTILES = (0.5, 99.5)
 _SAMPLED = 1 << 24  # values that percentiles are taken from
+_WORDS = 1 << 16  # different values of 16 bits
 _BAND = 1 << 22  # values that are windowed at a time: eight bytes each while that lasts
 _RUNS = 3  # Z_RLE of zlib
-_NOISE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+_LEVELS = np.arange(256, dtype=np.float64)
 
 
 def check_size(width: int, height: int, limits: Limits, *, tiled: bool = False) -> None:
@@ -50,6 +52,9 @@ def enlargement(width: int, height: int) -> int:
 
 def windowed(values: NDArray[Any], low: float, high: float) -> Pixels:
     """Return `values` mapped from [low, high] to 0..255, clipped; what is not a number becomes 0."""
+    if values.dtype.kind in "iu" and values.dtype.itemsize == 2 and values.size > _WORDS:  # each value is computed once
+        native = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+        return np.asarray(windowed(np.arange(_WORDS, dtype=np.uint16).view(native.dtype), low, high)[native.view(np.uint16)])
     span = (high - low) or 1.0
     shown = np.empty(values.shape, np.uint8)
     rows = max(1, _BAND // max(1, values[0].size)) if len(values) else 1
@@ -139,6 +144,11 @@ def reduced(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.resize(pixels, (-(-width // by), -(-height // by)), interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def luma_of(pixels: Pixels) -> Pixels:
+    """Return the picture in grey."""
+    return pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
 def probes(pixels: Pixels, already: int = 1) -> dict[str, float]:
     """Return cheap measures of quality, on the luma of the picture reduced to 512 pixels or less on its longer side.
 
@@ -147,20 +157,26 @@ def probes(pixels: Pixels, already: int = 1) -> dict[str, float]:
     blurred. `noise_sigma`: standard deviation of the noise that is left at that scale, of 255 (J. Immerkaer (1996), Fast
     Noise Variance Estimation), 0 where a side has under 3 pixels. `mean_share`, `dark_share`, `bright_share`: exposure.
     """
-    small = reduced(pixels)
-    luma = small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    _, spread = cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))
+    luma = luma_of(reduced(pixels))
     shares = cv2.calcHist([luma], [0], None, [256], [0, 256]).ravel().astype(np.float64) / luma.size
     return {
         "scale": 1 / (already * reduction(pixels.shape[1], pixels.shape[0])),
-        "laplacian_variance": round(float(spread[0, 0]) ** 2, 3),
-        "noise_sigma": round(_noise(np.asarray(luma, np.uint8)), 3),
-        "mean_share": round(float(shares @ np.arange(256)) / 255, 6),
+        "laplacian_variance": round(_variance(cv2.Laplacian(luma, cv2.CV_16S)), 3),
+        "noise_sigma": round(_noise(luma), 3),
+        "mean_share": round(float(shares @ _LEVELS) / 255, 6),
         "dark_share": round(float(shares[: _DARK + 1].sum()), 6),
         "bright_share": round(float(shares[_BRIGHT:].sum()), 6),
     }
 
 
+def _variance(values: NDArray[Any]) -> float:
+    """Return the variance of whole numbers. The sums are exact; `cv2.meanStdDev` gives the same in five times the time."""
+    share = 1 / values.size
+    mean = float(np.ravel(cv2.sumElems(values))[0]) * share
+    return math.sqrt(max(cv2.norm(values, cv2.NORM_L2SQR) * share - mean * mean, 0.0)) ** 2
+
+
 def _noise(luma: Pixels) -> float:
-    inner = cv2.filter2D(luma, cv2.CV_16S, _NOISE)[1:-1, 1:-1]
+    # Differences of the second order down and across: the kernel of the paper, whole numbers all the way.
+    inner = cv2.Sobel(luma, cv2.CV_16S, 2, 2)[1:-1, 1:-1]
     return float(np.sqrt(np.pi / 2) * cv2.norm(inner, cv2.NORM_L1) / inner.size / 6) if inner.size else 0.0

@@ -1,6 +1,7 @@
 """What a reader is told and what it gives back, and how the latter crosses from the decoding process."""
 
 import math
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -92,6 +93,16 @@ def panic_refused() -> Iterator[None]:
         raise Refused(f"cannot be decoded: {panic}", "export the object again from its origin") from None
 
 
+def bytes_of(file: BinaryIO, most: int) -> bytes:
+    """Return what is left of the file, and no more than one byte over `most`: who gets that many refuses it.
+
+    The memory asked for is what the file needs. For `most` of it the kernel would hand out fresh pages each time.
+    """
+    here, end = file.tell(), file.seek(0, os.SEEK_END)
+    file.seek(here)
+    return file.read(max(0, min(end - here, most)) + 1)
+
+
 def to_wire(reading: Reading) -> tuple[dict[str, Any], list[bytes | BinaryIO]]:
     """Return the reading as JSON values, and the parts it refers to by position."""
     derived = [
@@ -132,6 +143,8 @@ def from_wire(told: Mapping[str, Any], parts: Sequence[BinaryIO]) -> Reading:
 
 def clean_text(text: str) -> str:
     """Return the text as every ledger can hold it: blanks for line breaks, U+FFFD for other controls and lone surrogates."""
+    if text.isprintable():  # there is nothing to replace in most texts
+        return text
     return _CONTROLS.sub(_REPLACEMENT, _BREAKS.sub(" ", text))
 
 

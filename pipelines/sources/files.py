@@ -4,7 +4,6 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from yuelu.pipelines.media.reading import Refused
 from yuelu.pipelines.sources.port import Listed, Opened
@@ -33,7 +32,7 @@ def _check_same(listed: Listed, descriptor: int) -> None:
     if (status.st_size, status.st_mtime_ns) != (listed.bytes, listed.modified_ns):
         raise Refused("changed while it was being read")
     # A folder on the way may have become a link since; ask the kernel where the open file really lies.
-    if os.fsencode(Path(f"/proc/self/fd/{descriptor}").readlink()) != listed.location:
+    if os.fsencode(os.readlink(f"/proc/self/fd/{descriptor}")) != listed.location:  # noqa: PTH115  a path costs more
         raise Refused("moved while it was being read")
 
 

@@ -5,8 +5,10 @@ import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from yuelu.base.errors import InvalidRecord, KeyTaken, Misconfigured, NotFound, OutcomeUnknown, ServiceUnavailable
@@ -64,6 +66,14 @@ def test_a_reader_seeks(store: Store) -> None:
         assert file.read() == data[1_300_000:]
         assert file.read() == b""
     assert store.read("big") == data
+
+
+@pytest.mark.parametrize("size", [(1 << 18) - 1, 1 << 18, (1 << 20) + 1])
+def test_what_is_written_in_pieces_is_whole(store: Store, size: int) -> None:
+    data = np.random.default_rng(size).bytes(size)
+    store.create("bytes", data)
+    store.create("file", BytesIO(data))
+    assert store.read("bytes") == store.read("file") == data
 
 
 def test_a_file_is_written_from_its_beginning_and_never_held_whole(store: Store, tmp_path: Path) -> None:

@@ -2,15 +2,16 @@
 
 import errno
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, ClassVar
 
 import pytest
 from PIL import Image
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from yuelu.base.errors import Interrupted, ServiceUnavailable
 from yuelu.base.ledger.engine import Transaction
@@ -22,6 +23,7 @@ from yuelu.pipelines.ingest.flow import ingest
 from yuelu.pipelines.ingest.records import Collection, Known
 from yuelu.pipelines.ingest.rows import register
 from yuelu.pipelines.ingest.tally import Tally
+from yuelu.pipelines.media.reading import Refused
 from yuelu.pipelines.sources.folder import folder as at
 from yuelu.pipelines.sources.port import Listed, Opened
 
@@ -112,6 +114,40 @@ def test_the_bar_of_a_folder_knows_its_end(make_workspace: Make, tmp_path: Path)
         (tmp_path / "media/deep" / str(number)).touch()
     ingest(workspace, [at(tmp_path / "media")], COLLECTION, workers=1, progress=lambda *now: seen.append(now))
     assert {total for _, total in seen} == {40}
+
+
+@dataclass(frozen=True, slots=True)
+class Stalled(MadeUp):
+    """Its first object is not to be had before there is the file `gate`."""
+
+    gate: str = ""
+
+    def listed(self) -> Iterator[Listed]:
+        first, *others = MadeUp.listed(self)
+        yield from (replace(first, problem=None), *others)
+
+    def opened(self, listed: Listed) -> AbstractContextManager[Opened]:
+        last = time.monotonic() + 60
+        while not Path(self.gate).exists() and time.monotonic() < last:
+            time.sleep(0.01)
+        raise Refused("late")
+
+
+def test_progress_tells_what_is_examined_behind_a_slow_object(make_workspace: Make, tmp_path: Path) -> None:
+    workspace, seen = make_workspace("one"), list[tuple[int, int, int]]()
+
+    def watch(done: int, total: int) -> None:
+        with workspace.ledger.reading() as session:
+            seen.append((done, total, session.scalar(select(func.count()).select_from(ListingRow)) or 0))
+        if done == 84:
+            (tmp_path / "gate").touch()
+
+    source = Stalled("/a", 100, gate=str(tmp_path / "gate"))
+    report = ingest(workspace, [source], COLLECTION, workers=2, progress=watch)
+    assert (84, 100, 0) in seen  # all but the batch of the first, and none of them is recorded before it
+    assert seen == sorted(seen)
+    assert seen[-1] == (100, 100, 100)
+    assert report.reasons == {"late": 1, "made up": 99}
 
 
 def test_what_is_no_longer_listed_does_not_count(make_workspace: Make) -> None:

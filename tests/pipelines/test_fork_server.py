@@ -81,6 +81,22 @@ def test_every_reader_is_imported_before_the_fork_and_leaves_one_thread() -> Non
         launcher.close()
 
 
+def test_what_slices_do_not_need_is_imported_when_it_is_needed() -> None:
+    code = """
+import sys
+from yuelu.pipelines.media.imports import lean_imports
+with lean_imports():
+    import yuelu.pipelines.media.dicom.reader
+assert not {"av", "pyarrow", "pandas", "requests", "tqdm"} & set(sys.modules)
+with lean_imports():
+    import pyarrow
+pyarrow.array((1, 2))
+assert "pandas" not in sys.modules
+import tqdm
+"""
+    assert subprocess.run([sys.executable, "-I", "-c", code], check=False).returncode == 0
+
+
 def test_what_has_threads_is_not_forked(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bare = {name: value for name, value in launching._ENVIRONMENT.items() if "ARROW" not in name}
     monkeypatch.setattr(launching, "_ENVIRONMENT", bare)  # Arrow's allocator starts a thread then

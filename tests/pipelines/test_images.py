@@ -82,6 +82,16 @@ def test_sixteen_bit_is_windowed_and_maps_back() -> None:
         assert np.abs(back - ramp)[inside].max() <= (high - low) / 255 / 2 + 1
 
 
+@pytest.mark.parametrize("kind", [np.int16, np.uint16, ">i2", ">u2"])
+def test_many_values_of_sixteen_bits_are_windowed_as_few_are(kind: str) -> None:
+    every = np.arange(1 << 16, dtype=np.uint16).view(np.int16 if "i" in np.dtype(kind).kind else np.uint16).astype(kind)
+    twice = np.stack([every, every[::-1]], axis=1)
+    expected = np.rint(np.interp(twice.astype(np.float64), [-900, 3100], [0, 255])).astype(np.uint8)
+    assert (windowed(twice, -900, 3100) == expected).mean() > 0.9999  # halves may fall on either side
+    assert np.abs(windowed(twice, -900, 3100).astype(int) - expected).max() <= 1
+    assert (windowed(twice[:100], -900, 3100) == windowed(twice, -900, 3100)[:100]).all()
+
+
 def test_windows_of_nothing_and_of_one_value() -> None:
     assert window_by_percentiles(np.full((2, 2), np.nan)).tolist() == [[0, 0], [0, 0]]
     assert window_by_percentiles(np.full((2, 2), 7)).tolist() == [[0, 0], [0, 0]]

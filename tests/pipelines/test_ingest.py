@@ -283,7 +283,7 @@ from pathlib import Path
 from yuelu.base.ledger.engine import Transaction
 from yuelu.base.settings import Settings
 from yuelu.base.workspace import init
-from yuelu.pipelines.ingest.flow import ingest
+from yuelu.pipelines.ingest import flow
 from yuelu.pipelines.ingest.records import Collection
 from yuelu.pipelines.sources.folder import folder
 
@@ -295,7 +295,11 @@ def passing(here):
     if left < 0:
         os.kill(os.getpid(), signal.SIGKILL)
 
-event = Transaction.event
+event, record = Transaction.event, flow.record
+
+def recorded(*given):
+    record(*given)
+    passing("after commit")
 
 def watched(self, action, subject, **more):
     if action == "ingest batch":
@@ -304,10 +308,10 @@ def watched(self, action, subject, **more):
     event(self, action, subject, **more)
 
 if __name__ == "__main__":
-    Transaction.event = watched
+    Transaction.event, flow.record = watched, recorded
     workspace = init(Settings(Path(sys.argv[1])), secret=b"s" * 32, signing_seed=b"g" * 32)
     collection = Collection("trial", "base", "consent", "internal", "research only")
-    ingest(workspace, [folder(Path(sys.argv[2]))], collection, progress=lambda done, total: done and passing("after commit"))
+    flow.ingest(workspace, [folder(Path(sys.argv[2]))], collection)
 """
 
 

@@ -2,6 +2,7 @@
 
 import struct
 import time
+from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -117,6 +118,10 @@ def test_limits_grow_with_a_film_and_with_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "some").write_bytes(bytes(1 << 20))
     with (tmp_path / "some").open("rb") as file:
         assert limits_for(limits, {"demuxer": ""}, file.fileno()) == limits
+        assert limits.for_object(64 << 20) == limits
+        slide = limits.for_object((64 << 20) + 300_000_000)  # of 300 MB more
+        assert (slide.cpu_s, slide.wall_s) == (limits.cpu_s + 300, limits.wall_s + 600)
+        assert replace(slide, cpu_s=limits.cpu_s, wall_s=limits.wall_s) == limits
         assert limits_for(limits, {"demuxer": "mov"}, file.fileno()).frames == limits.frames + 65536
 
 

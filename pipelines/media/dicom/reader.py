@@ -15,15 +15,15 @@ from yuelu.pipelines.deid.heads import face_risk
 from yuelu.pipelines.deid.options import parse
 from yuelu.pipelines.media.dicom.copied import with_pixels_only
 from yuelu.pipelines.media.dicom.facts import facts_of, window_facts
-from yuelu.pipelines.media.dicom.film import film
 from yuelu.pipelines.media.dicom.film_times import frame_times, is_cine
 from yuelu.pipelines.media.dicom.frames import check_frames, pixel_keyword
 from yuelu.pipelines.media.dicom.parse import parsed
 from yuelu.pipelines.media.dicom.planes import planes_of, shown_order
 from yuelu.pipelines.media.dicom.render import Shown
 from yuelu.pipelines.media.dicom.syntaxes import plugins
+from yuelu.pipelines.media.imports import lean_imports
 from yuelu.pipelines.media.limits import Limits
-from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused
+from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused, bytes_of
 from yuelu.pipelines.media.volumes.geometry import Plane, plane_facts
 from yuelu.pipelines.media.volumes.stack import stacked
 
@@ -59,7 +59,7 @@ def read(file: BinaryIO, context: Context) -> Reading:
 def _opened(file: BinaryIO, context: Context) -> tuple[bytes, Dataset]:
     config.settings.reading_validation_mode = config.IGNORE  # a value outside its VR's form is cleaned like any other
     config.settings.writing_validation_mode = config.IGNORE
-    data = file.read(context.limits.picture_bytes + 1)
+    data = bytes_of(file, context.limits.picture_bytes)
     if len(data) > context.limits.picture_bytes:
         raise Refused(f"more than {context.limits.picture_bytes} bytes in one object", "split the object first")
     return data, parsed(data)
@@ -84,6 +84,8 @@ def _derived(dataset: Dataset, count: int, shown: Shown, limits: Limits) -> tupl
     planes = planes_of(dataset, count)
     if is_cine(dataset, planes):
         times = frame_times(dataset, count)
+        with lean_imports():  # few objects are films, and their libraries take as long to load as ten slices to read
+            from yuelu.pipelines.media.dicom.film import film  # noqa: PLC0415
         made = film(shown.in_order(range(count)), times, limits)
         return Medium.VIDEO, made.parts, {**made.facts, **window_facts(shown, range(count)), **_first_plane(planes)}
     order = shown_order(planes)

@@ -83,7 +83,7 @@ def _copied(coded: Coded, small: Pixels, context: Context, told: dict[str, Any],
     by = -(-coded.width // small.shape[1]) if coded.width >= coded.height else -(-coded.height // small.shape[0])
     proxy = Derived(Role.PROXY, Medium.IMAGE, "image/jpeg", coded.copy, {**size, "scale": 1})
     facts = {**size, **told, **looks(small, by)}
-    return Reading(Medium.IMAGE, context.media_type, facts, (unlike(proxy, source), unlike(thumbnail(small), source)))
+    return Reading(Medium.IMAGE, context.media_type, facts, (proxy, unlike(thumbnail(small), source)))
 
 
 def _coded_anew(coded: Coded, context: Context, told: dict[str, Any], source: bytes, orientation: int) -> Reading:

@@ -3,8 +3,10 @@
 Source: ISO/IEC 10918-1 (ITU-T T.81) annex B; JFIF (T.871); Adobe's APP14 (Adobe Technical Note 5116); ICC.1 annex B.4.
 """
 
-import re
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from yuelu.pipelines.media.reading import Refused
 
@@ -14,10 +16,11 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _KEPT = frozenset({0xC4, 0xCC, 0xDB, 0xDD})  # Huffman and arithmetic tables, quantisation tables, restart interval
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
 _SOI, _EOI, _SOS, _APP0, _APP1, _APP2, _APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE
+_FILL = b"\xff"  # may stand before any marker (B.1.1.2)
 _EXIF, _ICC = b"Exif\0\0", b"ICC_PROFILE\0"
 _JFIF = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"  # says "YCbCr", no density, no thumbnail
 _ADOBE = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"  # one byte follows: the colour transformation
-_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # a marker, but for stuffing, restarts and fill bytes
+_WITHIN_SCAN = np.isin(np.arange(256), (0x00, 0xFF, *range(0xD0, 0xD8)))  # after 0xFF: stuffing, fill bytes, restarts
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,8 @@ class Coded:
     """A JPEG taken apart. `copy` is the picture alone: tables, frame, scans, and what tells a decoder its colours.
 
     JFIF and Adobe segments are written anew where the file has them, since decoders conclude the colours from them; no other
-    application segment, no comment, nothing between segments and nothing after the end is in the copy.
+    application segment, no comment, nothing between segments and nothing after the end is in the copy. Where it would be the
+    file itself, a fill byte is added, which means nothing to a decoder: one asset cannot derive from itself.
     """
 
     process: int
@@ -42,22 +46,29 @@ def take_apart(data: bytes) -> Coded:
     """Return what the segments say. Raises Refused: no picture, or it stops before its end."""
     parts: list[bytes | memoryview] = [b"\xff\xd8"]
     told, view, at = _Told(), memoryview(data), 2  # slices of the view are no copies
+    ends: NDArray[np.intp] | None = None  # of scans, once there is one
+    same = True  # so far, the copy is the file
     while (marker := _marker(data, at)) is not None:
         code, start = marker
         if code == _EOI:
-            return told.coded(b"".join([*parts, b"\xff\xd9"]))
+            filled = [_FILL] if same and start == at + 2 == len(data) else []
+            return told.coded(b"".join([parts[0], *filled, *parts[1:], b"\xff\xd9"]))
         if code in _ALONE:
-            at = start
+            at, same = start, False
             continue
         end = start + int.from_bytes(data[start : start + 2], "big")
         if end < start + 2 or end > len(data) or code == _SOI:
             break
         if code == _SOS:
-            at = _end_of_scan(data, end)
+            ends = _ends_of_scans(data) if ends is None else ends
+            after = ends[np.searchsorted(ends, end) :]
+            same = same and start == at + 2
+            at = int(after[0]) if after.size else len(data)
             parts += (b"\xff\xda", view[start:at])
             continue
-        parts.append(told.kept(code, data[start:end]))
-        at = end
+        kept = told.kept(code, data[start:end])
+        parts.append(kept)
+        at, same = end, same and kept == data[at:end]
     raise Refused("cannot be decoded: the JPEG stops before its end", "fetch the file again from its origin")
 
 
@@ -70,10 +81,11 @@ def _marker(data: bytes, at: int) -> tuple[int, int] | None:
     return None
 
 
-def _end_of_scan(data: bytes, at: int) -> int:
-    """Return where the entropy-coded data from `at` on end."""
-    found = _AFTER_SCAN.search(data, at)
-    return found.start() if found else len(data)
+def _ends_of_scans(data: bytes) -> NDArray[np.intp]:
+    """Return in order where entropy-coded data would end: at every marker but those that may stand among them."""
+    codes = np.frombuffer(data, np.uint8)
+    found = np.flatnonzero(codes[:-1] == 0xFF)
+    return found[~_WITHIN_SCAN[codes[found + 1]]]
 
 
 class _Told:

@@ -14,7 +14,7 @@ from yuelu.pipelines.media.images.stills import MOST_FRAMES, one, several
 from yuelu.pipelines.media.images.tiles import is_large
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.pictures import Pixels, check_size, percentile_window, windowed
-from yuelu.pipelines.media.reading import Context, Reading, Refused
+from yuelu.pipelines.media.reading import Context, Reading, Refused, bytes_of
 
 FORMATS = ("PNG", "BMP", "WEBP", "GIF", "JPEG2000", "AVIF")  # no other plugin of Pillow ever sees the bytes
 _ORIENTATION = 0x0112
@@ -39,7 +39,7 @@ def read(file: BinaryIO, context: Context) -> Reading:
 
 def whole(file: BinaryIO, limits: Limits) -> bytes:
     """Return all bytes of an encoded picture. Raises Refused: more than the limit."""
-    data = file.read(limits.picture_bytes + 1)
+    data = bytes_of(file, limits.picture_bytes)
     if len(data) > limits.picture_bytes:
         raise Refused(f"more than {limits.picture_bytes} bytes in one picture", "tile the picture first")
     return data

@@ -6,7 +6,7 @@ from typing import Any
 from yuelu.base.records import Medium
 from yuelu.pipelines.media.fingerprints import picture_fingerprint
 from yuelu.pipelines.media.images import tiles
-from yuelu.pipelines.media.pictures import Pixels, picture, probes, proxy, reduced, reduction, thumbnail
+from yuelu.pipelines.media.pictures import Pixels, luma_of, picture, probes, proxy, reduced, reduction, thumbnail
 from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused
 
 MOST_FRAMES = 1000  # of one object that is shown as several pictures
@@ -31,7 +31,7 @@ def one(
 def tiled(raster: tiles.Raster, context: Context, told: Mapping[str, Any] | None = None) -> Reading:
     """Return the reading of a very large picture: an overview, then its tiles; `tiles` tells what each of them shows."""
     layout = tiles.layout(raster.width, raster.height)
-    proxies, overview = tiles.proxies(raster, layout, context.limits.reply_bytes)
+    proxies, overview = tiles.proxies(raster, layout, context)
     facts = {"width_px": raster.width, "height_px": raster.height, **(told or {}), "tiles": tiles.to_facts(layout)}
     facts |= looks(overview, -(-raster.width // overview.shape[1]))
     return Reading(Medium.IMAGE, context.media_type, facts, (*proxies, thumbnail(overview)))
@@ -66,7 +66,7 @@ def several(frames: Iterable[Pixels], count: int, context: Context, told: Mappin
 
 def looks(pixels: Pixels, already: int = 1) -> dict[str, Any]:
     """Return probes and fingerprint of pixels that are `already` reduced by that much."""
-    small = reduced(pixels)
+    small = luma_of(reduced(pixels))
     by = already * reduction(pixels.shape[1], pixels.shape[0])
     return {"probes": probes(small, by), "fingerprints": {"picture": [picture_fingerprint(small)]}}
 

@@ -25,7 +25,7 @@ _UNCOMPRESSED, _JPEG = 1, (7, 34892)
 _ALPHA = (1, 2)
 _MOST_SAMPLES = 16  # of a picture in colours: what follows them is left out; of one in grey none is the one to show
 _ICC_PROFILE, _NODATA = 34675, 42113
-_HELD_BYTES = 1 << 29  # of decoded segments
+_HELD_BYTES = 5 << 28  # of decoded segments: a row of tiles of 16-bit colours, 48,000 pixels wide, so that each is decoded once
 
 
 def needs_libtiff(page: Any) -> bool:
@@ -158,6 +158,7 @@ class Segments:
         if not self.plain and self.chunk[0] * self.chunk[1] > limits.pixels:
             raise Refused(f"a very large picture in pieces of {self.chunk[1]} x {self.chunk[0]} pixels", "save it in tiles")
         self._held: OrderedDict[int, NDArray[Any]] = OrderedDict()
+        self._held_bytes = 0
 
     def shown(self, showing: Showing) -> "ShownSegments":
         """Return the same, as pixels."""
@@ -203,8 +204,9 @@ class Segments:
         piece, _, shape = page.decode(data, index, **tables)
         decoded = np.zeros(shape[1:], page.dtype) if piece is None else np.asarray(piece[0])
         self._held[index] = decoded
-        while sum(one.nbytes for one in self._held.values()) > _HELD_BYTES:
-            self._held.popitem(last=False)
+        self._held_bytes += decoded.nbytes
+        while self._held_bytes > _HELD_BYTES:
+            self._held_bytes -= self._held.popitem(last=False)[1].nbytes
         return decoded
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from yuelu.base.errors import InvalidRecord
 from yuelu.base.records import Medium, Role
 from yuelu.pipelines.media.pictures import Pixels, jpeg
-from yuelu.pipelines.media.reading import Derived, Refused
+from yuelu.pipelines.media.reading import Context, Derived, Refused
 
 COMFORTABLE_PX = 8192  # a longer side is cut into tiles
 TILE_PX, OVERLAP_PX = 4096, 512  # what is smaller than the overlap lies whole within one tile
@@ -140,13 +140,13 @@ def _shrunk(pixels: Pixels, by: int) -> Pixels:
     return np.asarray(cv2.resize(filled, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def proxies(raster: Raster, tiles: Sequence[Tile], most_bytes: int) -> tuple[tuple[Derived, ...], Pixels]:
+def proxies(raster: Raster, tiles: Sequence[Tile], context: Context) -> tuple[tuple[Derived, ...], Pixels]:
     """Return one proxy for each of `tiles`, in their order, and the overview's pixels. All are JPEG: PNG would be too heavy.
 
-    Raises Refused: together they take more than `most_bytes`.
+    Raises Refused: together they take more than the limit of what a reader may derive.
     """
     made: list[Derived] = []
-    taken = 0
+    taken, most_bytes = 0, context.limits.reply_bytes
     shown: Pixels = np.zeros((1, 1), np.uint8)
     for tile, shown in cut(raster, tiles):
         size = {"width_px": shown.shape[1], "height_px": shown.shape[0], "scale": tile.scale}
@@ -155,4 +155,5 @@ def proxies(raster: Raster, tiles: Sequence[Tile], most_bytes: int) -> tuple[tup
         if taken > most_bytes:
             raise Refused(f"decoding gave {taken} bytes, more than the limit of {most_bytes}", "cut the object first")
         made.append(Derived(Role.PROXY, Medium.IMAGE, "image/jpeg", data, size))
+        context.get_on()
     return (made[-1], *made[:-1]), shown

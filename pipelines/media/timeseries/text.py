@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 from numpy.typing import NDArray
 
-from yuelu.pipelines.media.reading import Context, Reading, Refused
+from yuelu.pipelines.media.reading import Context, Reading, Refused, bytes_of
 from yuelu.pipelines.media.timeseries.calendar import calendar_ns, whole_ns
 from yuelu.pipelines.media.timeseries.channels import Channel
 from yuelu.pipelines.media.timeseries.clock import Clock, from_calendar, from_numbers
@@ -46,7 +46,7 @@ class _Cells:
 
 def read(file: BinaryIO, context: Context) -> Reading:
     """Return the series in a text file. Raises Refused: no table of numbers, no time, or too many values."""
-    data = file.read(context.limits.series_bytes + 1)
+    data = bytes_of(file, context.limits.series_bytes)
     if len(data) > context.limits.series_bytes:
         raise Refused(f"more than {context.limits.series_bytes} bytes in one series", "cut the series first")
     encoding = text_encoding(data[:_HEAD_BYTES])

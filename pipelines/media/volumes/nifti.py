@@ -19,7 +19,7 @@ from yuelu.pipelines.media.dicom.greyscale import robust_window, shown_grey
 from yuelu.pipelines.media.dicom.look import Look
 from yuelu.pipelines.media.limits import Limits
 from yuelu.pipelines.media.pictures import Pixels, check_size, windowed
-from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused
+from yuelu.pipelines.media.reading import Context, Derived, Reading, Refused, bytes_of
 from yuelu.pipelines.media.volumes.geometry import Plane, plane_facts
 from yuelu.pipelines.media.volumes.nifti_copy import clean_file, evidence
 from yuelu.pipelines.media.volumes.stack import stacked
@@ -38,7 +38,7 @@ def read(file: BinaryIO, context: Context) -> Reading:
 
     Raises Refused: no single volume of numbers or colours, or too large.
     """
-    raw = file.read(context.limits.picture_bytes + 1)
+    raw = bytes_of(file, context.limits.picture_bytes)
     compressed = raw[:2] == _GZIP
     data = inflated(raw, context.limits.picture_bytes) if compressed else raw
     if len(data) > context.limits.picture_bytes:
