@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 
 from sqlalchemy import select
 
@@ -176,7 +176,8 @@ def _everything(source: _Source, moment: Moment, *, compare: bool) -> tuple[Sync
 
 def _changed(source: _Source, last: Reading, since: datetime, moment: Moment) -> tuple[SyncReport, Reading]:
     """Read what was stamped since then, and then whatever the numbers say is still missing."""
-    stamps = _first(source.reader.stamps(source.place.server_project, since - WINDOW))
+    pages = source.reader.stamps(source.place.server_project, since - WINDOW)
+    stamps = tuple(islice(chain.from_iterable(pages), _FEW + 1))  # whatever the size of a page: these are all, or too many
     unread, unchanged = _unread(source, stamps) if len(stamps) <= _FEW else (list(stamps), 0)
     report, reading = SyncReport(unchanged=unchanged), last
     if unread:
@@ -303,10 +304,6 @@ def _ranges(stamps: Iterable[Stamp]) -> tuple[tuple[int, int], ...]:
         else:
             found.append([task, task])
     return tuple((low, high) for low, high in found)
-
-
-def _first(pages: Iterator[tuple[Stamp, ...]]) -> tuple[Stamp, ...]:
-    return next(pages, ())
 
 
 def _chunks(reads: Iterable[Read], size: int) -> Iterator[list[Read]]:

@@ -84,7 +84,7 @@ class SqlReader:
         where, told = self._where(project, Wanted(since))
         asked = text(f"SELECT t.id, t.updated_at FROM task t WHERE {where} ORDER BY t.id")  # noqa: S608  no outside text in it
         with self._reading() as connection:
-            for part in connection.execution_options(yield_per=_ROWS).execute(asked, told).partitions():
+            for part in connection.execution_options(yield_per=_ROWS).execute(asked, told).partitions(_ROWS):
                 yield tuple(Stamp(task, _moment(stamp)) for task, stamp in part)
 
     def answers(self, project: int, wanted: Wanted) -> Generator[Read, None, None]:

@@ -284,7 +284,9 @@ def _apply(t: Transaction, change: _Change, known: Mapping[str, Known], place: P
     refused = _insert_refused(t, change.refused, place.site, seen_at)
     _stamp(t.session, place, change.stamps)
     t.session.flush()
-    return SyncReport(**change.counts) + refused + _advance(t, sorted(change.changed), known)
+    made, counts = _advance(t, sorted(change.changed), known), change.counts
+    seen = SyncReport(counts["new"], counts["updated"], counts["unchanged"], counts["vanished"])
+    return seen + refused + made
 
 
 def _insert_answers(t: Transaction, rows: Sequence[dict[str, Any]]) -> None:

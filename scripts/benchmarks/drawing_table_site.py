@@ -128,19 +128,19 @@ def _fill(database: Path, project: int, tasks: int, users: list[int]) -> None:
     connection.close()
 
 
-def change(bench: Bench, tasks: int, number: int) -> None:
-    """Change one answer to each of `number` tasks, as an annotator does: the stamps of answer and task move on."""
+def change(bench: Bench, tasks: int, number: int, x: int = 40) -> None:
+    """Move a box of one answer to each of `number` tasks, as an annotator does: the stamps of answer and task move on."""
     stamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
     connection = sqlite3.connect(bench.service.data / DATABASE, timeout=600)
     step = max(1, tasks // number)
     moved = (
-        "UPDATE task_completion SET result = json_set(?, '$[1].value.x', 40), updated_at = ?"
+        "UPDATE task_completion SET result = json_set(?, '$[1].value.x', ?), updated_at = ?"
         " WHERE id = (SELECT min(id) FROM task_completion WHERE task_id = ?)"
     )
-    chosen = [(json.dumps(result(number)), stamp, task) for task in range(1, step * number, step)]
+    chosen = [(json.dumps(result(number)), x, stamp, task) for task in range(1, step * number, step)]
     with connection:
         connection.executemany(moved, chosen)
-        connection.executemany("UPDATE task SET updated_at = ? WHERE id = ?", [(stamp, task) for _, _, task in chosen])
+        connection.executemany("UPDATE task SET updated_at = ? WHERE id = ?", [(stamp, task) for *_, task in chosen])
     connection.close()
 
 

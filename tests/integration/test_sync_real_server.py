@@ -76,11 +76,14 @@ def test_the_database_says_the_same_as_the_api(crew: Crew, tmp_path: Path) -> No
     counts = reader.counts(crew.bench.server_project(crew.project))
     assert (counts.tasks, counts.annotations) == (2, 4)
     assert crew.sync(full=True, reader=reader) == SyncReport(unchanged=4)
-    with crew.bench.annotator(crew.bench.leased(crew.tasks[0].item_key)[0]) as client:
-        client.write(
-            "PATCH", f"/api/annotations/{min(row.server_annotation for row in over_api.values())}/", {"result": result(2.5)}
-        )
-    assert crew.sync(reader=reader).updated == 1
+    for task in crew.tasks[:2]:
+        who = crew.bench.leased(task.item_key)[1]  # the first one of the second task was cancelled
+        (changed,) = [row for row in over_api.values() if (row.item_key, row.annotator) == (task.item_key, who)]
+        with crew.bench.annotator(who) as client:
+            client.write("PATCH", f"/api/annotations/{changed.server_annotation}/", {"result": result(2.5)})
+    stamps = list(reader.stamps(crew.bench.server_project(crew.project)))
+    assert [len(page) for page in stamps] == [2]  # a page is not a row
+    assert crew.sync(reader=reader).updated == 2
     assert crew.sync() == SyncReport(unchanged=4)
     reader.close()
     empty = tmp_path / "empty.sqlite3"
