@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from copy import copy
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -64,17 +65,18 @@ def _shortened(text: str) -> str:
 
 
 def translate_help(command: _Command, language: str) -> _Command:
-    """Return the command with its help, and that of its options and subcommands, in `language`."""
+    """Return the command with its help, and that of its options and subcommands, in `language`: a copy where that is another."""
     if language != "zh":
         return command
-    command.help = say(language, _one_line(command.help))
-    for parameter in command.params:
+    told = copy(command)
+    told.help = say(language, _one_line(command.help))
+    told.params = [copy(parameter) for parameter in command.params]
+    for parameter in told.params:
         if isinstance(parameter, click.Option) and parameter.help:
             parameter.help = say(language, parameter.help)
-    if isinstance(command, click.Group):
-        for child in command.commands.values():
-            translate_help(child, language)
-    return command
+    if isinstance(told, click.Group):
+        told.commands = {name: translate_help(child, language) for name, child in told.commands.items()}
+    return told
 
 
 def _one_line(text: str | None) -> str:

@@ -10,7 +10,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "scripts/benchmarks"
 AREAS = {
     "ingest": ["images", "decode", "deid", "hashing", "audio", "video", "near", "flow", "whole"],
     "quality": ["agreement", "aggregation", "matching", "overlaps", "alignment"],
-    "annotate": ["answers", "into_ledger", "submissions"],
+    "annotate": ["answers", "dispatching", "into_ledger", "submissions"],
 }
 NAMES = [name for names in AREAS.values() for name in names]
 FRAME = {"main", "measuring", "peers", "drawing_table_site"}

@@ -18,7 +18,8 @@ some = st.sampled_from(["u1", "i1", "u2", "i2", "u4", "i4"]).flatmap(
 
 @given(some, st.floats(0, 100))
 def test_percentiles_are_those_of_numpy(values: NDArray[Any], wanted: float) -> None:
-    assert percentiles(*counted(values), [wanted]) == pytest.approx([np.percentile(values, wanted)], rel=1e-9, abs=1e-6)
+    told = np.percentile(values.astype(np.float64), wanted)  # of int8 it subtracts in int8: 0 less -128 is then -128
+    assert percentiles(*counted(values), [wanted]) == pytest.approx([told], rel=1e-9, abs=1e-6)
 
 
 @given(some)
