@@ -10,6 +10,7 @@ from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from yuelu.base.errors import Misconfigured, ServiceUnavailable
@@ -112,6 +113,9 @@ def _explained() -> Iterator[None]:
     except OperationalError as error:
         hint = "make room, or see to the server; what was committed stays, and the same command goes on from there"
         raise ServiceUnavailable(f"the ledger fails: {error.orig}", hint) from error
+    except PoolTimeout as error:
+        problem = "all connections to the ledger were in use for too long"
+        raise ServiceUnavailable(problem, "try again; a machine that does this often has too much to do") from error
 
 
 def _newest_version() -> str:

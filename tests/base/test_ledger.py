@@ -10,6 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from yuelu.base import merkle
 from yuelu.base.errors import Misconfigured, ServiceUnavailable
@@ -164,3 +165,8 @@ def test_addresses_of_no_ledger_are_refused() -> None:
 def test_a_server_that_is_not_there_is_named() -> None:
     with pytest.raises(ServiceUnavailable, match="cannot open the ledger"):
         Ledger("postgresql://yuelu@127.0.0.1:9/x").migrate()
+
+
+def test_waiting_too_long_for_a_connection_is_explained(ledger: Ledger) -> None:
+    with pytest.raises(ServiceUnavailable, match="all connections to the ledger were in use"), ledger.reading():
+        raise PoolTimeout("QueuePool limit of size 5 overflow 10 reached")
