@@ -55,12 +55,12 @@ def print_proof(proof: "Proof", *, signed: bool, language: str) -> None:
         (t("release"), f"{manifest.title}, {published}"),
         (t("published by"), f"{identity['publisher']['name'] or '-'} ({identity['publisher']['key_id']})"),
         (t("item"), item["id"]),
-        (t("files"), "\n".join(each["id"] for each in proof.assets)),
+        (t("media"), "; ".join(each["id"] for each in proof.assets)),
         (t("labels"), _labels(item)),
         (t("decision"), item["decision"]),
         (t("project"), f"{item['project']}: {config['name']} {config['version']} ({config['digest'][:12]})"),
         (t("task description"), f"{description['version']} ({description['digest'][:12]})"),
-        (t("gates"), "\n".join(_gate(gate) for gate in manifest.document["quality"]["gates"]) or "-"),
+        (t("gates"), "; ".join(_gate(gate) for gate in manifest.document["quality"]["gates"]) or "-"),
     ]
     table("", ("", ""), facts)
     answers = [(row["annotator_pid"], row["answered_on"], row["round"], _labels(row)) for row in proof.annotations]
@@ -73,7 +73,7 @@ def print_proof(proof: "Proof", *, signed: bool, language: str) -> None:
 def _labels(row: Mapping[str, Any]) -> str:
     choices = [f"{each['control']}: {', '.join(each['labels'])}" for each in row["choices"]]
     regions = [f"{each['control']}: {each['label']}" for kind in ("boxes", "segments", "frame_ranges") for each in row[kind]]
-    return "\n".join([*choices, *regions]) or "-"
+    return "; ".join([*choices, *regions]) or "-"
 
 
 def _gate(gate: Mapping[str, Any]) -> str:
