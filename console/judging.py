@@ -1,16 +1,11 @@
 """What the commands of judgement make of a table of labels. Nothing of the platform is needed."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from yuelu.base.errors import InvalidRecord
-from yuelu.quality.score import Score
 from yuelu.quality.signals.catalogue import Answers, signals
 from yuelu.quality.signals.record import Looked
 from yuelu.quality.tables import read_labels
-
-_MEASURED = ("support", "probability")  # what `review show` tells of a region of the consensus; no part of an answer
-Scores = Mapping[str, tuple[Score, ...]]
 
 
 def signals_of_table(path: Path) -> tuple[Looked, ...]:

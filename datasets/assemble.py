@@ -1,31 +1,27 @@
 """One Parquet file of a table's layers, in a folder that a pull writes: only layers that are not in it yet are fetched."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from yuelu.base.errors import IntegrityFailure, YueluError
+from yuelu.datasets.fetch import PARTS, fetch, hash_of
 from yuelu.datasets.layers import Layer, merged
-from yuelu.datasets.layout import File
 from yuelu.datasets.manifest import DELETED, Manifest, Part
 from yuelu.datasets.plain import Known, layered, tell, told
 from yuelu.datasets.release import Release
 from yuelu.datasets.schemas import KEYS
 from yuelu.datasets.tables import open_table, read_batches, write_sorted
 
-Fetch = Callable[[Release, File, Path], bool]  # makes a folder hold a file; whether it had to be fetched
-HashOf = Callable[[Path], str]
-
 
 class Assembly:
-    """The plain tables of one pull. `unfinished` is a folder below `dest`, named from it, for what is not complete."""
+    """The plain tables of one pull into `dest`."""
 
-    def __init__(self, release: Release, dest: Path, unfinished: str, fetch: Fetch, hash_of: HashOf) -> None:
-        self.release, self.dest, self.unfinished = release, dest, unfinished
-        self._fetch, self._hash_of = fetch, hash_of
+    def __init__(self, release: Release, dest: Path) -> None:
+        self.release, self.dest = release, dest
         try:
             self._known: Known = told(dest)
         except YueluError:
@@ -38,8 +34,8 @@ class Assembly:
         there = self._there(table, target, hashes)
         if there == len(layers):
             return None
-        needed = [self._part(part) for part in layers[there:]]
-        fetched = sum(part.file.bytes for part, file in zip(layers[there:], needed, strict=True) if self._got(file))
+        needed = [replace(part.file, path=f"{PARTS}/{part.file.sha256}.parquet") for part in layers[there:]]
+        fetched = sum(file.bytes for file in needed if fetch(self.release, file, self.dest))
         paths = [*([target] if there else []), *(self.dest / file.path for file in needed)]
         kinds = [part.kind for part in (layers[:1] if there else ()) + layers[there:]]
         self._write(table, target, paths, kinds, layers[-1])
@@ -52,19 +48,13 @@ class Assembly:
         """Return how many of the layers, from the base on, the file that lies there is made of."""
         if not target.is_file() or target.is_symlink():
             return 0
-        here, known = self._hash_of(target), self._known.get(table)
+        here, known = hash_of(target), self._known.get(table)
         if known and here == known["sha256"] and known["parts"] == list(hashes[: len(known["parts"])]):
             return len(known["parts"])
         return int(here == hashes[0])
 
-    def _part(self, part: Part) -> File:
-        return replace(part.file, path=f"{self.unfinished}/{part.file.sha256}.parquet")
-
-    def _got(self, file: File) -> bool:
-        return self._fetch(self.release, file, self.dest)
-
     def _write(self, table: str, target: Path, paths: Sequence[Path], kinds: Sequence[str], newest: Part) -> None:
-        new = self.dest / self.unfinished / f"{table}.new"
+        new = self.dest / PARTS / f"{table}.new"
         base, *above = (_rows(path) for path in paths)
         layers = [Layer(rows, kind == DELETED) for rows, kind in zip(above, kinds[1:], strict=True)]
         with new.open("wb") as sink:
@@ -76,13 +66,13 @@ class Assembly:
         new.replace(target)
 
     def _note(self, table: str, target: Path, hashes: Sequence[str]) -> None:
-        self._known[table] = {"sha256": self._hash_of(target), "bytes": target.stat().st_size, "parts": list(hashes)}
-        tell(self.dest, self.dest / self.unfinished, self._known)
+        self._known[table] = {"sha256": hash_of(target), "bytes": target.stat().st_size, "parts": list(hashes)}
+        tell(self.dest, self.dest / PARTS, self._known)
 
     def complete(self, manifest: Manifest) -> None:
         """Forget the tables that are not in layers any more."""
         known = {table: self._known[table] for table in layered(manifest)}
-        tell(self.dest, self.dest / self.unfinished, known)
+        tell(self.dest, self.dest / PARTS, known)
 
 
 def _rows(path: Path) -> Iterator[pa.Table]:

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -10,7 +10,7 @@ import pyarrow as pa
 from yuelu.base.canonical import sha256
 from yuelu.datasets.layers import difference
 from yuelu.datasets.layout import File, table_file
-from yuelu.datasets.manifest import BASE, DELETED, DELTA, Part
+from yuelu.datasets.manifest import BASE, DELETED, DELTA
 from yuelu.datasets.release import Release
 from yuelu.datasets.schemas import KEYS, keys_schema, schema_digest
 from yuelu.datasets.tables import TableFile, open_table, read_batches, write_sorted
@@ -36,7 +36,7 @@ def written(name: str, table: TableFile, before: Release | None) -> Written:
     if before is None or standing[0].schema_hash != table.schema_hash:
         return _whole(name, table)
     kept = standing if len(standing) <= MOST else standing[:1]
-    old = before if kept == standing else _with(before, kept)
+    old = before if kept == standing else replace(before, plain={table.table: kept[0]})
     parts = _changes(name, table, old, most=LARGEST * standing[0].rows)
     if parts is None:
         return _whole(name, table)
@@ -45,10 +45,6 @@ def written(name: str, table: TableFile, before: Release | None) -> Written:
     if above > LARGEST * standing[0].file.bytes:
         return _whole(name, table)
     return Written(tuple(entries), tuple((file, data) for _, file, data in parts))
-
-
-def _with(release: Release, kept: Sequence[Part]) -> Release:
-    return Release(release.manifest, release.source, release.signed, {kept[0].table: kept[0]})
 
 
 def _changes(name: str, table: TableFile, old: Release, most: float) -> list[tuple[dict[str, Any], File, bytes]] | None:

@@ -33,8 +33,7 @@ def merged(base: Iterable[pa.Table], layers: Sequence[Layer], keys: Sequence[str
                 rows = rows.filter(pc.invert(pc.is_in(_key(rows, keys), value_set=_key(part, keys))))
                 if not layer.deleted:
                     rows, added = pa.concat_tables([rows, part]), True
-        if rows.num_rows:
-            yield rows.take(pc.sort_indices(_key(rows, keys))) if added else rows
+        yield rows.take(pc.sort_indices(_key(rows, keys))) if added else rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,8 @@ def _parsed(document: Mapping[str, Any]) -> Manifest:
         document=document,
     )
     for table in TABLES:
-        if [part.kind == BASE for part in manifest.layers(table)] != [True] + [False] * (len(manifest.layers(table)) - 1):
+        kinds = [part.kind for part in manifest.layers(table)]
+        if kinds[:1] != [BASE] or BASE in kinds[1:]:
             raise IntegrityFailure(f"the manifest does not list one base of {table}, first", "ask the publisher for a whole one")
     return manifest
 

@@ -77,8 +77,14 @@ def tell(root: Path, unfinished: Path, known: Known) -> None:
     if not known:
         (root / PLAIN).unlink(missing_ok=True)
         return
-    with (unfinished / PLAIN).open("wb") as file:
-        file.write(canonical({"tables": known}))
+    replace_file(unfinished, root / PLAIN, canonical({"tables": known}))
+
+
+def replace_file(unfinished: Path, target: Path, data: bytes) -> None:
+    """Write `data` to `target` in one step, by way of the folder `unfinished`."""
+    part = unfinished / target.name
+    with part.open("wb") as file:
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    (unfinished / PLAIN).replace(root / PLAIN)
+    part.replace(target)

@@ -1,7 +1,6 @@
 """Pulling a release into a folder: only what is missing, every byte checked while it is written, resumable."""
 
 import fcntl
-import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -11,20 +10,19 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from yuelu.base.errors import Conflict, IntegrityFailure, YueluError
+from yuelu.base.errors import Conflict, YueluError
 from yuelu.base.progress import Progress, silent
 from yuelu.base.signing import PublicKey
 from yuelu.base.store.port import Store, checked_key
 from yuelu.datasets.assemble import Assembly
+from yuelu.datasets.fetch import PARTS, fetch
 from yuelu.datasets.layout import MANIFEST, File
 from yuelu.datasets.places import FolderSource
-from yuelu.datasets.plain import layered, read_plain
+from yuelu.datasets.plain import layered, read_plain, replace_file
 from yuelu.datasets.release import Release, open_folder, open_release
 from yuelu.datasets.schemas import TABLES
 
-PARTS = ".yuelu-pull"  # unfinished files, and the paths that pulls into this folder wrote; gone once a pull is complete
 _WRITTEN = "written"
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ def pull(
         _prepare(dest, release)
         counted = _Counted(release, dest, progress, threads)
         counted.fetch([*(part.file for part in manifest.parts if part.table not in layers), *manifest.documents])
-        counted.make(layers, Assembly(release, dest, PARTS, fetch, hash_of))
+        counted.make(layers, Assembly(release, dest))
         here = replace(release, source=FolderSource(dest), plain=read_plain(dest, manifest))
         counted.fetch(here.media())
         removed = _remove_stale(dest, counted.paths)
@@ -169,35 +167,6 @@ def _groups(files: Iterator[File], count: int) -> Iterator[list[File]]:
         yield group
 
 
-def fetch(release: Release, file: File, dest: Path) -> bool:
-    """Make `dest` hold `file`; return whether it had to be fetched. Raises IntegrityFailure: the store's copy is damaged."""
-    target, part = dest / file.path, dest / PARTS / f"{file.sha256}.{os.getpid()}"
-    if target.is_file() and not target.is_symlink() and hash_of(target) == file.sha256:
-        return False
-    hashed, size = hashlib.sha256(), 0
-    with release.source.open(file) as source, part.open("wb") as written:
-        while size <= file.bytes and (chunk := source.read(_CHUNK)):  # never more than promised, and one chunk
-            hashed.update(chunk)
-            size += len(chunk)
-            written.write(chunk)
-        written.flush()
-        os.fsync(written.fileno())
-    if hashed.hexdigest() != file.sha256:
-        part.unlink()
-        raise IntegrityFailure(
-            f"{release.source.label(file)} is damaged in the store", "nothing of it was kept; ask the publisher to repair it"
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part.replace(target)
-    return True
-
-
-def hash_of(path: Path) -> str:
-    """Return the SHA-256 (hex) of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _remove_stale(dest: Path, current: set[str]) -> int:
     written = set((dest / PARTS / _WRITTEN).read_text().splitlines())
     stale = [dest / checked_key(path) for path in sorted(written - current)]
@@ -208,10 +177,5 @@ def _remove_stale(dest: Path, current: set[str]) -> int:
 
 
 def _complete(dest: Path, release: Release) -> None:
-    part = dest / PARTS / MANIFEST
-    with part.open("wb") as file:
-        file.write(release.signed)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(dest / MANIFEST)
+    replace_file(dest / PARTS, dest / MANIFEST, release.signed)
     shutil.rmtree(dest / PARTS, ignore_errors=True)

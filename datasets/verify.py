@@ -12,8 +12,9 @@ from yuelu.base.store.address import open_store
 from yuelu.base.store.port import Store
 from yuelu.datasets.chain import rows_problems
 from yuelu.datasets.layout import MANIFEST, File
-from yuelu.datasets.plain import PLAIN
-from yuelu.datasets.release import Release, history, manifest_in, open_folder, open_release
+from yuelu.datasets.places import FolderSource
+from yuelu.datasets.plain import PLAIN, read_plain
+from yuelu.datasets.release import Release, history, manifest_in, open_release
 from yuelu.datasets.schemas import TABLES
 
 _CHUNK = 1 << 20
@@ -49,12 +50,12 @@ def verify(path: Path, key: PublicKey | None = None) -> Verification:
     A bad release raises nothing: every problem names its file.
     """
     try:
-        manifest_in(path, key=key)
+        manifest, signed = manifest_in(path, key=key)
     except YueluError as error:
         return Verification(False, 1, (Problem(MANIFEST, error.problem),), None if key is None else False)
     authentic = None if key is None else True
     try:
-        release = open_folder(path, key=key)
+        release = Release(manifest, FolderSource(path), signed, read_plain(path, manifest))
     except YueluError as error:
         return Verification(False, 2, (Problem(PLAIN, error.problem.removeprefix(f"{PLAIN} ")),), authentic)
     listed, problems = _files_problems(release)

@@ -26,7 +26,7 @@ from yuelu.pipelines.lots.offer import companies_of, contents_of, read_list
 from yuelu.pipelines.near.homes import leaks, read_homes
 from yuelu.pipelines.released_tasks import chunks
 from yuelu.pipelines.tables import Answers, tabulate
-from yuelu.quality.export import Control
+from yuelu.quality.controls import Control
 from yuelu.quality.facts import Fact, counted, number, sampled, unknown
 from yuelu.quality.gate import decide_task
 from yuelu.quality.metrics import scoring_for

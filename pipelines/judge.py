@@ -14,7 +14,7 @@ from yuelu.pipelines.tables import Answers, Typed
 from yuelu.pipelines.typed import typed_consensus, typed_scores, typed_task_scores
 from yuelu.quality.consensus import Method, consensus_labels, entropy_bits, vote_shares
 from yuelu.quality.consensus_shapes import consensus_boxes, consensus_segments
-from yuelu.quality.export import Export
+from yuelu.quality.controls import Export
 from yuelu.quality.metrics import scoring_for
 from yuelu.quality.resample import Sampling
 from yuelu.quality.score import Score

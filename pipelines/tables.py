@@ -11,7 +11,7 @@ from yuelu.base.errors import InvalidRecord
 from yuelu.base.records import Annotation, Box, Choice, FrameRange, Region, Segment, kind_of
 from yuelu.base.schemas import SEEN, TOGETHER
 from yuelu.pipelines.typed import MEASURED_AS
-from yuelu.quality.export import SCHEMAS, Control, Kind
+from yuelu.quality.controls import SCHEMAS, Control, Kind
 from yuelu.quality.kinds.answers import Answer
 
 _SCORED_AS: Mapping[str, Kind] = MappingProxyType(

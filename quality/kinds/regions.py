@@ -36,17 +36,6 @@ class Placed:
     samples: Mapping[str, Callable[[Codes, Codes], Floats]]
 
 
-@dataclass(frozen=True, slots=True)
-class Matched:
-    """Regions as rows (`answer`, `region`: its place in the answer) and the matches of any label among them."""
-
-    pairs: Pairs
-    answer: Codes
-    region: Codes
-    found: Matches
-    row: Codes  # of the pairs, by match
-
-
 def compare_regions(answers: Sequence[Answer], place: Callable[[Sequence[Any]], Placed], *, sweep: bool = True) -> Compared:
     """Return the tallies of matched regions at an overlap of 0.5 or more, and at the sweep of thresholds.
 
@@ -89,19 +78,6 @@ def compare_regions(answers: Sequence[Answer], place: Callable[[Sequence[Any]], 
         {name: _samples(take, any_label, row_of(any_label)) for name, take in placed.samples.items()},
         Counter(reason for reason in placed.reasons if reason is not None),
     )
-
-
-def match_regions(answers: Sequence[Answer], place: Callable[[Sequence[Any]], Placed]) -> Matched:
-    """Return which regions of two annotators are the same thing, whatever their labels."""
-    pairs = pair_up(answers)
-    placed = place([region for answer in answers for region in answer.said])
-    good = np.asarray([reason is None for reason in placed.reasons], bool)
-    answer = np.repeat(np.arange(len(answers)), pairs.said)
-    annotator, task = _of_answers(answers, pairs)
-    cells = _cells(task[answer], placed.item, annotator[answer], good)
-    found = match(candidates(*cells, placed.places, placed.iou, LEAST), annotator[answer])
-    place_in = np.concatenate([np.zeros(0, np.int64), *(np.arange(count) for count in pairs.said)])
-    return Matched(pairs, answer, place_in, found, _rows_of(pairs, answer)(found))
 
 
 def _of_answers(answers: Sequence[Answer], pairs: Pairs) -> tuple[Codes, Codes]:

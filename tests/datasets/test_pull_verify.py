@@ -9,8 +9,9 @@ import pytest
 
 from yuelu.base.errors import Conflict, IntegrityFailure, NotFound
 from yuelu.base.signing import SigningKey
+from yuelu.datasets.fetch import PARTS
 from yuelu.datasets.layout import version_number
-from yuelu.datasets.pull import PARTS, pull
+from yuelu.datasets.pull import pull
 from yuelu.datasets.release import open_folder, version_numbers
 from yuelu.datasets.verify import raise_unless_ok, verify, verify_stored
 
