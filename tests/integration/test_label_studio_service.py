@@ -38,6 +38,13 @@ def get(service: Service, path: str) -> httpx.Response:
         return http.get(path)
 
 
+def now_running(site: Site) -> Service:
+    """Return the session's server as it is now: tests of other files kill it and start it again."""
+    running = running_service(site.service.data)
+    assert running is not None
+    return running
+
+
 def test_nobody_signs_up(label_studio: Site) -> None:
     with httpx.Client(base_url=label_studio.service.url, trust_env=False) as http:
         http.get("/user/login/")
@@ -68,11 +75,8 @@ def test_nobody_but_the_administrator_can_sign_in_there(label_studio: Site) -> N
 
 
 def test_what_the_server_was_told(label_studio: Site) -> None:
-    told = dict(
-        entry.split("=", 1)
-        for entry in Path(f"/proc/{label_studio.service.pid}/environ").read_text(encoding="utf-8").split("\0")
-        if entry
-    )
+    environ = Path(f"/proc/{now_running(label_studio).pid}/environ").read_text(encoding="utf-8")
+    told = dict(entry.split("=", 1) for entry in environ.split("\0") if entry)
     assert told["COLLECT_ANALYTICS"] == told["LATEST_VERSION_CHECK"] == told["CORS_ALLOW_ALL_ORIGINS"] == "false"
     assert told["SENTRY_DSN"] == told["FRONTEND_SENTRY_DSN"] == ""
     assert told["LOCAL_FILES_DOCUMENT_ROOT"] == str(label_studio.service.media_root)
@@ -130,7 +134,7 @@ def test_files_outside_the_media_folder_are_not_served(label_studio: Site) -> No
 
 
 def test_a_second_start_finds_the_first(label_studio: Site, label_studio_env: Path) -> None:
-    service = label_studio.service
+    service = now_running(label_studio)
     again = start(label_studio_env, service.data, service.media_root)
     assert (again.pid, again.url, again.reused) == (service.pid, service.url, True)
 
