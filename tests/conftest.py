@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -12,12 +13,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import boto3
 import psycopg
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = Path(os.environ.get("YUELU_FIXTURES", ROOT.parent / "shared" / "fixtures"))
@@ -99,12 +103,43 @@ SLOW = frozenset(
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        file = item.path.relative_to(ROOT / "tests").as_posix()
-        if file in SLOW:
+        if item.path.relative_to(ROOT / "tests").as_posix() in SLOW:
             item.add_marker("slow")
-        # Two processes share the tests: all that start servers go to one of them, so that no server is started twice, and a
-        # file never is divided, so that no fixture of a module is made twice.
-        item.add_marker(pytest.mark.xdist_group("servers" if item.get_closest_marker("integration") else file))
+    items.sort(key=lambda item: _turn(item.nodeid))  # what takes longest begins first, so that both processes end together
+
+
+class _ByServer(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Two processes share the tests. Files that use one server go to one of them, and no file is divided.
+
+    (xdist's `loadgroup` should do that, and divides nothing since pytest 9.2: pytest-xdist, issue 1386.)
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _scope(nodeid.partition("::")[0])
+
+
+@cache
+def _scope(file: str) -> str:
+    if file.startswith("tests/integration/") and file != "tests/integration/test_demo.py":
+        return "label studio"
+    if file.startswith("tests/console/"):
+        return "console"  # its files share workspaces that take long to make
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return "stores" if re.search(r"\b(postgres|bucket|s3_endpoint)\b", text) else file
+
+
+def _turn(nodeid: str) -> tuple[int, str]:
+    file = nodeid.partition("::")[0]
+    scope = _scope(file)
+    first = ("label studio", "tests/integration/test_demo.py", "stores", "console")
+    if scope in first:
+        return first.index(scope), file
+    return len(first) + (file.removeprefix("tests/") not in SLOW), file
+
+
+@pytest.hookimpl(optionalhook=True)  # there without xdist, too
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
+    return _ByServer(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 @pytest.fixture(scope="session")
