@@ -1,7 +1,9 @@
 """What the gateway reads of a request and says in a response: ranges, answers, forms, languages, descriptions."""
 
+import asyncio
 import json
 import re
+import socket
 
 import pytest
 
@@ -9,6 +11,7 @@ from yuelu.base.errors import InvalidRecord
 from yuelu.console.gateway import app, handlers, pages, routes
 from yuelu.console.gateway.answers import Sent, read_answer, read_form
 from yuelu.console.gateway.ranges import Part, Unsatisfiable, part, same
+from yuelu.console.gateway.serve import listening
 from yuelu.console.words import chinese
 
 REGION = {"id": "b", "type": "rectanglelabels", "value": {"x": 1.5, "rectanglelabels": ["猫"]}}
@@ -133,3 +136,22 @@ def test_everything_that_people_read_has_its_chinese() -> None:
     said = {each.reason for each in refusals} | set(handlers._SAID.values()) | {"todo", "draft", "answered", "skipped"}
     assert len(texts) > 15
     assert {text for text in texts | said if text not in chinese()} == set()
+
+
+def test_an_answer_does_not_wait_for_the_browser_to_acknowledge_its_head() -> None:
+    """Nagle's algorithm holds the second packet of a response back until the first is acknowledged: 40 ms on Linux."""
+
+    async def sends_at_once() -> int:
+        met: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def meet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            met.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        with listening("127.0.0.1", 0) as listener:
+            async with await asyncio.start_server(meet, sock=listener):
+                _, writer = await asyncio.open_connection(*listener.getsockname())
+                writer.close()
+                return await asyncio.wait_for(met, 10)
+
+    assert asyncio.run(sends_at_once()) == 1
