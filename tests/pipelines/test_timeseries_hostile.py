@@ -1,7 +1,10 @@
 """Series that want to break their reader, through the decoding process: each becomes a reason, none a crash."""
 
+import importlib
 import io
 import random
+import tempfile
+import warnings
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -34,10 +37,24 @@ def matlab(values: dict[str, Any]) -> bytes:
     return bytes(file.getvalue())
 
 
+def mdf(version: str, compression: int = 0) -> bytes:
+    """Return what the peer writes; its temporary files are for the test alone, a decoding process has none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # asammdf's own
+        asammdf = importlib.import_module("asammdf")
+        signals = [asammdf.Signal(np.sin(TIMES), TIMES, name="speed", unit="m/s")]
+        with tempfile.TemporaryDirectory() as folder, asammdf.MDF(version=version) as made:
+            made.append(signals)
+            return Path(made.save(Path(folder) / "drive.mf4", overwrite=True, compression=compression)).read_bytes()
+
+
 GOOD = {
     "CSV": "\n".join(["time [s],speed", *(f"{t:.2f},{np.sin(t):.5f}" for t in TIMES)]).encode(),
     "Parquet": parquet(pa.table({"time": TIMES, "speed": np.sin(TIMES)})),
     "MATLAB": matlab({"time": TIMES, "speed": np.sin(TIMES)}),
+    "MDF 4": mdf("4.10"),
+    "MDF 4, transposed and compressed": mdf("4.10", compression=2),
+    "MDF 3": mdf("3.30"),
 }
 
 

@@ -5,6 +5,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from yuelu.pipelines.media.memory import memory_file
 from yuelu.pipelines.media.reading import Context, Reading, Refused
 from yuelu.pipelines.media.timeseries.channels import Channel
 from yuelu.pipelines.media.timeseries.clock import from_numbers
@@ -20,6 +21,8 @@ def read(file: BinaryIO, context: Context) -> Reading:
         asammdf: Any = importlib.import_module("asammdf")
     except ImportError:
         raise Refused("reading MDF needs asammdf", "pip install 'yuelu[mdf]' on every worker, then retry") from None
+    for version in ("mdf_v3", "mdf_v4"):  # each opens a temporary file, of which only the ends of loose blocks are made
+        vars(importlib.import_module(f"asammdf.blocks.{version}"))["NamedTemporaryFile"] = _in_memory
     with asammdf.MDF(file, process_bus_logging=False) as mdf:
         groups = [(group.channel_group.cycles_nr, len(group.channels), place) for place, group in enumerate(mdf.groups)]
         if not groups:
@@ -33,6 +36,11 @@ def read(file: BinaryIO, context: Context) -> Reading:
         raise Refused("no channel of numbers in the file", "check the file at its origin")
     clock = from_numbers(np.asarray(numeric[0].timestamps, np.float64), "time", "s")
     return reading_of(clock, [_column(each) for each in numeric if len(each.samples) == len(numeric[0].samples)], context)
+
+
+def _in_memory(dir: object = None) -> BinaryIO:
+    """Return what stands in for a temporary file: the process that decodes may write no other."""
+    return memory_file()
 
 
 def _column(signal: Any) -> Column:
