@@ -36,26 +36,40 @@ def region_columns(regions: Iterable[Region], *, judged: bool, clock: VideoClock
     for column, region_id, row in _placed(found, clock or VideoClock(), judged=judged):
         place[region_id] = f"{column}/{len(columns[column])}"
         columns[column].append(row)
-    for column in WORDS:
-        words = (_word(region, column, place, judged) for region in found.get(column, ()))
-        columns[column] = sorted(words, key=_word_order)
+    for column in (each for each in WORDS if each in found):
+        words = [_word(region, column, place, judged) for region in found[column]]
+        columns[column] = sorted(words, key=_word_order) if len(words) > 1 else words
     columns[RELATIONS] = sorted((_relation(region, place) for region in found.get(RELATIONS, ())), key=_values)
     return columns
 
 
 def _placed(found: Mapping[str, Sequence[Region]], clock: VideoClock, *, judged: bool) -> list[tuple[str, str, Said]]:
     """Return the regions that lie somewhere, with their columns and ids, in their order."""
-    about = _about([region for column in WORDS for region in found.get(column, ())])
     rows: list[tuple[str, str, Said]] = []
-    keys: list[tuple[Any, ...]] = []
-    for number, column in enumerate(PLACED):
-        for region in found.get(column, ()):
-            row, support = said(region, clock), region.get("support")
-            words = about.get(region["id"], [])
-            keys.append((number, _values(row), [text for text, _ in words], canonical(support), [more for _, more in words]))
-            rows.append((column, region["id"], row | ({"support": support} if judged else {})))
+    regions: list[Region] = []
+    for column in (each for each in PLACED if each in found):
+        for region in found[column]:
+            row = said(region, clock)
+            if judged:
+                row["support"] = region.get("support")
+            rows.append((column, region["id"], row))
+            regions.append(region)
+    if len(rows) < 2:
+        return rows
+    about = _about([region for column in WORDS for region in found.get(column, ())])
+    keys = [_key(column, row, region, about) for (column, _, row), region in zip(rows, regions, strict=True)]
     rank = ranks(keys, _links(found.get(RELATIONS, ()), [region_id for _, region_id, _ in rows]))
     return [rows[place] for place in sorted(range(len(rows)), key=rank.__getitem__)]
+
+
+_PLACE = {column: number for number, column in enumerate(PLACED)}
+
+
+def _key(column: str, row: Said, region: Region, about: Mapping[str, Sequence[tuple[list[Any], bytes]]]) -> tuple[Any, ...]:
+    """Return what a region is sorted by: all that it says, then what is said about it, then what the votes say of it."""
+    words = about.get(region["id"], ())
+    values = _values([value for name, value in row.items() if name != "support"])
+    return _PLACE[column], values, [text for text, _ in words], canonical(region.get("support")), [more for _, more in words]
 
 
 def _links(relations: Sequence[Region], ids: Sequence[str]) -> list[Link]:

@@ -40,14 +40,15 @@ class TableWriter:
 
     def __init__(self, table: str) -> None:
         self.table, self.schema, self.keys = table, schema_of(table), KEYS[table]
+        self._names = frozenset(self.schema.names)
         self._sink, self._waiting, self._rows = io.BytesIO(), list[Row](), 0
         self._last: tuple[str, ...] | None = None
         self._writer = _parquet(self._sink, self.schema, self.keys)
 
     def add(self, row: Row) -> None:
         """Append a row. Raises SchemaMismatch: other columns than the schema's, or not after the row before it."""
-        if row.keys() != set(self.schema.names):
-            odd = sorted(row.keys() ^ set(self.schema.names))
+        if row.keys() != self._names:
+            odd = sorted(row.keys() ^ self._names)
             raise SchemaMismatch(f"{self.table}: columns missing or unexpected: {odd}", f"give {self.schema.names}")
         key = tuple(row[name] for name in self.keys)
         if self._last is not None and key <= self._last:
@@ -176,4 +177,4 @@ def read_batches(file: pq.ParquetFile, name: str) -> Iterator[pa.Table]:
 
 def row_digest(row: Mapping[str, Any]) -> str:
     """Return the digest of a row's values, however they are stored. Days are spelled as ISO 8601 spells them."""
-    return digest({name: value.isoformat() if isinstance(value, date) else value for name, value in row.items()})
+    return digest({name: value.isoformat() if type(value) is date else value for name, value in row.items()})
