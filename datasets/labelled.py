@@ -45,7 +45,7 @@ class Judgement:
     """What was concluded about an item. The digests lead back into the ledger; None where there was no such step.
 
     `calibrated_probability` is `probability` mapped to how often labels of that probability are right on gold; None where
-    there is no gold to tell.
+    there is no gold to tell. `adjudicator_pid` is the pseudonym of who corrected the consensus.
     """
 
     regions: tuple[Region, ...]
@@ -58,6 +58,7 @@ class Judgement:
     correction_digest: str | None = None
     decision_digest: str | None = None
     calibrated_probability: float | None = None
+    adjudicator_pid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

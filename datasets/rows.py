@@ -103,6 +103,7 @@ def _item_row(item: LabelledItem, clock: VideoClock) -> Row:
         "decision": judgement.decision,
         "corrected": judgement.corrected,
         "calibrated_probability": judgement.calibrated_probability,
+        "adjudicator_pid": judgement.adjudicator_pid,
     }
 
 

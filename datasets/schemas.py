@@ -57,6 +57,7 @@ ITEMS = _schema(
         field(16, "corrected", pa.bool_()),
         *_JUDGED[1],
         field(60, "calibrated_probability", REAL, unit="1; null where no gold tells it", nullable=True),
+        field(61, "adjudicator_pid", TEXT, unit="pseudonym; null where the consensus stands", nullable=True),
     ],
     version=2,
 )  # fmt: skip

@@ -156,6 +156,7 @@ class ItemReader:
             consensus_digest=_consensus_digest(consensus) if consensus else None,
             correction_digest=self._correction_digest(correction) if correction else None,
             decision_digest=_decision_digest(decision) if decision else None,
+            adjudicator_pid=pseudonym(self.secret, self.dataset, correction.owner) if correction else None,
         )
 
     def _correction_digest(self, row: CorrectionRow) -> str:
