@@ -28,6 +28,31 @@ def root(leaves: Sequence[bytes]) -> bytes:
     return level[0]
 
 
+class Growing:
+    """The tree over leaf hashes that come one by one. Holds one hash for each level, not the leaves."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._whole: list[bytes] = []  # of the complete subtrees, the largest first
+
+    def add(self, leaf: bytes) -> None:
+        """Append a leaf hash."""
+        self._whole.append(leaf)
+        self.size += 1
+        for _ in range((self.size & -self.size).bit_length() - 1):  # as many subtrees of one size stand side by side
+            right = self._whole.pop()
+            self._whole[-1] = node_hash(self._whole[-1], right)
+
+    def root(self) -> bytes:
+        """Return the tree hash of what was added so far, as `root` does."""
+        if not self._whole:
+            return root(())
+        last, *larger = reversed(self._whole)
+        for left in larger:
+            last = node_hash(left, last)
+        return last
+
+
 def _next_level(level: list[bytes]) -> list[bytes]:
     paired = [node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
     return paired + level[len(level) - len(level) % 2 :]

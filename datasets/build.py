@@ -1,6 +1,6 @@
-"""From rows to the finished tables of a release, in bounded memory."""
+"""From rows to the finished tables of a release, in memory that does not grow with them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 from yuelu.base import merkle
 from yuelu.base.errors import IntegrityFailure
 from yuelu.datasets.labelled import LabelledItem
-from yuelu.datasets.rows import rows_of
+from yuelu.datasets.pieces import Piece, pieces
 from yuelu.datasets.schemas import ASSETS, TABLES
 from yuelu.datasets.split import split_proof
 from yuelu.datasets.tables import ROW_GROUP, Row, TableFile, TableWriter
@@ -39,44 +39,45 @@ def build(items: Iterable[LabelledItem]) -> Built:
     Raises SchemaMismatch: not sorted, or an id twice. Raises IntegrityFailure: a group in two splits, or two items that
     tell different things about one file.
     """
+    return join(pieces(items))
+
+
+def join(told: Iterable[Piece]) -> Built:
+    """Return the tables that pieces make, which come in the order of their items; how they are cut makes no difference.
+
+    Raises as `build`.
+    """
     writers = {name: TableWriter(name) for name in TABLES}
-    homes: list[tuple[str, str]] = []
-    leaves: list[bytes] = []
-    assets = _Assets()
-    for item in items:
-        rows = rows_of(item)
-        writers["items"].add(rows.item)
-        for row in rows.annotations:
-            writers["annotations"].add(row)
-        writers["evidence"].add(rows.evidence)
-        assets.add(rows.assets)
-        homes.append((item.split, item.group))
-        leaves.append(bytes.fromhex(rows.evidence["leaf"]))
+    tree, assets = merkle.Growing(), _Assets()
+
+    def homes() -> Iterator[tuple[str, str]]:
+        for piece in told:
+            for name in ("items", "annotations", "evidence"):
+                writers[name].add_table(getattr(piece, name))
+            assets.add(piece.assets)
+            for leaf in piece.evidence["leaf"].to_pylist():
+                tree.add(bytes.fromhex(leaf))
+            yield from zip(piece.items["split"].to_pylist(), piece.items["group"].to_pylist(), strict=True)
+
+    splits = split_proof(homes())
     files, size = assets.write(writers["assets"])
     tables = tuple(writer.finish() for writer in writers.values())
-    return Built(tables, merkle.root(leaves).hex(), len(leaves), split_proof(homes), files, size)
+    return Built(tables, tree.root().hex(), tree.size, splits, files, size)
 
 
 class _Assets:
     """Rows of assets, which come in the order of their items and leave in the order of their ids."""
 
     def __init__(self) -> None:
-        self._waiting: list[Row] = []
-        self._tables: list[pa.Table] = []
+        self._tables: list[pa.Table] = [ASSETS.empty_table()]
 
-    def add(self, rows: Iterable[Row]) -> None:
-        self._waiting.extend(rows)
-        if len(self._waiting) >= ROW_GROUP:
-            self._pack()
-
-    def _pack(self) -> None:
-        self._tables.append(pa.Table.from_pylist(self._waiting, schema=ASSETS))  # far smaller than dictionaries
-        self._waiting = []
+    def add(self, rows: pa.Table) -> None:
+        self._tables.append(rows)
 
     def write(self, writer: TableWriter) -> tuple[int, int]:
         """Write each file once; return how many there are and their bytes together."""
-        self._pack()
         ordered = pa.concat_tables(self._tables).sort_by("id")
+        self._tables = []
         files, size, last = 0, 0, None
         for batch in ordered.to_batches(max_chunksize=ROW_GROUP):
             for row in batch.to_pylist():

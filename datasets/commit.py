@@ -1,11 +1,12 @@
 """Publishing: objects first, then one conditional create of the version's manifest, the only commit point."""
 
+import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
-
-import pyarrow as pa
+from typing import Any, BinaryIO
 
 from yuelu.base.canonical import sha256
 from yuelu.base.errors import Conflict, IntegrityFailure, KeyTaken, NotFound, OutcomeUnknown, YueluError
@@ -13,9 +14,12 @@ from yuelu.base.progress import Progress, silent
 from yuelu.base.signing import SigningKey
 from yuelu.base.store.port import Store, create_once
 from yuelu.datasets.deltas import written
+from yuelu.datasets.diff import difference
 from yuelu.datasets.draft import Draft, changes_between, compose, meaning_changed
 from yuelu.datasets.layout import File, checked_name, document_file, media_file, version_key
 from yuelu.datasets.manifest import content_digest, read_manifest, write_manifest
+from yuelu.datasets.notes import PATHS, Notes, markdown
+from yuelu.datasets.older import rows_as_now
 from yuelu.datasets.places import StoreSource
 from yuelu.datasets.readme import readme
 from yuelu.datasets.release import Release, load, version_numbers
@@ -25,7 +29,7 @@ from yuelu.datasets.version import Changes, next_version
 _ATTEMPTS = 3
 _THREADS = 4
 
-ReadMedium = Callable[[str], bytes]  # SHA-256 of a released file -> its bytes
+ReadMedium = Callable[[str], bytes | BinaryIO]  # SHA-256 of a released file -> its bytes, or a file to read them from
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +69,26 @@ def commit(
     _put_media(store, draft, read_medium, progress)
     for file, data in (each for table in tables for each in table.new):
         _put(store, file, data)
-    text = readme(document).encode()
-    card = document_file(draft.name, "README.md", sha256(text), len(text))
-    _put(store, card, text)
-    document["content"]["documents"] = [
-        {"path": card.path, "object": card.key, "sha256": card.sha256, "bytes": card.bytes, "media_type": "text/markdown"}
-    ]
+    texts = {"README.md": readme(document), **_notes(draft, latest, str(version))}
+    document["content"]["documents"] = [_document(store, draft.name, path, text.encode()) for path, text in texts.items()]
     document["proof"] = {**proof, "public_key": key.public.raw.hex()}
     return _decide(store, write_manifest(document, key), changes)
+
+
+def _document(store: Store, name: str, path: str, text: bytes) -> dict[str, Any]:
+    file = document_file(name, path, sha256(text), len(text))
+    _put(store, file, text)
+    return {"path": file.path, "object": file.key, "sha256": file.sha256, "bytes": file.bytes, "media_type": "text/markdown"}
+
+
+def _notes(draft: Draft, latest: Release | None, version: str) -> dict[str, str]:
+    """Return the release notes by their paths."""
+    items = draft.built.table("items")
+    old = (latest.manifest.title, rows_as_now(latest, "items")) if latest else ("", ())
+    found = difference(old[0], f"{draft.name}@{version}", old[1], _rows(items))
+    settled = open_table(items.open(), "items").read(columns=["adjudicator_pid"])["adjudicator_pid"].drop_null().to_pylist()
+    notes = Notes(found.new, items.rows, found, Counter(settled), draft.quality.get("gates", ()))
+    return {path: markdown(notes, language) for path, language in PATHS.items()}
 
 
 def _newest(store: Store, name: str) -> Release | None:
@@ -85,18 +101,23 @@ def _changes(draft: Draft, latest: Release | None) -> Changes:
     if latest is None:
         return changes_between((), new, meaning=False)
     meaning = meaning_changed(latest.manifest.document, draft.projects)
-    return changes_between(latest.rows("evidence"), new, meaning=meaning)
+    # what an older schema had no column for makes no difference to an item; its digest in the evidence does not know that
+    older = latest.manifest.layers("items")[0].schema_hash != draft.built.table("items").schema_hash
+    old = rows_as_now(latest, "items") if older else latest.rows("evidence")
+    return changes_between(old, new, meaning=meaning)
 
 
 def _rows(table: TableFile) -> Iterator[Row]:
-    return read_rows(open_table(pa.BufferReader(table.data), table.table), table.table)
+    return read_rows(open_table(table.open(), table.table), table.table)
 
 
 def _put_media(store: Store, draft: Draft, read_medium: ReadMedium, progress: Progress) -> None:
     def put(row: Row) -> None:
         file = media_file(draft.name, row["id"], row["media_type"], row["bytes"])
         if not store.exists(file.key):
-            _put(store, file, read_medium(row["id"]))
+            data = read_medium(row["id"])
+            with nullcontext() if isinstance(data, bytes) else data:
+                _put(store, file, data)
 
     waiting, done, total = list[Row](), 0, draft.built.media_files
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -109,10 +130,14 @@ def _put_media(store: Store, draft: Draft, read_medium: ReadMedium, progress: Pr
                 waiting = []
 
 
-def _put(store: Store, file: File, data: bytes) -> None:
-    """Write a content-addressed object. After an unclear answer look, and try again: the same key is the same bytes."""
-    if sha256(data) != file.sha256:
-        raise IntegrityFailure(f"{file.path} has SHA-256 {sha256(data)}, not {file.sha256}", "restore it; see 'yuelu doctor'")
+def _put(store: Store, file: File, data: bytes | BinaryIO) -> None:
+    """Write a content-addressed object. After an unclear answer look, and try again: the same key is the same bytes.
+
+    A file is read through twice and never held whole.
+    """
+    found = sha256(data) if isinstance(data, bytes) else _hashed(data)
+    if found != file.sha256:
+        raise IntegrityFailure(f"{file.path} has SHA-256 {found}, not {file.sha256}", "restore it; see 'yuelu doctor'")
     for attempt in range(_ATTEMPTS):
         try:
             create_once(store, file.key, data)
@@ -121,6 +146,11 @@ def _put(store: Store, file: File, data: bytes) -> None:
                 raise
         else:
             return
+
+
+def _hashed(file: BinaryIO) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # any reader of bytes will do
 
 
 def _decide(store: Store, signed: bytes, changes: Changes) -> Committed:

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
@@ -24,7 +24,7 @@ class Written:
     """The parts of a table, oldest first, as they go into the manifest, and the objects among them that are new."""
 
     entries: tuple[dict[str, Any], ...]
-    new: tuple[tuple[File, bytes], ...]
+    new: tuple[tuple[File, bytes | BinaryIO], ...]
 
 
 def written(name: str, table: TableFile, before: Release | None) -> Written:
@@ -50,7 +50,7 @@ def written(name: str, table: TableFile, before: Release | None) -> Written:
 def _changes(name: str, table: TableFile, old: Release, most: float) -> list[tuple[dict[str, Any], File, bytes]] | None:
     """Return the parts that make `table` of what `old` holds; None: more rows changed than `most`."""
     keys, changed, deleted, count = KEYS[table.table], list[pa.Table](), list[pa.Table](), 0
-    new = read_batches(open_table(pa.BufferReader(table.data), table.table), table.table)
+    new = read_batches(open_table(table.open(), table.table), table.table)
     for window in difference(old.batches(table.table), new, keys):
         changed.append(window.changed)
         deleted.append(window.deleted)
@@ -76,8 +76,8 @@ def _part(name: str, table: TableFile, kind: str, rows: Sequence[pa.Table], tota
 
 
 def _whole(name: str, table: TableFile) -> Written:
-    file = table_file(name, table.table, table.sha256, len(table.data))
-    return Written((_entry(table, BASE, file, table.rows),), ((file, table.data),))
+    file = table_file(name, table.table, table.sha256, table.size)
+    return Written((_entry(table, BASE, file, table.rows),), ((file, table.file),))
 
 
 def _entry(table: TableFile, kind: str, file: File, rows: int) -> dict[str, Any]:

@@ -1,15 +1,18 @@
 """What changed between two releases, item by item, in words and as JSON."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from yuelu.base.canonical import canonical
+from yuelu.datasets.drift import ClassDrift, Classes, classes_of, drift
+from yuelu.datasets.older import rows_as_now
 from yuelu.datasets.overlap import overlap
+from yuelu.datasets.region_schemas import PLACED, WORDS
 from yuelu.datasets.release import Release
 from yuelu.datasets.tables import Row
 
-_REGIONS = ("boxes", "segments", "frame_ranges")
-_ONE = {"boxes": "box", "segments": "segment", "frame_ranges": "frame range"}
+_ONE = {column: kind.replace("_", " ") for column, kind in PLACED.items()}  # such as "frame range"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -64,6 +67,7 @@ class Diff:
     moved: tuple[Moved, ...]
     redrawn: tuple[Redrawn, ...]
     resplit: tuple[Resplit, ...]
+    drift: tuple[ClassDrift, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the same as JSON values."""
@@ -101,35 +105,99 @@ class Diff:
         if rest := [item for item in self.changed if item not in told]:
             sentence = translate("{count} more differ in media, support, probability, answers, round or decision only.")
             yield sentence.format(count=len(rest))
+        yield from self._drifts(translate)
+
+    def _drifts(self, translate: Callable[[str], str]) -> Iterator[str]:
+        for each in self.drift:
+            if each.before != each.after:
+                sentence = translate("{control} {label!r}: {before} before, {after} now; part of the PSI: {psi}.")
+                psi = "-" if each.psi is None else f"{each.psi:.4f}"
+                reason = "" if each.reason is None else f" ({translate(each.reason)})"
+                yield sentence.format(
+                    control=each.control, label=each.label, before=each.before, after=each.after, psi=psi + reason
+                )
 
 
 def diff(old: Release, new: Release) -> Diff:
     """Return what changed from `old` to `new`, from their tables of items."""
-    before = {str(row["id"]): row for row in old.rows("items")}
-    after = {str(row["id"]): row for row in new.rows("items")}
-    changed = [item for item in sorted(before.keys() & after.keys()) if before[item] != after[item]]
+    titles = old.manifest.title, new.manifest.title
+    return difference(*titles, rows_as_now(old, "items"), rows_as_now(new, "items"))
+
+
+def difference(old: str, new: str, before: Iterable[Row], after: Iterable[Row]) -> Diff:
+    """Return what changed from the release titled `old` to `new`, from their items, which come sorted by id.
+
+    Holds two items at a time, and what changed.
+    """
+    added, removed, changed = list[str](), list[str](), list[str]()
+    was, now = Classes(), Classes()
     found: list[Relabelled | Moved | Redrawn | Resplit] = []
-    for item in changed:
-        found.extend(_item_changes(item, before[item], after[item]))
+    for one, other in _pairs(before, after):
+        if one:
+            was.update(classes_of(one))
+        if other:
+            now.update(classes_of(other))
+        if one is None and other:
+            added.append(other["id"])
+        elif other is None and one:
+            removed.append(one["id"])
+        elif one and other and one != other:
+            changed.append(one["id"])
+            found.extend(_item_changes(one["id"], one, other))
     return Diff(
-        old=old.manifest.title,
-        new=new.manifest.title,
-        added=tuple(sorted(after.keys() - before.keys())),
-        removed=tuple(sorted(before.keys() - after.keys())),
-        changed=tuple(changed),
+        old,
+        new,
+        tuple(added),
+        tuple(removed),
+        tuple(changed),
         relabelled=tuple(sorted(each for each in found if isinstance(each, Relabelled))),
         moved=tuple(sorted(each for each in found if isinstance(each, Moved))),
         redrawn=tuple(sorted(each for each in found if isinstance(each, Redrawn))),
         resplit=tuple(sorted(each for each in found if isinstance(each, Resplit))),
+        drift=drift(was, now),
     )
+
+
+def _pairs(before: Iterable[Row], after: Iterable[Row]) -> Iterator[tuple[Row | None, Row | None]]:
+    """Yield the rows of both by rising id, side by side where both have it."""
+    old, new = iter(before), iter(after)
+    one, other = next(old, None), next(new, None)
+    while one or other:
+        first = min(row["id"] for row in (one, other) if row)
+        here = one if one and one["id"] == first else None
+        there = other if other and other["id"] == first else None
+        yield here, there
+        one, other = next(old, None) if here else one, next(new, None) if there else other
 
 
 def _item_changes(item: str, old: Row, new: Row) -> Iterator[Relabelled | Moved | Redrawn | Resplit]:
     if old["split"] != new["split"]:
         yield Resplit(item, old["split"], new["split"])
     yield from _choice_changes(item, "", _choices(old, None), _choices(new, None))
-    for column in _REGIONS:
-        yield from _region_changes(item, column, old, new)
+    for column in WORDS:
+        if column != "choices" and old[column] != new[column]:
+            yield from _choice_changes(item, "", _words(old[column]), _words(new[column]))
+    for column in PLACED:
+        if old[column] != new[column] or old["choices"] != new["choices"]:
+            yield from _region_changes(item, column, old, new)
+    yield from _relation_changes(item, old["relations"], new["relations"])
+
+
+def _words(rows: list[Row]) -> dict[str, tuple[str, ...]]:
+    """Return what other answers than choices say, by control and what they are about, as text."""
+    said: dict[str, tuple[str, ...]] = {}
+    for row in rows:
+        about = " of ".join(str(row[name]) for name in ("control", "region") if row.get(name) is not None)
+        told = {name: value for name, value in row.items() if name not in ("control", "region", "item", "support")}
+        said[about] = (*said.get(about, ()), canonical(told).decode())
+    return said
+
+
+def _relation_changes(item: str, old: list[Row], new: list[Row]) -> Iterator[Redrawn]:
+    for rows, others, added in ((old, new, False), (new, old, True)):
+        for row in (row for row in rows if row not in others):
+            ends = f"{row['from_region']} {row['direction']} {row['to_region']}"
+            yield Redrawn(item, f"relation {ends}", " + ".join(row["labels"]), added)
 
 
 def _choices(row: Row, region: str | None) -> dict[str, tuple[str, ...]]:

@@ -1,6 +1,6 @@
 """What is to be published, and the manifest made from it. Pure: no store, no clock."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,7 @@ from yuelu.base.signing import PublicKey
 from yuelu.datasets.build import Built
 from yuelu.datasets.manifest import FORMAT, Manifest
 from yuelu.datasets.split import SHARES
-from yuelu.datasets.tables import Row
+from yuelu.datasets.tables import Row, row_digest
 from yuelu.datasets.version import Changes, Version
 
 
@@ -76,15 +76,26 @@ def compose(
 
 
 def changes_between(old: Iterable[Row], new: Iterable[Row], *, meaning: bool) -> Changes:
-    """Return how many items were added, removed and changed, from the evidence of two releases."""
-    before = {str(row["id"]): row["item"] for row in old}
-    after = {str(row["id"]): row["item"] for row in new}
-    return Changes(
-        added=len(after.keys() - before.keys()),
-        removed=len(before.keys() - after.keys()),
-        changed=sum(before[name] != after[name] for name in after.keys() & before.keys()),
-        meaning=meaning,
-    )
+    """Return how many items were added, removed and changed, from the evidence of two releases, which is sorted by id.
+
+    Of rows of items, which have no digest of theirs, the digest is made. Holds two rows at a time.
+    """
+    added = removed = changed = 0
+    before, after = _digests(old), _digests(new)
+    was, now = next(before, None), next(after, None)
+    while was or now:
+        if now is None or (was is not None and was[0] < now[0]):
+            removed, was = removed + 1, next(before, None)
+        elif was is None or now[0] < was[0]:
+            added, now = added + 1, next(after, None)
+        else:
+            changed += was[1] != now[1]
+            was, now = next(before, None), next(after, None)
+    return Changes(added, removed, changed, meaning)
+
+
+def _digests(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
+    return ((str(row["id"]), row["item"] if "item" in row else row_digest(row)) for row in rows)
 
 
 def meaning_changed(old: Mapping[str, Any], projects: Iterable[Mapping[str, Any]]) -> bool:

@@ -4,22 +4,60 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from yuelu.datasets.coco_rle import expand, inside
+
 Point = tuple[float, float]
 
 
 def overlap(column: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
-    """Return the intersection over union of two regions of one column; 0 on other images or channels."""
+    """Return the intersection over union of two regions of one column; 0 on other images, channels or grids.
+
+    Of outlines, points, tracks and hypertext it is 1 where they are the same and else 0: one that moved counts as removed and
+    added.
+    """
+    if one.get("item") != other.get("item") or one.get("channel") != other.get("channel"):
+        return 0.0
     if column == "boxes":
-        return box_iou(one, other) if one["item"] == other["item"] else 0.0
-    if column == "segments":
-        same = one["channel"] == other["channel"]
-        return _interval_iou(one["start_s"], one["end_s"], other["start_s"], other["end_s"]) if same else 0.0
-    return _interval_iou(one["first_frame"], one["last_frame"] + 1, other["first_frame"], other["last_frame"] + 1)
+        return box_iou(one, other)
+    if column == "masks":
+        return mask_iou(one, other) if one["size"] == other["size"] else 0.0
+    if column in _ENDS:
+        start, end, more = _ENDS[column]
+        return _interval_iou(one[start], one[end] + more, other[start], other[end] + more)
+    return float(_place(one) == _place(other))
+
+
+# Of stretches: where they start and end, and what is to be added where the end is part of them.
+_ENDS: Mapping[str, tuple[str, str, int]] = {
+    "segments": ("start_s", "end_s", 0),
+    "frame_ranges": ("first_frame", "last_frame", 1),
+    "text_spans": ("start", "end", 0),
+}
+
+
+def _place(region: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in region.items() if name not in ("support", "label")}
+
+
+def mask_iou(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
+    """Return the IoU of two masks on one grid; two empty ones have 1."""
+    here, there = (list(inside(expand(mask["counts"]))) for mask in (one, other))
+    shared = at = 0
+    for start, end in here:
+        while at < len(there) and there[at][1] <= start:
+            at += 1
+        following = at
+        while following < len(there) and there[following][0] < end:
+            shared += min(end, there[following][1]) - max(start, there[following][0])
+            following += 1
+    union = sum(end - start for start, end in (*here, *there)) - shared
+    return shared / union if union else 1.0
 
 
 def _interval_iou(start: float, end: float, other_start: float, other_end: float) -> float:
     shared = max(0.0, min(end, other_end) - max(start, other_start))
-    return shared / (end - start + other_end - other_start - shared)
+    union = end - start + other_end - other_start - shared
+    return shared / union if union else float(start == other_start)
 
 
 def box_iou(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:

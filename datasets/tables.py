@@ -1,15 +1,18 @@
 """Parquet that is the same bytes whenever the rows are the same, and that is read with every page's checksum checked."""
 
-import io
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, BinaryIO
+from itertools import chain
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, cast
+from weakref import finalize
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from yuelu.base.canonical import digest, sha256
+from yuelu.base.canonical import digest
 from yuelu.base.errors import IntegrityFailure, SchemaMismatch
 from yuelu.datasets.schemas import KEYS, keys_schema, schema_digest, schema_of
 
@@ -18,61 +21,123 @@ ROW_GROUP = 8_192  # rows; fixed, because row groups of another size are other b
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class TableFile:
-    """A finished table: its bytes and what the manifest says about them."""
+    """A finished table, which lies in a file without a name: its bytes, and what the manifest says about them."""
 
     table: str
-    data: bytes
+    file: BinaryIO
+    size: int
+    sha256: str
     rows: int
     schema_hash: str
     writer: str
 
+    def open(self) -> BinaryIO:
+        """Return the file at its beginning; there is one of it, so read to the end before you open it again."""
+        self.file.seek(0)
+        return self.file
+
     @property
-    def sha256(self) -> str:
-        """The hash of the bytes."""
-        return sha256(self.data)
+    def data(self) -> bytes:
+        """All of its bytes."""
+        return self.open().read()
 
 
 class TableWriter:
-    """Takes the rows of one table in the order of its key, and gives back the file. Holds one row group of rows."""
+    """Takes the rows of one table in the order of its key, and gives back the file. Holds a row group or two of rows."""
 
     def __init__(self, table: str) -> None:
         self.table, self.schema, self.keys = table, schema_of(table), KEYS[table]
-        self._sink, self._waiting, self._rows = io.BytesIO(), list[Row](), 0
+        self._names = frozenset(self.schema.names)
+        self._sink, self._waiting, self._rows = _scratch(), list[Row](), 0
+        self._tables, self._count = list[pa.Table](), 0
         self._last: tuple[str, ...] | None = None
         self._writer = _parquet(self._sink, self.schema, self.keys)
+        self._closing = finalize(self, _close, self._writer, self._sink)
 
     def add(self, row: Row) -> None:
         """Append a row. Raises SchemaMismatch: other columns than the schema's, or not after the row before it."""
-        if row.keys() != set(self.schema.names):
-            odd = sorted(row.keys() ^ set(self.schema.names))
+        if row.keys() != self._names:
+            odd = sorted(row.keys() ^ self._names)
             raise SchemaMismatch(f"{self.table}: columns missing or unexpected: {odd}", f"give {self.schema.names}")
-        key = tuple(row[name] for name in self.keys)
-        if self._last is not None and key <= self._last:
-            raise SchemaMismatch(f"{self.table}: row {key} comes after {self._last}", "sort the rows; keys are unique")
-        self._last = key
         self._waiting.append(row)
         if len(self._waiting) == ROW_GROUP:
-            self._flush()
+            self._pack()
 
-    def _flush(self) -> None:
+    def _pack(self) -> None:
+        rows, self._waiting = self._waiting, []
+        self.add_table(packed(self.table, rows, self.schema))
+
+    def add_table(self, rows: pa.Table) -> None:
+        """Append rows that have the schema. Raises SchemaMismatch: one does not come after the row before it."""
+        for key in zip(*(rows.column(name).to_pylist() for name in self.keys), strict=True):
+            if self._last is not None and key <= self._last:
+                raise SchemaMismatch(f"{self.table}: row {key} comes after {self._last}", "sort the rows; keys are unique")
+            self._last = key
+        self._tables.append(rows)
+        self._count += rows.num_rows
+        if self._count >= ROW_GROUP:
+            whole = pa.concat_tables(self._tables).combine_chunks()
+            full = self._count - self._count % ROW_GROUP
+            self._write(whole.slice(0, full))
+            self._tables, self._count = [whole.slice(full)], self._count - full
+
+    def _write(self, rows: pa.Table) -> None:
         try:
-            batch = pa.Table.from_pylist(self._waiting, schema=self.schema)
-            self._writer.write_table(batch, row_group_size=ROW_GROUP)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
-            raise SchemaMismatch(f"{self.table}: a value does not fit: {error}", self.schema.to_string()) from None
-        self._rows += len(self._waiting)
-        self._waiting = []
+            self._writer.write_table(rows, row_group_size=ROW_GROUP)
+        except pa.ArrowInvalid as error:
+            raise _misfit(self.table, error) from None
+        self._rows += rows.num_rows
 
     def finish(self) -> TableFile:
         """Return the file."""
         if self._waiting:
-            self._flush()
+            self._pack()
+        if self._count:
+            self._write(pa.concat_tables(self._tables).combine_chunks())
         self._writer.close()
-        data = self._sink.getvalue()
-        writer = pq.read_metadata(pa.BufferReader(data)).created_by
-        return TableFile(self.table, data, self._rows, schema_digest(self.schema), writer)
+        size = self._sink.tell()
+        self._sink.seek(0)
+        hashed = hashlib.file_digest(self._sink, "sha256").hexdigest()  # type: ignore[arg-type]  # any reader of bytes will do
+        writer = pq.read_metadata(self._sink).created_by
+        self._closing.detach()
+        made = TableFile(self.table, self._sink, size, hashed, self._rows, schema_digest(self.schema), writer)
+        finalize(made, self._sink.close)
+        return made
+
+
+def _close(*writers: Any) -> None:
+    for each in writers:
+        each.close()
+
+
+def _scratch() -> BinaryIO:
+    """Return a file without a name; it goes when it is closed."""
+    return cast("BinaryIO", TemporaryFile(prefix="yuelu-table-"))
+
+
+def packed(table: str, rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
+    """Return the rows as a table. Columns of labels that no row has anything in are made without looking at each row.
+
+    Raises SchemaMismatch: a value does not fit.
+    """
+    try:
+        columns = [_column([row[name] for row in rows], schema.field(name).type) for name in schema.names]
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+        raise _misfit(table, error) from None
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _misfit(table: str, error: Exception) -> SchemaMismatch:
+    return SchemaMismatch(f"{table}: a value does not fit: {error}", f"see the types of {table} in the documentation of releases")
+
+
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_list(kind) and not any(values) and None not in values:
+        empty = pa.array([0] * (len(values) + 1), pa.int32())
+        return pa.ListArray.from_arrays(empty, pa.array([], kind.value_type), type=kind)
+    return pa.array(values, kind)
 
 
 def _parquet(sink: BinaryIO, schema: pa.Schema, keys: Sequence[str]) -> pq.ParquetWriter:
@@ -93,11 +158,14 @@ def _parquet(sink: BinaryIO, schema: pa.Schema, keys: Sequence[str]) -> pq.Parqu
 def write_sorted(sink: BinaryIO, table: str, rows: Iterable[pa.Table], *, keys_only: bool = False) -> int:
     """Write rows that are sorted already, as a `TableWriter` writes them, byte for byte; return how many there were.
 
-    `keys_only`: what comes are the keys of rows.
+    The columns are those of the rows: a release of an older schema stays what it is. `keys_only`: what comes are the keys
+    of rows.
     """
-    count = 0
-    with _parquet(sink, keys_schema(table) if keys_only else schema_of(table), KEYS[table]) as writer:
-        for some in _cut(rows):
+    count, groups = 0, iter(_cut(rows))
+    first = next(groups, None)
+    schema = keys_schema(table) if keys_only else schema_of(table) if first is None else first.schema
+    with _parquet(sink, schema, KEYS[table]) as writer:
+        for some in () if first is None else chain((first,), groups):
             writer.write_table(some, row_group_size=ROW_GROUP)
             count += some.num_rows
     return count
@@ -134,9 +202,16 @@ def read_rows(file: pq.ParquetFile, name: str) -> Iterator[Row]:
 def listed(rows: pa.Table, name: str) -> list[Row]:
     """Return the rows as dictionaries. Raises IntegrityFailure: a text is no UTF-8."""
     try:
-        return list(rows.to_pylist())
+        columns = [_listed(column) for column in rows.columns]
+        return [dict(zip(rows.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise IntegrityFailure(f"{name} cannot be read: {error}", "pull the release again") from None
+
+
+def _listed(column: pa.ChunkedArray) -> list[Any]:
+    if pa.types.is_list(column.type) and not column.null_count and not len(column.combine_chunks().flatten()):
+        return [[] for _ in range(len(column))]  # most columns of labels in most releases
+    return list(column.to_pylist())
 
 
 def read_batches(file: pq.ParquetFile, name: str) -> Iterator[pa.Table]:
@@ -152,4 +227,4 @@ def read_batches(file: pq.ParquetFile, name: str) -> Iterator[pa.Table]:
 
 def row_digest(row: Mapping[str, Any]) -> str:
     """Return the digest of a row's values, however they are stored. Days are spelled as ISO 8601 spells them."""
-    return digest({name: value.isoformat() if isinstance(value, date) else value for name, value in row.items()})
+    return digest({name: value.isoformat() if type(value) is date else value for name, value in row.items()})

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version as installed_version
-from typing import Any
+from typing import Any, BinaryIO
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -19,7 +19,6 @@ from yuelu.base.ledger.work import TaskRow
 from yuelu.base.progress import Progress, silent
 from yuelu.base.records import asset_key
 from yuelu.base.workspace import Workspace
-from yuelu.datasets.build import build
 from yuelu.datasets.commit import commit
 from yuelu.datasets.draft import Draft
 from yuelu.datasets.layout import checked_name
@@ -29,6 +28,7 @@ from yuelu.pipelines.near.homes import fix_homes, known_issues, leaks, pass_leak
 from yuelu.pipelines.passport import governance_of, projects_of, quality_of, sources_of
 from yuelu.pipelines.released_gate import Waiver, held_back, pass_gate, record_waiver, waived
 from yuelu.pipelines.released_items import ItemReader
+from yuelu.pipelines.released_pieces import built_by_dask
 from yuelu.pipelines.released_tasks import ChosenTask, chosen_tasks, chunks
 
 ACTOR = "publish"
@@ -87,8 +87,8 @@ def publish(
         draft = _draft(session, reader, chosen, names, publisher=publisher, quality=quality)
         proof = _proof(session, workspace)
 
-    def read_medium(sha256: str) -> bytes:
-        return workspace.store.read(reader.released.store_keys.get(sha256, asset_key(sha256)))
+    def open_medium(sha256: str) -> BinaryIO:
+        return workspace.store.open(reader.released.store_keys.get(sha256, asset_key(sha256)))
 
     if waiver and held:
         record_waiver(workspace, [each for each in held if let_out[each] is waiver], waiver)
@@ -97,7 +97,7 @@ def publish(
             record_issue(transaction, leaking, waiver.reason)
     with workspace.ledger.transaction(ACTOR) as transaction:
         fix_homes(transaction, groups)  # first: what goes out must stand where the next version looks for it
-    committed = commit(workspace.store, draft, workspace.signing_key, read_medium, proof, progress=progress)
+    committed = commit(workspace.store, draft, workspace.signing_key, open_medium, proof, progress=progress)
     _record(workspace, dataset, chosen)
     manifest, changes = committed.release.manifest, committed.changes
     return PublishReport(
@@ -115,7 +115,7 @@ def _draft(
     publisher: str,
     quality: Mapping[str, Any],
 ) -> Draft:
-    built = build(reader.read(chosen))
+    built = built_by_dask(reader.read(chosen))
     projects = projects_of(session, names)
     sources = sources_of(session, projects, reader.released.sources)
     return Draft(

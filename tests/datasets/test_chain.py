@@ -21,7 +21,7 @@ def _rewrite(folder: Path, key: Any, table: str, content: list[Row], **claims: A
     made = writer.finish()
     document = json.loads((folder / "manifest.json").read_bytes())["manifest"]
     entry = next(entry for entry in document["content"]["objects"] if entry["table"] == table)
-    entry |= {"sha256": made.sha256, "bytes": len(made.data), "rows": made.rows, **claims}
+    entry |= {"sha256": made.sha256, "bytes": made.size, "rows": made.rows, **claims}
     (folder / f"{table}.parquet").write_bytes(made.data)
     (folder / "manifest.json").write_bytes(write_manifest(document, key))
 
