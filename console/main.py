@@ -49,7 +49,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "signals": "signals",
         "publish": "releases",
         "releases": "releases",
-        "pull": "releases",
+        "pull": "pull",
         "verify": "verify",
         "prove": "verify",
         "keys": "releases",
