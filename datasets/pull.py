@@ -82,6 +82,8 @@ def pull(
         here = opened(dest, manifest, release.signed)
         counted.fetch(here.media())
         removed = _remove_stale(dest, counted.paths)
+        with suppress(OSError):  # no file of media is left in it, or it is not there
+            (dest / "media").rmdir()
         _complete(dest, release)
     return PullReport(
         manifest.name, str(manifest.version), manifest.digest,
