@@ -16,6 +16,7 @@ from yuelu.datasets.deltas import written
 from yuelu.datasets.draft import Draft, changes_between, compose, meaning_changed
 from yuelu.datasets.layout import File, checked_name, document_file, media_file, version_key
 from yuelu.datasets.manifest import content_digest, read_manifest, write_manifest
+from yuelu.datasets.older import rows_as_now
 from yuelu.datasets.places import StoreSource
 from yuelu.datasets.readme import readme
 from yuelu.datasets.release import Release, load, version_numbers
@@ -85,7 +86,10 @@ def _changes(draft: Draft, latest: Release | None) -> Changes:
     if latest is None:
         return changes_between((), new, meaning=False)
     meaning = meaning_changed(latest.manifest.document, draft.projects)
-    return changes_between(latest.rows("evidence"), new, meaning=meaning)
+    # what an older schema had no column for makes no difference to an item; its digest in the evidence does not know that
+    older = latest.manifest.layers("items")[0].schema_hash != draft.built.table("items").schema_hash
+    old = rows_as_now(latest, "items") if older else latest.rows("evidence")
+    return changes_between(old, new, meaning=meaning)
 
 
 def _rows(table: TableFile) -> Iterator[Row]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from yuelu.datasets.older import rows_as_now
 from yuelu.datasets.overlap import overlap
 from yuelu.datasets.release import Release
 from yuelu.datasets.tables import Row
@@ -105,8 +106,8 @@ class Diff:
 
 def diff(old: Release, new: Release) -> Diff:
     """Return what changed from `old` to `new`, from their tables of items."""
-    before = {str(row["id"]): row for row in old.rows("items")}
-    after = {str(row["id"]): row for row in new.rows("items")}
+    before = {str(row["id"]): row for row in rows_as_now(old, "items")}
+    after = {str(row["id"]): row for row in rows_as_now(new, "items")}
     changed = [item for item in sorted(before.keys() & after.keys()) if before[item] != after[item]]
     found: list[Relabelled | Moved | Redrawn | Resplit] = []
     for item in changed:

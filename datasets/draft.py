@@ -9,7 +9,7 @@ from yuelu.base.signing import PublicKey
 from yuelu.datasets.build import Built
 from yuelu.datasets.manifest import FORMAT, Manifest
 from yuelu.datasets.split import SHARES
-from yuelu.datasets.tables import Row
+from yuelu.datasets.tables import Row, row_digest
 from yuelu.datasets.version import Changes, Version
 
 
@@ -76,8 +76,11 @@ def compose(
 
 
 def changes_between(old: Iterable[Row], new: Iterable[Row], *, meaning: bool) -> Changes:
-    """Return how many items were added, removed and changed, from the evidence of two releases."""
-    before = {str(row["id"]): row["item"] for row in old}
+    """Return how many items were added, removed and changed, from the evidence of two releases.
+
+    Of rows of items, which have no digest of theirs, the digest is made.
+    """
+    before = {str(row["id"]): row["item"] if "item" in row else row_digest(row) for row in old}
     after = {str(row["id"]): row["item"] for row in new}
     return Changes(
         added=len(after.keys() - before.keys()),

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from yuelu.base.errors import InvalidRecord
-from yuelu.datasets.regions import Region
+from yuelu.datasets.region_rows import Region
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was concluded about an item. The digests lead back into the ledger; None where there was no such step."""
+    """What was concluded about an item. The digests lead back into the ledger; None where there was no such step.
+
+    `calibrated_probability` is `probability` mapped to how often labels of that probability are right on gold; None where
+    there is no gold to tell.
+    """
 
     regions: tuple[Region, ...]
     answers: int
@@ -53,6 +57,7 @@ class Judgement:
     consensus_digest: str | None = None
     correction_digest: str | None = None
     decision_digest: str | None = None
+    calibrated_probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,103 +1,120 @@
-"""From regions as the ledger keeps them to the nested columns of a release, in an order that only the labels decide."""
+"""From regions as the ledger keeps them to the nested columns of a release, in an order that only the labels decide.
+
+A region's own id is made by a server or a browser, so it is not published: what is about a region names its place.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from yuelu.base.canonical import canonical
 from yuelu.base.errors import InvalidRecord
+from yuelu.datasets.clock import VideoClock
+from yuelu.datasets.region_order import Link, ranks
+from yuelu.datasets.region_rows import Region, Said, said
+from yuelu.datasets.region_schemas import COLUMN_OF, PLACED, RELATIONS, WORDS
 
-Region = Mapping[str, Any]  # what `base.records.region_to_json` returns; a consensus adds `support` or `probability`
-Columns = dict[str, list[dict[str, Any]]]
+Columns: TypeAlias = dict[str, list[dict[str, Any]]]
 
-_COLUMN = {"choice": "choices", "box": "boxes", "segment": "segments", "frame_range": "frame_ranges"}
-_FIELDS = {
-    "boxes": ("control", "label", "item", "x_px", "y_px", "width_px", "height_px", "rotation_deg"),
-    "segments": ("control", "label", "start_s", "end_s", "channel"),
-    "frame_ranges": ("control", "label", "first_frame", "last_frame"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class VideoClock:
-    """What turns frames into times. `times_s`: when the source presents what frame 1, 2, 3… shows; None: not known."""
-
-    rate_hz: float | None = None
-    times_s: Sequence[float] | None = None
-
-    def span(self, first: int, last: int) -> tuple[float, float] | tuple[None, None]:
-        """Return start and end in seconds of frames `first` to `last` in the released file."""
-        return ((first - 1) / self.rate_hz, last / self.rate_hz) if self.rate_hz else (None, None)
-
-    def source_span(self, first: int, last: int) -> tuple[float, float] | tuple[None, None]:
-        """Return start and end in seconds on the source's clock: until it presents the next other picture.
-
-        After the last picture the end is as much later as frames usually are apart.
-        """
-        times = self.times_s
-        if times is None or last > len(times):
-            return None, None
-        later = next((time for time in times[last:] if time > times[last - 1]), None)
-        usual = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 0.0
-        return times[first - 1], times[last - 1] + usual if later is None else later
+_NOWHERE = frozenset({"preferences", "rankings"})  # answers that are never about one region or picture
 
 
 def region_columns(regions: Iterable[Region], *, judged: bool, clock: VideoClock | None = None) -> Columns:
-    """Return the columns choices, boxes, segments and frame_ranges.
+    """Return the columns of labels, one for every kind of record.
 
-    A region's own id is made by a server or a browser, so it is not published: regions are sorted by what they say, and
-    a choice about a region names its place, such as `boxes/0`. `judged` adds `support` and `probability`.
+    Regions are sorted by what they say, and a choice about a region names its place, such as `boxes/0`. `judged` adds what
+    only a consensus knows: `support`, `probability`, `soft_labels`.
 
-    Raises InvalidRecord: a kind of region that a release has no column for.
+    Raises InvalidRecord: an unknown kind of region, or an answer about a region that is not there.
     """
-    sorted_by_kind: dict[str, list[Region]] = {column: [] for column in _COLUMN.values()}
+    found: dict[str, list[Region]] = {}
     for region in regions:
-        if region.get("kind") not in _COLUMN:
-            raise InvalidRecord(
-                f"no column for a region of kind {region.get('kind')!r}: a release holds {', '.join(_COLUMN)}",
-                "publish the projects whose configurations ask for nothing else",
-            )
-        sorted_by_kind[_COLUMN[region["kind"]]].append(region)
-    choices = sorted_by_kind.pop("choices")
+        if region.get("kind") not in COLUMN_OF:
+            raise InvalidRecord(f"unknown kind of region {region.get('kind')!r}", f"known kinds: {', '.join(COLUMN_OF)}")
+        found.setdefault(COLUMN_OF[region["kind"]], []).append(region)
+    columns: Columns = {name: [] for name in (*PLACED, *WORDS, RELATIONS)}
     place: dict[str, str] = {}
-    columns = Columns(choices=[])
-    for column, found in sorted_by_kind.items():
-        about = {region["id"]: _said_about(region["id"], choices) for region in found}
-        found.sort(key=lambda region, column=column, about=about: _order(region, column, about))  # type: ignore[misc]
-        place |= {region["id"]: f"{column}/{number}" for number, region in enumerate(found)}
-        columns[column] = [_row(region, column, judged, clock or VideoClock()) for region in found]
-    columns["choices"] = sorted((_choice(choice, place, judged) for choice in choices), key=_choice_order)
+    for column, region_id, row in _placed(found, clock or VideoClock(), judged=judged):
+        place[region_id] = f"{column}/{len(columns[column])}"
+        columns[column].append(row)
+    for column in WORDS:
+        words = (_word(region, column, place, judged) for region in found.get(column, ()))
+        columns[column] = sorted(words, key=_word_order)
+    columns[RELATIONS] = sorted((_relation(region, place) for region in found.get(RELATIONS, ())), key=_values)
     return columns
 
 
-def _said_about(region_id: str, choices: list[Region]) -> list[list[Any]]:
-    return sorted([choice["control"], *choice["labels"]] for choice in choices if choice.get("region_id") == region_id)
+def _placed(found: Mapping[str, Sequence[Region]], clock: VideoClock, *, judged: bool) -> list[tuple[str, str, Said]]:
+    """Return the regions that lie somewhere, with their columns and ids, in their order."""
+    about = _about([region for column in WORDS for region in found.get(column, ())])
+    rows: list[tuple[str, str, Said]] = []
+    keys: list[tuple[Any, ...]] = []
+    for number, column in enumerate(PLACED):
+        for region in found.get(column, ()):
+            row, support = said(region, clock), region.get("support")
+            words = about.get(region["id"], [])
+            keys.append((number, _values(row), [text for text, _ in words], canonical(support), [more for _, more in words]))
+            rows.append((column, region["id"], row | ({"support": support} if judged else {})))
+    rank = ranks(keys, _links(found.get(RELATIONS, ()), [region_id for _, region_id, _ in rows]))
+    return [rows[place] for place in sorted(range(len(rows)), key=rank.__getitem__)]
 
 
-def _order(region: Region, column: str, about: Mapping[str, Any]) -> tuple[Any, ...]:
-    # None sorts before any number; what is said about a region tells twins apart
-    values = tuple((value is not None, value) for value in map(region.get, _FIELDS[column]))
-    return values, about[region["id"]], canonical(region.get("support"))
+def _links(relations: Sequence[Region], ids: Sequence[str]) -> list[Link]:
+    place = {region_id: number for number, region_id in enumerate(ids)}
+    ends = [(place.get(each["from_id"]), place.get(each["to_id"]), each) for each in relations]
+    return [Link(one, other, canonical(_link(each))) for one, other, each in ends if one is not None and other is not None]
 
 
-def _row(region: Region, column: str, judged: bool, clock: VideoClock) -> dict[str, Any]:
-    row = {name: region.get(name) for name in _FIELDS[column]}
-    if column == "frame_ranges":
-        frames = region["first_frame"], region["last_frame"]
-        row["start_s"], row["end_s"] = clock.span(*frames)
-        row["source_start_s"], row["source_end_s"] = clock.source_span(*frames)
-    return row | ({"support": region.get("support")} if judged else {})
+def _about(words: Sequence[Region]) -> dict[str, list[tuple[list[Any], bytes]]]:
+    """Return of each region what is said about it, in an order of its own."""
+    told: dict[str, list[tuple[list[Any], bytes]]] = {}
+    for word in words:
+        if word.get("region_id") is not None:
+            text = [word["control"], *word["labels"]] if word["kind"] == "choice" else [word["control"]]
+            rest = {name: value for name, value in word.items() if name not in ("id", "region_id", *_BESIDE)}
+            told.setdefault(word["region_id"], []).append((text, canonical(rest)))
+    return {region: sorted(each) for region, each in told.items()}
 
 
-def _choice(choice: Region, place: Mapping[str, str], judged: bool) -> dict[str, Any]:
-    about = choice.get("region_id")
-    if about is not None and about not in place:
-        raise InvalidRecord(f"a choice is about region {about!r}, which is not there", "publish the region with it")
-    if choice.get("item") is not None:
-        raise InvalidRecord(f"no column for the choice {choice['control']} of item {choice['item']}", "ask about the whole task")
-    row = {"control": choice["control"], "labels": list(choice["labels"]), "region": place[about] if about else None}
-    return row | ({"probability": choice.get("probability")} if judged else {})
+_BESIDE = ("origin", "score", "meta", "extra")  # what the editor keeps with an answer; it is not published
 
 
-def _choice_order(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return row["control"], row["region"] or "", row["labels"]
+def _word(region: Region, column: str, place: Mapping[str, str], judged: bool) -> Said:
+    row = said(region, VideoClock())
+    if column not in _NOWHERE:
+        about = region.get("region_id")
+        row["region"] = None if about is None else _place(about, place, region["kind"])
+    if not judged:
+        return row
+    if column != "choices":
+        return {**row, "support": region.get("support")}
+    shares = region.get("soft_labels")
+    soft = [{"label": label, "probability": shares[label]} for label in sorted(shares)] if shares else None
+    return {**row, "probability": region.get("probability"), "soft_labels": soft}
+
+
+def _relation(region: Region, place: Mapping[str, str]) -> Said:
+    ends = {name: _place(region[f"{end}_id"], place, "relation") for name, end in (("from_region", "from"), ("to_region", "to"))}
+    return {**ends, **_link(region)}
+
+
+def _link(region: Region) -> Said:
+    return {"direction": region.get("direction", "right"), "labels": list(region.get("labels", ()))}
+
+
+def _place(region: str, place: Mapping[str, str], kind: str) -> str:
+    if region not in place:
+        raise InvalidRecord(f"a {kind} is about region {region!r}, which is not there", "publish the region with it")
+    return place[region]
+
+
+def _word_order(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return row["control"], row.get("region") or "", _values({**row, "region": None})
+
+
+def _values(value: Any) -> Any:
+    """Return what values of one shape are sorted by: None before any value, numbers as numbers."""
+    if isinstance(value, Mapping):
+        return tuple(map(_values, value.values()))
+    if isinstance(value, list | tuple):
+        return tuple(map(_values, value))
+    return (False, False) if value is None else (True, value)

@@ -7,9 +7,10 @@ from typing import Any
 
 from yuelu.base import merkle
 from yuelu.base.canonical import canonical
+from yuelu.datasets.clock import VideoClock
 from yuelu.datasets.labelled import Answer, LabelledItem, Medium
 from yuelu.datasets.layout import media_path
-from yuelu.datasets.regions import VideoClock, region_columns
+from yuelu.datasets.regions import region_columns
 from yuelu.datasets.schemas import ASSETS
 from yuelu.datasets.tables import Row, row_digest
 
@@ -101,6 +102,7 @@ def _item_row(item: LabelledItem, clock: VideoClock) -> Row:
         "round": item.round,
         "decision": judgement.decision,
         "corrected": judgement.corrected,
+        "calibrated_probability": judgement.calibrated_probability,
     }
 
 

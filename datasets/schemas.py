@@ -1,7 +1,6 @@
 """The Arrow schemas of a release's tables: stable field ids, units, and the features that Hugging Face reads.
 
-A nested column has a block of twenty field ids: the list's element, then the fields of its struct in order. A new field
-goes to the end of its block; a number is never used again.
+A new column goes to the end with a number of its own; a number is never used again.
 """
 
 import json
@@ -13,73 +12,14 @@ import pyarrow as pa
 
 from yuelu.base.canonical import digest
 from yuelu.base.errors import SchemaMismatch
-
-FIELD_ID = b"PARQUET:field_id"  # the name under which Arrow passes field ids to Parquet
-
-
-def _field(number: int, name: str, kind: pa.DataType, *, unit: str | None = None, nullable: bool = False) -> pa.Field:
-    metadata = {FIELD_ID: str(number)} | ({b"unit": unit} if unit else {})
-    return pa.field(name, kind, nullable=nullable, metadata=metadata)
+from yuelu.datasets.fields import COUNT, REAL, TEXT, field, listed, structs
+from yuelu.datasets.region_schemas import region_fields
 
 
-def _structs(number: int, name: str, block: int, *fields: tuple[str, pa.DataType, str | None, bool]) -> pa.Field:
-    members = [
-        _field(block + place, member, kind, unit=unit, nullable=nullable)
-        for place, (member, kind, unit, nullable) in enumerate(fields, 1)
-    ]
-    return _field(number, name, pa.list_(_field(block, "element", pa.struct(members))))
-
-
-_TEXT, _REAL, _COUNT = pa.string(), pa.float64(), pa.int32()
-_SUPPORT = ("support", _REAL, "share of annotators who drew it; null after a correction", True)
-_PROBABILITY = ("probability", _REAL, "1; null when not estimated", True)
-
-
-def _regions(first: int, *, judged: bool) -> list[pa.Field]:
-    """Return the four columns of labels. `judged` adds what only a consensus knows."""
-    support = (_SUPPORT,) if judged else ()
-    labels = pa.list_(_field(139, "element", _TEXT))
-    named = (("control", _TEXT, None, False), ("label", _TEXT, None, False))
-    pixels = tuple((f"{side}_px", _REAL, "px of the released file", False) for side in ("x", "y", "width", "height"))
-    return [
-        _structs(
-            first, "choices", 120,
-            ("control", _TEXT, None, False),
-            ("labels", labels, None, False),
-            ("region", _TEXT, "column/position of the region it is about, from 0; null: the whole item", True),
-            *((_PROBABILITY,) if judged else ()),
-        ),
-        _structs(
-            first + 1, "boxes", 140, *named,
-            ("item", _COUNT, "image of the item, from 0", False),
-            *pixels,
-            ("rotation_deg", _REAL, "deg, clockwise about the top left corner", False),
-            *support,
-        ),
-        _structs(
-            first + 2, "segments", 160, *named,
-            ("start_s", _REAL, "s", False),
-            ("end_s", _REAL, "s", False),
-            ("channel", _COUNT, "from 0; null: all channels", True),
-            *support,
-        ),
-        _structs(
-            first + 3, "frame_ranges", 180, *named,
-            ("first_frame", _COUNT, "frame, from 1", False),
-            ("last_frame", _COUNT, "frame, from 1, included", False),
-            ("start_s", _REAL, "s; null when the frame rate is unknown", True),
-            ("end_s", _REAL, "s; null when the frame rate is unknown", True),
-            *support,
-            ("source_start_s", _REAL, "s on the clock of the source video; null when that is not known", True),
-            ("source_end_s", _REAL, "s on the clock of the source video; null when that is not known", True),
-        ),
-    ]  # fmt: skip
-
-
-def _schema(table: str, fields: list[pa.Field]) -> pa.Schema:
-    features = {field.name: _feature(field.type) for field in fields}
+def _schema(table: str, fields: list[pa.Field], version: int = 1) -> pa.Schema:
+    features = {column.name: _feature(column.type) for column in fields}
     hugging_face = json.dumps({"info": {"features": features}}, separators=(",", ":"))
-    return pa.schema(fields, metadata={"table": table, "version": "1", "huggingface": hugging_face})
+    return pa.schema(fields, metadata={"table": table, "version": str(version), "huggingface": hugging_face})
 
 
 def _feature(kind: pa.DataType) -> Any:
@@ -90,29 +30,35 @@ def _feature(kind: pa.DataType) -> Any:
     return {"dtype": {"double": "float64", "date32[day]": "date32"}.get(str(kind), str(kind)), "_type": "Value"}
 
 
+_JUDGED = region_fields(7, 17, judged=True)
+_ANSWERED = region_fields(7, 11, judged=False)
+
 # One row per labelled item: its consensus, or the correction that stands above it.
 ITEMS = _schema(
     "items",
     [
-        _field(1, "id", _TEXT),
-        _field(2, "project", _TEXT),
-        _field(3, "medium", _TEXT),
-        _field(4, "split", _TEXT),
-        _field(5, "group", _TEXT),
-        _structs(
-            6, "media", 100,
-            ("sha256", _TEXT, None, False), ("path", _TEXT, None, False), ("media_type", _TEXT, None, False),
-            ("source", _TEXT, "keyed hash of the SHA-256 of what was labelled", False),
+        field(1, "id", TEXT),
+        field(2, "project", TEXT),
+        field(3, "medium", TEXT),
+        field(4, "split", TEXT),
+        field(5, "group", TEXT),
+        field(6, "media", structs(
+            100,
+            ("sha256", TEXT, None, False), ("path", TEXT, None, False), ("media_type", TEXT, None, False),
+            ("source", TEXT, "keyed hash of the SHA-256 of what was labelled", False),
             ("deidentified", pa.bool_(), None, False),
-        ),
-        *_regions(7, judged=True),
-        _field(11, "probability", _REAL, unit="1; null when not estimated or corrected", nullable=True),
-        _field(12, "entropy", _REAL, unit="bit, of the votes", nullable=True),
-        _field(13, "answers", _COUNT, unit="annotators"),
-        _field(14, "round", _COUNT, unit="from 1; above 1 after rework"),
-        _field(15, "decision", _TEXT, nullable=True),
-        _field(16, "corrected", pa.bool_()),
+        )),
+        *_JUDGED[0],
+        field(11, "probability", REAL, unit="1; null when not estimated or corrected", nullable=True),
+        field(12, "entropy", REAL, unit="bit, of the votes", nullable=True),
+        field(13, "answers", COUNT, unit="annotators"),
+        field(14, "round", COUNT, unit="from 1; above 1 after rework"),
+        field(15, "decision", TEXT, nullable=True),
+        field(16, "corrected", pa.bool_()),
+        *_JUDGED[1],
+        field(60, "calibrated_probability", REAL, unit="1; null where no gold tells it", nullable=True),
     ],
+    version=2,
 )  # fmt: skip
 
 # One row per answer that counts, of every round. The exact time of an answer stays in the ledger: stamps to the second
@@ -120,34 +66,36 @@ ITEMS = _schema(
 ANNOTATIONS = _schema(
     "annotations",
     [
-        _field(1, "id", _TEXT),
-        _field(2, "item", _TEXT),
-        _field(3, "annotator_pid", _TEXT),
-        _field(4, "round", _COUNT, unit="from 1"),
-        _field(5, "answered_on", pa.date32(), unit="day, UTC"),
-        _field(6, "lead_time_s", _REAL, unit="s, as the client reported it", nullable=True),
-        *_regions(7, judged=False),
+        field(1, "id", TEXT),
+        field(2, "item", TEXT),
+        field(3, "annotator_pid", TEXT),
+        field(4, "round", COUNT, unit="from 1"),
+        field(5, "answered_on", pa.date32(), unit="day, UTC"),
+        field(6, "lead_time_s", REAL, unit="s, as the client reported it", nullable=True),
+        *_ANSWERED[0],
+        *_ANSWERED[1],
     ],
+    version=2,
 )
 
 # One row per released media file.
 ASSETS = _schema(
     "assets",
     [
-        _field(1, "id", _TEXT, unit="SHA-256 of the released file"),
-        _field(2, "path", _TEXT),
-        _field(3, "medium", _TEXT),
-        _field(4, "media_type", _TEXT),
-        _field(5, "bytes", pa.int64(), unit="byte"),
-        _field(6, "width_px", _COUNT, unit="px", nullable=True),
-        _field(7, "height_px", _COUNT, unit="px", nullable=True),
-        _field(8, "duration_s", _REAL, unit="s", nullable=True),
-        _field(9, "frame_rate_hz", _REAL, unit="Hz", nullable=True),
-        _field(10, "frames", pa.int64(), unit="count", nullable=True),
-        _field(11, "sample_rate_hz", _COUNT, unit="Hz", nullable=True),
-        _field(12, "channels", _COUNT, unit="count", nullable=True),
-        _field(13, "sampling_rate_hz", _REAL, unit="Hz, of a time series", nullable=True),
-        _field(14, "rows", pa.int64(), unit="count", nullable=True),
+        field(1, "id", TEXT, unit="SHA-256 of the released file"),
+        field(2, "path", TEXT),
+        field(3, "medium", TEXT),
+        field(4, "media_type", TEXT),
+        field(5, "bytes", pa.int64(), unit="byte"),
+        field(6, "width_px", COUNT, unit="px", nullable=True),
+        field(7, "height_px", COUNT, unit="px", nullable=True),
+        field(8, "duration_s", REAL, unit="s", nullable=True),
+        field(9, "frame_rate_hz", REAL, unit="Hz", nullable=True),
+        field(10, "frames", pa.int64(), unit="count", nullable=True),
+        field(11, "sample_rate_hz", COUNT, unit="Hz", nullable=True),
+        field(12, "channels", COUNT, unit="count", nullable=True),
+        field(13, "sampling_rate_hz", REAL, unit="Hz, of a time series", nullable=True),
+        field(14, "rows", pa.int64(), unit="count", nullable=True),
     ],
 )
 
@@ -155,15 +103,15 @@ ASSETS = _schema(
 EVIDENCE = _schema(
     "evidence",
     [
-        _field(1, "id", _TEXT),
-        _field(2, "item", _TEXT, unit="digest of its row in items"),
-        _field(3, "assets", pa.list_(_field(100, "element", _TEXT)), unit="digests of their rows, in the item's order"),
-        _field(4, "task", _TEXT, unit="digest"),
-        _field(5, "annotations", pa.list_(_field(120, "element", _TEXT)), unit="digests of their rows, in id order"),
-        _field(6, "consensus", _TEXT, unit="digest", nullable=True),
-        _field(7, "correction", _TEXT, unit="digest", nullable=True),
-        _field(8, "decision", _TEXT, unit="digest", nullable=True),
-        _field(9, "leaf", _TEXT, unit="RFC 6962 leaf hash of the other columns"),
+        field(1, "id", TEXT),
+        field(2, "item", TEXT, unit="digest of its row in items"),
+        field(3, "assets", listed(100, TEXT), unit="digests of their rows, in the item's order"),
+        field(4, "task", TEXT, unit="digest"),
+        field(5, "annotations", listed(120, TEXT), unit="digests of their rows, in id order"),
+        field(6, "consensus", TEXT, unit="digest", nullable=True),
+        field(7, "correction", TEXT, unit="digest", nullable=True),
+        field(8, "decision", TEXT, unit="digest", nullable=True),
+        field(9, "leaf", TEXT, unit="RFC 6962 leaf hash of the other columns"),
     ],
 )
 
@@ -178,18 +126,18 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 def schema_digest(schema: pa.Schema) -> str:
     """Return the digest of names, types, nullability, ids and units; it does not depend on Arrow's own encoding."""
-    return digest([_described(field) for field in schema])
+    return digest([_described(column) for column in schema])
 
 
-def _described(field: pa.Field) -> dict[str, Any]:
-    kind, inner = field.type, []
+def _described(column: pa.Field) -> dict[str, Any]:
+    kind, inner = column.type, []
     if pa.types.is_list(kind):
         inner = [kind.value_field]
     elif pa.types.is_struct(kind):
         inner = [kind.field(place) for place in range(kind.num_fields)]
-    metadata = {name.decode(): value.decode() for name, value in sorted((field.metadata or {}).items())}
+    metadata = {name.decode(): value.decode() for name, value in sorted((column.metadata or {}).items())}
     spelled = ("list" if pa.types.is_list(kind) else "struct") if inner else str(kind)
-    described = {"name": field.name, "type": spelled, "nullable": field.nullable, "metadata": metadata}
+    described = {"name": column.name, "type": spelled, "nullable": column.nullable, "metadata": metadata}
     return described | ({"fields": [_described(member) for member in inner]} if inner else {})
 
 

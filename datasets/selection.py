@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 
 from yuelu.base.errors import Misconfigured
 from yuelu.base.schemas import TOGETHER
+from yuelu.datasets.fields import FIELD_ID
 from yuelu.datasets.manifest import Manifest
-from yuelu.datasets.schemas import ANNOTATIONS, FIELD_ID, ITEMS
+from yuelu.datasets.schemas import ANNOTATIONS, ITEMS
 
 ALWAYS = ("id", "project", "medium", "split", "group", "media")  # without these a row of items cannot be placed
 LABELLED = tuple(name for name in ITEMS.names if name in ANNOTATIONS.names and pa.types.is_list(ITEMS.field(name).type))

@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -58,8 +59,7 @@ class TableWriter:
 
     def _flush(self) -> None:
         try:
-            batch = pa.Table.from_pylist(self._waiting, schema=self.schema)
-            self._writer.write_table(batch, row_group_size=ROW_GROUP)
+            self._writer.write_table(packed(self._waiting, self.schema), row_group_size=ROW_GROUP)
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
             raise SchemaMismatch(f"{self.table}: a value does not fit: {error}", self.schema.to_string()) from None
         self._rows += len(self._waiting)
@@ -73,6 +73,20 @@ class TableWriter:
         data = self._sink.getvalue()
         writer = pq.read_metadata(pa.BufferReader(data)).created_by
         return TableFile(self.table, data, self._rows, schema_digest(self.schema), writer)
+
+
+def packed(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
+    """Return the rows as a table. Columns of labels that no row has anything in are made without looking at each row."""
+    return pa.Table.from_arrays(
+        [_column([row[name] for row in rows], schema.field(name).type) for name in schema.names], schema=schema
+    )
+
+
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_list(kind) and not any(values) and None not in values:
+        empty = pa.array([0] * (len(values) + 1), pa.int32())
+        return pa.ListArray.from_arrays(empty, pa.array([], kind.value_type), type=kind)
+    return pa.array(values, kind)
 
 
 def _parquet(sink: BinaryIO, schema: pa.Schema, keys: Sequence[str]) -> pq.ParquetWriter:
@@ -101,11 +115,15 @@ def write_sorted(
 ) -> int:
     """Write rows that are sorted already, as a `TableWriter` writes them, byte for byte; return how many there were.
 
-    `keys_only`: what comes are the keys of rows. `schema`: of rows that have other columns. `group`: rows of a row group.
+    The columns are those of the rows: a release of an older schema stays what it is. `keys_only`: what comes are the keys
+    of rows. `schema`: of rows that have other columns. `group`: rows of a row group.
     """
-    count = 0
-    with _parquet(sink, schema or (keys_schema(table) if keys_only else schema_of(table)), KEYS[table]) as writer:
-        for some in cut(rows, group):
+    count, groups = 0, iter(cut(rows, group))
+    first = next(groups, None)
+    if schema is None:
+        schema = keys_schema(table) if keys_only else schema_of(table) if first is None else first.schema
+    with _parquet(sink, schema, KEYS[table]) as writer:
+        for some in () if first is None else chain((first,), groups):
             writer.write_table(some, row_group_size=group)
             count += some.num_rows
     return count
@@ -142,9 +160,16 @@ def read_rows(file: pq.ParquetFile, name: str) -> Iterator[Row]:
 def listed(rows: pa.Table, name: str) -> list[Row]:
     """Return the rows as dictionaries. Raises IntegrityFailure: a text is no UTF-8."""
     try:
-        return list(rows.to_pylist())
+        columns = [_listed(column) for column in rows.columns]
+        return [dict(zip(rows.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise IntegrityFailure(f"{name} cannot be read: {error}", "pull the release again") from None
+
+
+def _listed(column: pa.ChunkedArray) -> list[Any]:
+    if pa.types.is_list(column.type) and not column.null_count and not len(column.combine_chunks().flatten()):
+        return [[] for _ in range(len(column))]  # most columns of labels in most releases
+    return list(column.to_pylist())
 
 
 def read_batches(file: pq.ParquetFile, name: str) -> Iterator[pa.Table]:

@@ -18,7 +18,8 @@ from yuelu.base.ledger.work import AnnotationRow, BatchRow, TaskRow
 from yuelu.base.records import Annotation, asset_key, region_to_json
 from yuelu.base.store.port import Store
 from yuelu.datasets.labelled import Answer, Judgement, LabelledItem
-from yuelu.datasets.regions import Region, region_columns
+from yuelu.datasets.region_rows import Region
+from yuelu.datasets.regions import region_columns
 from yuelu.datasets.split import assign_split
 from yuelu.pipelines.released_media import ReleasedMedium, released_media
 from yuelu.pipelines.released_tasks import ChosenTask, chunks
@@ -199,19 +200,31 @@ def _scales(task: ChosenTask, media: Media) -> tuple[Scale, ...]:
 
 
 def fitted(regions: Iterable[Region], scales: Sequence[Scale]) -> tuple[Region, ...]:
-    """Return the regions with boxes in pixels of the released files; the ledger keeps them in pixels of what was labelled."""
-    return tuple(_fitted(region, scales[region["item"]]) if region["kind"] == "box" else region for region in regions)
+    """Return the regions in pixels of the released files; the ledger keeps them in pixels of what was labelled.
+
+    A mask has a grid of its own, and tracks are in pixels of the proxy already.
+    """
+    return tuple(_fitted(region, scales) for region in regions)
 
 
-def _fitted(box: Region, scale: Scale) -> Region:
-    across, down = scale
-    return {
-        **box,
-        "x_px": box["x_px"] * across,
-        "y_px": box["y_px"] * down,
-        "width_px": box["width_px"] * across,
-        "height_px": box["height_px"] * down,
-    }
+def _fitted(region: Region, scales: Sequence[Scale]) -> Region:
+    if region["kind"] not in _IN_PIXELS or scales[region["item"]] == (1.0, 1.0):
+        return region
+    across, down = scales[region["item"]]
+    sides = {name: region[name] * across for name in _ACROSS if name in region}
+    sides |= {name: region[name] * down for name in _DOWN if name in region}
+    for name in ("points_px", "curve_px"):
+        if name in region:
+            sides[name] = [[x * across, y * down] for x, y in region[name]]
+    if "vertices" in region:
+        inner = [(across, down)]
+        sides["vertices"] = [_fitted({**each, "kind": "vertex", "item": 0}, inner) for each in region["vertices"]]
+    return {**region, **sides}
+
+
+_IN_PIXELS = frozenset({"box", "ellipse", "polygon", "keypoint", "vector", "vertex"})
+_ACROSS = ("x_px", "width_px", "radius_x_px")
+_DOWN = ("y_px", "height_px", "radius_y_px")
 
 
 def _consensus_digest(row: ConsensusRow) -> str:
@@ -230,9 +243,9 @@ def supported(row: ConsensusRow) -> tuple[Region, ...]:
 
 
 def _supported(region: Region, row: ConsensusRow) -> Region:
-    if region["kind"] == "choice":
-        shares = row.votes.get(region["control"])
-        told = shares.get("+".join(region["labels"])) if isinstance(shares, Mapping) and row.method == "majority" else None
-        return {"probability": told, **region}
-    votes = row.votes.get(region["id"])
-    return {"support": votes / row.answers if isinstance(votes, int | float) and row.answers else None, **region}
+    votes = row.votes.get(region.get("id", region["control"]))
+    if isinstance(votes, Mapping):  # the shares of the labels of a choice
+        told = votes.get("+".join(region["labels"])) if row.method == "majority" else None
+        return {"probability": told, "soft_labels": votes, **region}
+    share = votes / row.answers if isinstance(votes, int | float) and row.answers else None
+    return {"probability" if region["kind"] == "choice" else "support": share, **region}

@@ -14,7 +14,7 @@ from yuelu.base.media import Shown
 from yuelu.base.records import Box, Ellipse, FrameRange, KeyPoint, Mask, Polygon, Region, Segment, Track, Vector
 from yuelu.base.records.shapes import Point
 from yuelu.base.tracks import FrameBox, frame_boxes
-from yuelu.datasets.regions import VideoClock
+from yuelu.datasets.clock import VideoClock
 from yuelu.pipelines.media.volumes.geometry import source_frame, to_patient_mm, to_voxel
 
 _INSIDE = 128  # a cell of a mask is inside from this level on

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yuelu.base.errors import IntegrityFailure, InvalidRecord, SchemaMismatch
+from yuelu.datasets.fields import FIELD_ID
 from yuelu.datasets.regions import region_columns
 from yuelu.datasets.rows import rows_of
-from yuelu.datasets.schemas import FIELD_ID, TABLES, schema_digest
+from yuelu.datasets.schemas import TABLES, schema_digest
 from yuelu.datasets.tables import ROW_GROUP, TableWriter, open_table, read_rows
 
 
@@ -88,7 +89,7 @@ def test_a_choice_about_a_region_names_its_place(make: Any) -> None:
     regions = [make.box(x=50.0, id="right"), make.box(x=1.0, id="left"), make.choice("deep", region_id="right")]
     columns = region_columns(regions, judged=False)
     assert [box["x_px"] for box in columns["boxes"]] == [1.0, 50.0]
-    assert columns["choices"] == [{"control": "quality", "labels": ["deep"], "region": "boxes/1"}]
+    assert columns["choices"] == [{"control": "quality", "labels": ["deep"], "region": "boxes/1", "item": None}]
 
 
 def test_a_choice_about_no_region_is_refused(make: Any) -> None:
@@ -97,8 +98,8 @@ def test_a_choice_about_no_region_is_refused(make: Any) -> None:
 
 
 def test_an_unknown_kind_of_region_is_refused() -> None:
-    with pytest.raises(InvalidRecord, match="kind 'mask'"):
-        region_columns([{"kind": "mask"}], judged=True)
+    with pytest.raises(InvalidRecord, match="unknown kind of region 'scent'"):
+        region_columns([{"kind": "scent"}], judged=True)
 
 
 def test_parquet_has_what_the_format_promises(make: Any) -> None:
