@@ -50,6 +50,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "publish": "releases",
         "releases": "releases",
         "pull": "pull",
+        "export": "export",
         "verify": "verify",
         "prove": "verify",
         "keys": "releases",

@@ -121,7 +121,13 @@ class Selecting:
         """Write the tables, then what was left out; the media that go into rows lie aside."""
         for table in TABLES:
             self._write(table)
-        tell(self.dest, self.dest / PARTS, self._known, self.selection, left_out(self.release.manifest, self.selection, self._known))
+        tell(
+            self.dest,
+            self.dest / PARTS,
+            self._known,
+            self.selection,
+            left_out(self.release.manifest, self.selection, self._known),
+        )
 
     def _write(self, table: str) -> None:
         target, new = self.dest / _path(table), self.dest / PARTS / f"{table}.new"

@@ -1,6 +1,6 @@
 """Items as an export takes them: rows with the facts of their files, pictures with what is drawn on them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -16,9 +16,7 @@ from yuelu.datasets.selection import EMBEDDED
 from yuelu.datasets.tables import Row
 
 # columns of labels: lists of structs that say which control they answer, or, relations, which regions they join
-LABELS = tuple(
-    field.name for field in ANNOTATIONS if pa.types.is_list(field.type) and pa.types.is_struct(field.type.value_type)
-)
+LABELS = tuple(field.name for field in ANNOTATIONS if pa.types.is_list(field.type) and pa.types.is_struct(field.type.value_type))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +88,11 @@ class Reader:
         return bytes(found["bytes"])
 
 
-def pictures(reader: Reader, row: Row, tally: Tally, reason: str) -> Iterator[Picture]:
-    """Yield the pictures of an item, with what is drawn on each; whatever else is said is counted as left out."""
-    tally.leave(row, LABELS, DRAWN, reason)
+def pictures(
+    reader: Reader, row: Row, tally: Tally, reason: str, *, carried: Sequence[str] = DRAWN
+) -> Iterator[Picture]:
+    """Yield the pictures of an item, with what is drawn on each; what is said in no column of `carried` is counted as left out."""
+    tally.leave(row, LABELS, carried, reason)
     for place, medium in enumerate(row["media"]):
         if not medium["media_type"].startswith("image/"):
             continue

@@ -166,7 +166,9 @@ def test_polars_duckdb_and_dask_load_it(pulled: Path) -> None:
     assert widths["width_px"].to_list() == [30.0] * 4
     found = duckdb.sql(f"SELECT label, count(*) FROM (SELECT unnest(boxes, recursive := true) FROM '{path}') GROUP BY label")  # noqa: S608
     assert found.fetchall() == [("scratch", 4)]
-    answers = duckdb.sql(f"SELECT i.project, count(*) FROM '{path}' i JOIN '{pulled / 'annotations.parquet'}' a ON a.item = i.id GROUP BY 1")  # noqa: S608, E501
+    answers = duckdb.sql(
+        f"SELECT i.project, count(*) FROM '{path}' i JOIN '{pulled / 'annotations.parquet'}' a ON a.item = i.id GROUP BY 1"
+    )  # noqa: S608, E501
     assert answers.fetchall() == [("boards", 12)]
     frame = dask.dataframe.read_parquet(path, columns=["id", "split", "probability"])
     assert frame["probability"].mean().compute(scheduler="synchronous") == pytest.approx(0.9)

@@ -180,7 +180,9 @@ def test_forged_rows_of_a_part_do_not_fit_the_signed_root(stocked: Any, make: An
     items = _items(folder)
     cells = [{"bytes": _picture(77), "path": "x.png"}] * items.num_rows
     place = items.schema.get_field_index("image")
-    _forge(folder, "items", items.set_column(place, items.schema.field("image"), pa.array(cells, items.schema.field("image").type)))
+    _forge(
+        folder, "items", items.set_column(place, items.schema.field("image"), pa.array(cells, items.schema.field("image").type))
+    )
     assert [problem.path for problem in verify(folder, make.KEY.public).problems] == ["items.parquet"]
 
 
