@@ -27,7 +27,10 @@ class Settings:
 
     @staticmethod
     def from_env(env: Mapping[str, str]) -> "Settings":
-        """Read YUELU_WORKSPACE, YUELU_LEDGER, YUELU_STORE, YUELU_LABEL_STUDIO, YUELU_LANGUAGE (or LANG), YUELU_STATE (or XDG_STATE_HOME)."""
+        """Read YUELU_WORKSPACE, YUELU_LEDGER, YUELU_STORE, YUELU_LABEL_STUDIO, YUELU_LANGUAGE (or LANG), YUELU_STATE.
+
+        Where the last is not set: `yuelu` in XDG_STATE_HOME or ~/.local/state, as the XDG base directories have it.
+        """
         language = env.get("YUELU_LANGUAGE") or ("zh" if env.get("LANG", "").startswith("zh") else "en")
         if language not in LANGUAGES:
             raise Misconfigured(f"YUELU_LANGUAGE is {language!r}", f"use one of {', '.join(LANGUAGES)}")

@@ -1,6 +1,6 @@
 """Items of a pulled release by number: a map-style dataset, as PyTorch's DataLoader and many other loaders take it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,9 @@ class Examples:
 
     def __len__(self) -> int:
         return int(self._items.num_rows)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[number] for number in range(len(self)))
 
     def __getitem__(self, number: int) -> Any:
         if not -len(self) <= number < len(self):

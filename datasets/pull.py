@@ -61,7 +61,8 @@ def pull(
     A folder that holds another version of the same dataset becomes this version: files of the other version alone are
     removed, anything else is left alone. The manifest is written last: a folder without it is not complete.
 
-    Raises NotFound (also: nothing is selected), Misconfigured, IntegrityFailure. Raises Conflict: `dest` holds something else, or another pull writes to it.
+    Raises NotFound (also: nothing is selected), Misconfigured, IntegrityFailure. Raises Conflict: `dest` holds something else,
+    or another pull writes to it.
     """
     release = open_release(store, name, version, key=key)
     wanted = selection or Selection()

@@ -10,8 +10,8 @@ from yuelu.datasets.plain import PLAIN
 from yuelu.datasets.release import Release
 from yuelu.datasets.rows import leaf
 from yuelu.datasets.schemas import TABLES
-from yuelu.datasets.selection import EMBEDDED, Selection
 from yuelu.datasets.selecting import left_out
+from yuelu.datasets.selection import EMBEDDED, Selection
 from yuelu.datasets.tables import Row, row_digest
 
 Problem = tuple[str, str]  # file, what is wrong
@@ -84,7 +84,8 @@ def _item(
 def _inside(item: Row, selection: Selection) -> bool:
     """Return whether the media in a row are the ones it names, in their order."""
     for kind in EMBEDDED:
-        cells = [item.get(kind)] if item.get(kind) else item.get(f"{kind}s") or []
+        one = item.get(kind)
+        cells: list[Row] = [one] if one else item.get(f"{kind}s") or []
         named = [
             medium["sha256"]
             for medium in item["media"]

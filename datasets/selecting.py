@@ -49,14 +49,15 @@ class Selecting:
     def _all_right(self) -> bool:
         try:
             selection, known = pulled_selection(self.dest), told(self.dest)
-            same = selection is not None and selection.to_json() == self.selection.to_json()
-            return same and all(self._right(table, known[table]) for table in TABLES)
+            if selection is None or selection.to_json() != self.selection.to_json():
+                return False
+            return all(self._right(table, known[table]) for table in TABLES)
         except (YueluError, OSError, KeyError):
             return False
 
     def _right(self, table: str, entry: Mapping[str, Any]) -> bool:
         layers = [part.file.sha256 for part in self.release.manifest.layers(table)]
-        return entry["parts"] == layers and hash_of(self.dest / _path(table)) == entry["sha256"]
+        return bool(entry["parts"] == layers and hash_of(self.dest / _path(table)) == entry["sha256"])
 
     def choose(self) -> None:
         """Fetch the whole tables and choose among their rows, unless all is there. Raises NotFound: no row is left."""

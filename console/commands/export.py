@@ -45,7 +45,7 @@ def export(
     key: Path | None,
     as_json: bool,
 ) -> None:
-    """Write a release, or a folder it was pulled to, in another format to the new folder DEST. Says what the format cannot carry."""
+    """Write a release, or a folder it was pulled to, to the new folder DEST in another format. Says what that cannot carry."""
     from yuelu.datasets.exports.export import export as run
     from yuelu.datasets.release import open_folder, open_release
 
@@ -70,7 +70,9 @@ def _finder(settings: Settings, dataset: str, series: Path) -> Callable[[str], b
 
     secret = open_workspace(settings).secret
     files = {
-        keyed(secret, f"source:{dataset}", sha256(path.read_bytes())): path for path in sorted(series.rglob("*")) if path.is_file()
+        keyed(secret, f"source:{dataset}", sha256(path.read_bytes())): path
+        for path in sorted(series.rglob("*"))
+        if path.is_file()
     }
     return lambda source: files[source].read_bytes() if source in files else None
 

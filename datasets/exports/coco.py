@@ -5,13 +5,14 @@ polygon of 64 corners, a key point an annotation with one key point. Whatever is
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from yuelu.datasets.exports.pictures import Picture, Reader, pictures
 from yuelu.datasets.exports.report import Tally
-from yuelu.datasets.exports.shapes import Row, area, around, cells, labels, outline
+from yuelu.datasets.exports.shapes import DRAWN, area, around, cells, labels, outline
+from yuelu.datasets.tables import Row
 
 _REASON = "COCO has no place for it"
 
@@ -19,7 +20,7 @@ _REASON = "COCO has no place for it"
 def write(reader: Reader, dest: Path, tally: Tally, *, media: bool) -> Iterator[str]:
     """Write the release, yielding the id of each item."""
     sets: dict[str, dict[str, list[Any]]] = {}
-    names: dict[str, int] = {}
+    names = reader.classes(DRAWN)
     for row in reader.items():
         for picture in pictures(reader, row, tally, _REASON):
             part = sets.setdefault(picture.split, {"images": [], "annotations": []})
@@ -31,7 +32,7 @@ def write(reader: Reader, dest: Path, tally: Tally, *, media: bool) -> Iterator[
             if media:
                 _copy(reader, row, picture, dest / "images")
         yield row["id"]
-    categories = [{"id": number, "name": name or "without a label", "supercategory": ""} for name, number in names.items()]
+    categories = [{"id": number + 1, "name": name or "without a label", "supercategory": ""} for name, number in names.items()]
     manifest = reader.release.manifest
     info = {"description": manifest.title, "version": str(manifest.version), "url": manifest.document["identity"]["id"]}
     (dest / "annotations").mkdir(parents=True)
@@ -45,7 +46,7 @@ def _copy(reader: Reader, row: Row, picture: Picture, folder: Path) -> None:
     (folder / picture.file_name).write_bytes(reader.read(row, picture.place))
 
 
-def _annotations(picture: Picture, tally: Tally, names: dict[str, int]) -> Iterator[dict[str, Any]]:
+def _annotations(picture: Picture, tally: Tally, names: Mapping[str, int]) -> Iterator[dict[str, Any]]:
     for column, region in picture.drawn:
         shape = _shape(column, region, picture, tally)
         if shape is None:
@@ -53,8 +54,7 @@ def _annotations(picture: Picture, tally: Tally, names: dict[str, int]) -> Itera
             continue
         tally.written[column] += 1
         for label in labels(region):
-            category = names.setdefault(label, len(names) + 1)
-            yield {"category_id": category, "iscrowd": 0, **shape}
+            yield {"category_id": names[label] + 1, "iscrowd": 0, **shape}
 
 
 def _shape(column: str, region: Row, picture: Picture, tally: Tally) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pydicom import dcmread
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
@@ -47,7 +48,7 @@ def write(reader: Reader, dest: Path, tally: Tally, *, media: bool, form: str, f
     for series in found.values():
         made_of = _MAKERS[form](series, made, tally)
         if made_of is not None:
-            _dated(made_of, made)
+            _fixed(made_of, made)
             made_of.save_as(dest / f"{series.instances[0].dataset.SeriesInstanceUID}-{made_of.Modality}.dcm")
 
 
@@ -55,13 +56,16 @@ def _instance(picture: Picture, row: Row, find: Find, tally: Tally) -> Instance 
     """Return the picture with the object that it shows; count what is lost where that cannot be."""
     data = find(picture.medium["source"])
     if data is None:
-        return _lost(picture, tally, "the object that was labelled was not given")
+        _lost(picture, tally, "the object that was labelled was not given")
+        return None
     try:
         dataset = dcmread(io.BytesIO(data), stop_before_pixels=True)
     except InvalidDicomError:
-        return _lost(picture, tally, "what was labelled is no DICOM object")
+        _lost(picture, tally, "what was labelled is no DICOM object")
+        return None
     if picture.several or int(dataset.get("NumberOfFrames") or 1) > 1:
-        return _lost(picture, tally, "in an object of several frames")
+        _lost(picture, tally, "in an object of several frames")
+        return None
     width, height = picture.size
     said = tuple(choice for choice in row["choices"] if choice["region"] is None)
     if about := len(row["choices"]) - len(said):
@@ -74,13 +78,17 @@ def _lost(picture: Picture, tally: Tally, reason: str) -> None:
         tally.left_out[column, reason] += 1
 
 
-def _dated(made_of: Dataset, made: Made) -> None:
-    """Give the object the time of the release: exporting it again gives the same bytes."""
+def _fixed(made_of: Dataset, made: Made) -> None:
+    """Put what highdicom takes from the clock and from chance right: exporting a release again gives the same bytes."""
     day, time = made.at[:10].replace("-", ""), made.at[11:19].replace(":", "")
-    for name in ("ContentDate", "InstanceCreationDate", "SeriesDate"):
-        if name in made_of:
-            setattr(made_of, name, day)
-    for name in ("ContentTime", "InstanceCreationTime", "SeriesTime"):
-        if name in made_of:
-            setattr(made_of, name, time)
+    values = dict.fromkeys(("ContentDate", "InstanceCreationDate", "SeriesDate"), day)
+    values |= dict.fromkeys(("ContentTime", "InstanceCreationTime", "SeriesTime"), time)
+    values |= {"ContributionDateTime": day + time, "ObservationDateTime": day + time}
+    values["DimensionOrganizationUID"] = made.uid("dimensions", made_of.SOPInstanceUID)
+
+    def put(_: Dataset, element: DataElement) -> None:
+        if element.keyword in values:
+            element.value = values[element.keyword]
+
+    made_of.walk(put)
     made_of.SpecificCharacterSet = "ISO_IR 192"  # labels may be of any script

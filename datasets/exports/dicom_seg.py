@@ -11,7 +11,8 @@ from pydicom.dataset import Dataset
 from yuelu.datasets.coco_rle import inside
 from yuelu.datasets.exports.dicom_series import Instance, Made, Series, code
 from yuelu.datasets.exports.report import Tally
-from yuelu.datasets.exports.shapes import Point, Row, cells, labels
+from yuelu.datasets.exports.shapes import Point, cells, labels
+from yuelu.datasets.tables import Row
 
 
 def segmentation(series: Series, made: Made, tally: Tally) -> Dataset | None:

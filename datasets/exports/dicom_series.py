@@ -8,7 +8,8 @@ from pydicom.dataset import Dataset
 
 from yuelu.base.canonical import digest
 from yuelu.datasets.exports.pictures import Picture
-from yuelu.datasets.exports.shapes import Point, Row, outline
+from yuelu.datasets.exports.shapes import Point, outline
+from yuelu.datasets.tables import Row
 
 SCHEME = "99YUELU"  # private coding schemes begin with 99 (PS3.3 section 8.2)
 

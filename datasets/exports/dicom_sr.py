@@ -1,5 +1,7 @@
 """A DICOM Structured Report (TID 1500) of a series: an outline for each region, what was said of whole pictures."""
 
+from typing import Any
+
 import numpy as np
 from highdicom import sr
 from highdicom.sr import CodedConcept
@@ -8,14 +10,15 @@ from pydicom.sr.codedict import codes
 
 from yuelu.datasets.exports.dicom_series import Instance, Made, Series, code
 from yuelu.datasets.exports.report import Tally
-from yuelu.datasets.exports.shapes import Point, Row, labels
+from yuelu.datasets.exports.shapes import Point, labels
+from yuelu.datasets.tables import Row
 
 _PROCEDURE = CodedConcept("363679005", "SCT", "Imaging procedure")
 
 
 def report(series: Series, made: Made, tally: Tally) -> Dataset | None:
     """Return the SR of a series, None where nothing was said that it can carry."""
-    groups = []
+    groups: list[Any] = []
     for instance in series.instances:
         groups += _regions(instance, made, tally)
         groups += _said(instance, made, tally)

@@ -62,7 +62,7 @@ def _writer(form: str, find: Callable[[str], bytes | None] | None) -> Writer:
     if find is None:
         raise Misconfigured(f"{form} refers to the series that was labelled", "give the folder that holds it with --series")
     try:
-        from yuelu.datasets.exports import dicom
+        from yuelu.datasets.exports import dicom  # noqa: PLC0415  # heavy, and of an extra
     except ImportError as error:
         raise Misconfigured(f"{form} needs {error.name}", "pip install 'yuelu[dicom-export]'") from None
     return partial(dicom.write, form=form, find=find)

@@ -4,19 +4,20 @@ A box in every frame, as the editor draws it between keyframes. Frames, ids and 
 Source: Milan et al. (2016), MOT16: A Benchmark for Multi-Object Tracking, section 4.1 (arXiv:1603.00831).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from yuelu.base.records import Keyframe, Track
 from yuelu.base.tracks import frame_boxes
 from yuelu.datasets.exports.pictures import LABELS, Reader, extension
 from yuelu.datasets.exports.report import Tally
-from yuelu.datasets.exports.shapes import Row, around, corners, labels
+from yuelu.datasets.exports.shapes import around, corners, labels
+from yuelu.datasets.tables import Row
 
 
 def write(reader: Reader, dest: Path, tally: Tally, *, media: bool) -> Iterator[str]:
     """Write the videos of the release, yielding the id of each item."""
-    names: dict[str, int] = {}
+    names = reader.classes(["tracks"])
     dest.mkdir(parents=True, exist_ok=True)
     for row in reader.items():
         tally.leave(row, LABELS, ["tracks"], "MOT has no place for it")
@@ -34,7 +35,7 @@ def write(reader: Reader, dest: Path, tally: Tally, *, media: bool) -> Iterator[
     (dest / "labels.txt").write_text("".join(f"{name or 'without a label'}\n" for name in names), "utf-8")
 
 
-def _lines(row: Row, tally: Tally, names: dict[str, int]) -> Iterator[tuple[int, int, list[str]]]:
+def _lines(row: Row, tally: Tally, names: Mapping[str, int]) -> Iterator[tuple[int, int, list[str]]]:
     number = 0
     for track in row["tracks"]:
         tally.written["tracks"] += 1
@@ -42,7 +43,7 @@ def _lines(row: Row, tally: Tally, names: dict[str, int]) -> Iterator[tuple[int,
             tally.changed["tracks", "turned: upright boxes around it"] += 1
         for label in labels(track):
             number += 1
-            category = names.setdefault(label, len(names) + 1)
+            category = names[label] + 1
             for frame, numbers in _boxes(track):
                 yield frame, number, [str(frame), str(number), *(f"{each:.10g}" for each in numbers), "1", str(category), "1"]
 

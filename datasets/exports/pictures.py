@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from yuelu.base.errors import InvalidRecord
 from yuelu.datasets.exports.report import Tally
-from yuelu.datasets.exports.shapes import DRAWN
+from yuelu.datasets.exports.shapes import DRAWN, labels
 from yuelu.datasets.layout import media_file
 from yuelu.datasets.release import Release
 from yuelu.datasets.schemas import ANNOTATIONS
@@ -62,6 +62,11 @@ class Reader:
         for row in self.release.rows("items"):
             yield {**{name: [] for name in LABELS}, **row}
 
+    def classes(self, columns: Sequence[str]) -> dict[str, int]:
+        """Return the labels in those columns, in order of text, numbered from 0: the same release has the same numbers."""
+        names = {name for row in self.items() for column in columns for region in row[column] for name in labels(region)}
+        return {name: number for number, name in enumerate(sorted(names))}
+
     def facts(self, medium: Row) -> Row:
         """Return the row of the file."""
         return self.assets[medium["sha256"]]
@@ -88,10 +93,8 @@ class Reader:
         return bytes(found["bytes"])
 
 
-def pictures(
-    reader: Reader, row: Row, tally: Tally, reason: str, *, carried: Sequence[str] = DRAWN
-) -> Iterator[Picture]:
-    """Yield the pictures of an item, with what is drawn on each; what is said in no column of `carried` is counted as left out."""
+def pictures(reader: Reader, row: Row, tally: Tally, reason: str, *, carried: Sequence[str] = DRAWN) -> Iterator[Picture]:
+    """Yield the pictures of an item, with what is drawn on each; what is in no column of `carried` is counted as left out."""
     tally.leave(row, LABELS, carried, reason)
     for place, medium in enumerate(row["media"]):
         if not medium["media_type"].startswith("image/"):

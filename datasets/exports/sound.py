@@ -5,7 +5,8 @@ from pathlib import Path
 
 from yuelu.datasets.exports.pictures import LABELS, Reader
 from yuelu.datasets.exports.report import Tally
-from yuelu.datasets.exports.shapes import Row, labels
+from yuelu.datasets.exports.shapes import labels
+from yuelu.datasets.tables import Row
 
 
 def rttm(reader: Reader, dest: Path, tally: Tally, *, media: bool) -> Iterator[str]:

@@ -32,7 +32,8 @@ class _Shards:
             if self.tar is not None:
                 self.tar.close()
             path = self.dest / f"{self.split}-{self.number:06}.tar"
-            self.tar = self.stack.enter_context(tarfile.open(path, "w", format=tarfile.PAX_FORMAT))
+            self.tar = tarfile.TarFile.open(path, "w", format=tarfile.PAX_FORMAT)
+            self.stack.enter_context(self.tar)
             self.number, self.size = self.number + 1, 0
         for name, data in files.items():
             entry = tarfile.TarInfo(name)

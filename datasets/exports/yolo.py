@@ -5,12 +5,13 @@ shares of the picture's width and height, cut off at its edges for `detect`.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from yuelu.datasets.exports.pictures import Picture, Reader, pictures
 from yuelu.datasets.exports.report import Tally
-from yuelu.datasets.exports.shapes import Frame, Row, around, cells, labels, outline
+from yuelu.datasets.exports.shapes import DRAWN, Frame, around, cells, labels, outline
+from yuelu.datasets.tables import Row
 
 TASKS = ("detect", "obb", "segment")
 _NAMES = {"validation": "val"}  # what data.yaml calls our splits
@@ -19,7 +20,7 @@ _REASON = "YOLO has no place for it"
 
 def write(reader: Reader, dest: Path, tally: Tally, *, media: bool, task: str) -> Iterator[str]:
     """Write the release, yielding the id of each item."""
-    names: dict[str, int] = {}
+    names = reader.classes(DRAWN)
     splits: set[str] = set()
     for row in reader.items():
         for picture in pictures(reader, row, tally, _REASON):
@@ -33,7 +34,7 @@ def write(reader: Reader, dest: Path, tally: Tally, *, media: bool, task: str) -
     (dest / "data.yaml").write_text(_data(sorted(splits), names), "utf-8")
 
 
-def _data(splits: list[str], names: dict[str, int]) -> str:
+def _data(splits: list[str], names: Mapping[str, int]) -> str:
     lines = ["path: .", *(f"{_NAMES.get(split, split)}: images/{split}" for split in splits), "names:"]
     told = [f"  {number}: {json.dumps(name or 'without a label', ensure_ascii=False)}" for name, number in names.items()]
     return "\n".join([*lines, *(told or ["  {}"]), ""])  # YAML reads JSON's quoted text
@@ -44,15 +45,14 @@ def _put(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def _lines(picture: Picture, task: str, tally: Tally, names: dict[str, int]) -> Iterator[str]:
+def _lines(picture: Picture, task: str, tally: Tally, names: Mapping[str, int]) -> Iterator[str]:
     for column, region in picture.drawn:
         numbers = _detect(column, region, picture, tally) if task == "detect" else _outlined(column, region, picture, task, tally)
         if numbers is None:
             continue
         tally.written[column] += 1
         for label in labels(region):
-            category = names.setdefault(label, len(names))
-            yield " ".join([str(category), *(f"{number:.10g}" for number in numbers)])
+            yield " ".join([str(names[label]), *(f"{number:.10g}" for number in numbers)])
 
 
 def _detect(column: str, region: Row, picture: Picture, tally: Tally) -> list[float] | None:

@@ -164,12 +164,13 @@ def test_polars_duckdb_and_dask_load_it(pulled: Path) -> None:
     assert items["boxes"].list.len().to_list() == [1] * 4
     widths = pl.scan_parquet(path).explode("boxes").select(pl.col("boxes").struct.field("width_px")).collect()
     assert widths["width_px"].to_list() == [30.0] * 4
-    found = duckdb.sql(f"SELECT label, count(*) FROM (SELECT unnest(boxes, recursive := true) FROM '{path}') GROUP BY label")  # noqa: S608
-    assert found.fetchall() == [("scratch", 4)]
-    answers = duckdb.sql(
-        f"SELECT i.project, count(*) FROM '{path}' i JOIN '{pulled / 'annotations.parquet'}' a ON a.item = i.id GROUP BY 1"
-    )  # noqa: S608, E501
-    assert answers.fetchall() == [("boards", 12)]
+    with duckdb.connect() as base:
+        base.read_parquet(path).create_view("items")
+        base.read_parquet(str(pulled / "annotations.parquet")).create_view("annotations")
+        base.execute("SELECT label, count(*) FROM (SELECT unnest(boxes, recursive := true) FROM items) GROUP BY label")
+        assert base.fetchall() == [("scratch", 4)]
+        base.execute("SELECT i.project, count(*) FROM items i JOIN annotations a ON a.item = i.id GROUP BY 1")
+        assert base.fetchall() == [("boards", 12)]
     frame = dask.dataframe.read_parquet(path, columns=["id", "split", "probability"])
     assert frame["probability"].mean().compute(scheduler="synchronous") == pytest.approx(0.9)
 

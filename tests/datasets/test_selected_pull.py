@@ -154,7 +154,7 @@ def test_a_selection_from_layers(stocked: Any, make: Any, monkeypatch: pytest.Mo
     stocked.publish([make.item(number) for number in range(40)])
     stocked.publish([make.item(number) for number in range(41)])
     assert len(open_folder(stocked.pull(to="whole")).manifest.layers("items")) > 1
-    folder, report = _take(stocked, splits=("train",))
+    folder, _ = _take(stocked, splits=("train",))
     expected = _items(stocked.root / "whole").filter(pc.field("split") == "train")
     assert _items(folder).equals(expected)
     assert verify(folder, make.KEY.public).ok
