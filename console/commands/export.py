@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from yuelu.base.errors import Misconfigured
 from yuelu.base.settings import Settings
 from yuelu.console.pulled import from_option, key_option, public_key, release_store
 from yuelu.console.show import bar, json_option, print_json, table
 from yuelu.console.words import say
 
 if TYPE_CHECKING:
+    from yuelu.base.progress import Progress
     from yuelu.datasets.exports.report import ExportReport
+    from yuelu.datasets.release import Release
 
 _FORMATS = (
     "coco", "yolo", "yolo-obb", "yolo-segment", "voc", "webdataset", "rttm", "textgrid", "mot", "dicom-seg", "dicom-sr",
@@ -54,13 +57,27 @@ def export(
         found = open_folder(folder, key=trusted)
     else:
         found = open_release(release_store(settings, root), release, key=trusted)
-    find = None if series is None else _finder(settings, found.manifest.name, series)
     with bar("export", quiet=as_json) as progress:
-        report = run(found, dest, form, media=media, find=find, progress=progress)
+        if form.startswith("dicom"):
+            report = _dicom(settings, found, dest, form, series, progress)
+        else:
+            report = run(found, dest, form, media=media, progress=progress)
     if as_json:
         print_json(report.to_json())
         return
     _print(report, dest, settings.language)
+
+
+def _dicom(
+    settings: Settings, release: "Release", dest: Path, form: str, series: Path | None, progress: "Progress"
+) -> "ExportReport":
+    if series is None:
+        raise Misconfigured(f"{form} refers to the series that was labelled", "give the folder that holds it with --series")
+    try:
+        from yuelu.pipelines.dicom_export.export import export_dicom
+    except ImportError as error:
+        raise Misconfigured(f"{form} needs {error.name}", "pip install 'yuelu[platform,dicom-export]'") from None
+    return export_dicom(release, dest, form, _finder(settings, release.manifest.name, series), progress)
 
 
 def _finder(settings: Settings, dataset: str, series: Path) -> Callable[[str], bytes | None]:

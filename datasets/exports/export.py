@@ -30,45 +30,22 @@ FORMATS: Mapping[str, Writer] = MappingProxyType(
 )
 
 
-DICOM = ("dicom-seg", "dicom-sr")  # these need highdicom, and the objects that were labelled
-
-
-def export(
-    release: Release,
-    dest: Path,
-    form: str,
-    *,
-    media: bool = True,
-    find: Callable[[str], bytes | None] | None = None,
-    progress: Progress = silent,
-) -> ExportReport:
+def export(release: Release, dest: Path, form: str, *, media: bool = True, progress: Progress = silent) -> ExportReport:
     """Write `release` to the new folder `dest` in the format `form`; `media`: with its files.
 
-    `find` gives the DICOM object that was labelled for the `source` of a medium; None: it is not there.
-
-    Raises Misconfigured: no such format, or it lacks something. Raises Conflict: `dest` holds something.
+    Raises Misconfigured: no such format. Raises Conflict: `dest` holds something.
     """
-    writer = _writer(form, find)
+    if form not in FORMATS:
+        raise Misconfigured(f"no format {form!r}", f"choose among {', '.join(FORMATS)}")
+    return write_with(FORMATS[form], release, dest, form, media=media, progress=progress)
+
+
+def write_with(
+    writer: Writer, release: Release, dest: Path, form: str, *, media: bool = True, progress: Progress = silent
+) -> ExportReport:
+    """Write `release` to the new folder `dest` with `writer`. Raises Conflict: `dest` holds something."""
     if dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
         raise Conflict(f"{dest} is there already", "give a new or an empty folder")
-    return _written(writer, release, dest, form, media=media, progress=progress)
-
-
-def _writer(form: str, find: Callable[[str], bytes | None] | None) -> Writer:
-    if form in FORMATS:
-        return FORMATS[form]
-    if form not in DICOM:
-        raise Misconfigured(f"no format {form!r}", f"choose among {', '.join((*FORMATS, *DICOM))}")
-    if find is None:
-        raise Misconfigured(f"{form} refers to the series that was labelled", "give the folder that holds it with --series")
-    try:
-        from yuelu.datasets.exports import dicom  # noqa: PLC0415  # heavy, and of an extra
-    except ImportError as error:
-        raise Misconfigured(f"{form} needs {error.name}", "pip install 'yuelu[dicom-export]'") from None
-    return partial(dicom.write, form=form, find=find)
-
-
-def _written(writer: Writer, release: Release, dest: Path, form: str, *, media: bool, progress: Progress) -> ExportReport:
     part = dest.with_name(f".{dest.name}.part")
     shutil.rmtree(part, ignore_errors=True)  # of an export that was killed
     part.mkdir(parents=True)

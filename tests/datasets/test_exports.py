@@ -261,8 +261,6 @@ def test_what_is_written_is_whole_or_not_there(bench: SimpleNamespace, tmp_path:
         export(release, tmp_path / "coco", "webdataset")
     with pytest.raises(Misconfigured, match=r"no format 'caffe'\n  try: choose among coco"):
         export(release, tmp_path / "x", "caffe")
-    with pytest.raises(Misconfigured, match="refers to the series that was labelled"):
-        export(release, tmp_path / "x", "dicom-seg")
 
 
 def test_the_report_counts_whatever_has_no_place(bench: SimpleNamespace, tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from highdicom.sr import CodedConcept
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
-from yuelu.datasets.exports.dicom_series import Instance, Made, Series, code
 from yuelu.datasets.exports.report import Tally
 from yuelu.datasets.exports.shapes import Point, labels
 from yuelu.datasets.tables import Row
+from yuelu.pipelines.dicom_export.series import Instance, Made, Series, code
 
 _PROCEDURE = CodedConcept("363679005", "SCT", "Imaging procedure")
 

@@ -6,6 +6,7 @@ object is made for each series. Labels are codes of a private scheme, 99YUELU, w
 
 import io
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from types import MappingProxyType
@@ -15,13 +16,17 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
-from yuelu.datasets.exports.dicom_seg import segmentation
-from yuelu.datasets.exports.dicom_series import Instance, Made, Series
-from yuelu.datasets.exports.dicom_sr import report
+from yuelu.base.errors import Misconfigured
+from yuelu.base.progress import Progress, silent
+from yuelu.datasets.exports.export import write_with
 from yuelu.datasets.exports.pictures import Picture, Reader, pictures
-from yuelu.datasets.exports.report import Tally
+from yuelu.datasets.exports.report import ExportReport, Tally
 from yuelu.datasets.exports.shapes import DRAWN
+from yuelu.datasets.release import Release
 from yuelu.datasets.tables import Row
+from yuelu.pipelines.dicom_export.segmentation import segmentation
+from yuelu.pipelines.dicom_export.series import Instance, Made, Series
+from yuelu.pipelines.dicom_export.structured_report import report
 
 Find = Callable[[str], bytes | None]
 _MAKERS: Mapping[str, Callable[[Series, Made, Tally], Dataset | None]] = MappingProxyType(
@@ -30,7 +35,17 @@ _MAKERS: Mapping[str, Callable[[Series, Made, Tally], Dataset | None]] = Mapping
 _CARRIED = MappingProxyType({"dicom-seg": DRAWN, "dicom-sr": (*DRAWN, "choices")})
 
 
-def write(reader: Reader, dest: Path, tally: Tally, *, media: bool, form: str, find: Find) -> Iterator[str]:
+def export_dicom(release: Release, dest: Path, form: str, find: Find, progress: Progress = silent) -> ExportReport:
+    """Write `release` to the new folder `dest` as `dicom-seg` or `dicom-sr`: one object for each series.
+
+    Raises Misconfigured: another format. Raises Conflict: `dest` holds something.
+    """
+    if form not in _MAKERS:
+        raise Misconfigured(f"no DICOM format {form!r}", f"choose among {', '.join(_MAKERS)}")
+    return write_with(partial(_write, form=form, find=find), release, dest, form, media=False, progress=progress)
+
+
+def _write(reader: Reader, dest: Path, tally: Tally, *, media: bool, form: str, find: Find) -> Iterator[str]:
     """Write one object for each series, `<series>.dcm`, yielding the id of each item. The series itself is not copied."""
     found: dict[tuple[str, int, int], Series] = {}
     dest.mkdir(parents=True, exist_ok=True)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from yuelu.datasets.coco_rle import inside
-from yuelu.datasets.exports.dicom_series import Instance, Made, Series, code
 from yuelu.datasets.exports.report import Tally
 from yuelu.datasets.exports.shapes import Point, cells, labels
 from yuelu.datasets.tables import Row
+from yuelu.pipelines.dicom_export.series import Instance, Made, Series, code
 
 
 def segmentation(series: Series, made: Made, tally: Tally) -> Dataset | None:

@@ -15,9 +15,15 @@ from pydicom.data import get_testdata_file  # noqa: E402
 
 from yuelu.base.canonical import sha256  # noqa: E402
 from yuelu.base.records import Box, Choice, Ellipse, KeyPoint, Mask, Polygon, Region, region_to_json  # noqa: E402
-from yuelu.datasets.exports.export import export  # noqa: E402
-from yuelu.datasets.labelled import Judgement, Medium  # noqa: E402
-from yuelu.datasets.release import open_release  # noqa: E402
+from yuelu.base.signing import SigningKey  # noqa: E402
+from yuelu.base.store.local import LocalStore  # noqa: E402
+from yuelu.datasets.build import build  # noqa: E402
+from yuelu.datasets.commit import commit  # noqa: E402
+from yuelu.datasets.draft import Draft  # noqa: E402
+from yuelu.datasets.labelled import Judgement, LabelledItem, Medium  # noqa: E402
+from yuelu.datasets.release import Release, open_release  # noqa: E402
+from yuelu.datasets.split import assign_split  # noqa: E402
+from yuelu.pipelines.dicom_export.export import export_dicom  # noqa: E402
 
 ROWS = COLUMNS = 128  # of CT_small
 
@@ -31,7 +37,7 @@ def ct() -> bytes:
 
 
 @pytest.fixture
-def release(shop: Any, make: Any, ct: bytes) -> Any:
+def release(tmp_path: Path) -> Release:
     """Two pictures: one twice as large as the CT slice that it shows, one whose object nobody gives."""
     said: list[Region] = [
         Box("b", "find", "nodule", 0, 20.0, 40.0, 60.0, 20.0),  # of the picture: columns 10..40 and rows 20..30 of the slice
@@ -41,19 +47,24 @@ def release(shop: Any, make: Any, ct: bytes) -> Any:
         Mask("m", "brush", "vessel", 0, 4, 4, (5, 2, 9), (0, 255, 0)),  # row 1, columns 1 and 2 of a grid of 4 x 4
         Choice("quality", ("good",)),
     ]
-    items = []
+    items, facts, files = [], {"width_px": 2 * COLUMNS, "height_px": 2 * ROWS}, {}
     for number, regions in enumerate((said, said[:1])):
-        data = make.media_bytes(number)
-        facts = {"width_px": 2 * COLUMNS, "height_px": 2 * ROWS}
+        data = b"picture %d" % number
+        files[sha256(data)] = data
         one = Medium(sha256(data), "image", "image/png", len(data), f"source-{number}", True, facts)
         judged = Judgement(tuple(region_to_json(region) for region in regions), 3)
-        items.append(make.item(number, media=(one,), answers=(), judgement=judged))
-    shop.publish(items)
-    return open_release(shop.store, "boards")
+        split = assign_split(str(number), b"s" * 32)
+        items.append(LabelledItem(f"item-{number}", "ct", "image", split, str(number), 1, "t" * 64, (one,), (), judged))
+    governance = {"grade": "general", "terms": ["research"]}
+    draft = Draft("ct", build(items), [], [], {"scores": [], "gates": []}, governance)
+    proof = {"published_at": "2026-05-06T07:08:09+00:00", "nonce": "n"}
+    store = LocalStore(tmp_path / "store")
+    commit(store, draft, SigningKey(bytes(range(32))), files.__getitem__, proof)
+    return open_release(store, "ct")
 
 
 def _made(release: Any, dest: Path, form: str, ct: bytes) -> tuple[Any, Path]:
-    report = export(release, dest, form, find={"source-0": ct}.get)
+    report = export_dicom(release, dest, form, {"source-0": ct}.get)
     (path,) = dest.iterdir()
     return report, path
 
