@@ -80,3 +80,19 @@ def _gate(gate: Mapping[str, Any]) -> str:
     outcomes = ", ".join(f"{name} {count}" for kind in ("batches", "tasks") for name, count in sorted(gate[kind].items()))
     waived = "".join(f"; {each['owner']}: {each['reason']}" for each in gate["waivers"])
     return f"{gate['policy']} ({gate['digest'][:12]}): {outcomes}{waived}"
+
+
+def print_left_out(folder: Path, language: str) -> None:
+    """Print what the pull into a folder left out, if it did."""
+    from yuelu.datasets.plain import pulled_left_out, pulled_selection
+
+    t, left_out = partial(say, language), pulled_left_out(folder)
+    rows = ", ".join(f"{count} {t('rows of')} {name}" for name, count in left_out.get("rows", {}).items())
+    columns = ", ".join(f"{name}.{column}" for name, some in left_out.get("columns", {}).items() for column in some)
+    if rows:
+        click.echo(t("left out: {rows}", rows=rows))
+    if columns:
+        click.echo(t("left out: {columns}; their rows cannot be checked against the signed root", columns=columns))
+    selection = pulled_selection(folder)
+    if selection and selection.embed:
+        click.echo(t("images and sound stand in items.parquet"))

@@ -11,7 +11,7 @@ from yuelu.base.errors import IntegrityFailure, YueluError
 from yuelu.datasets.fetch import PARTS, fetch, hash_of
 from yuelu.datasets.layers import Layer, merged
 from yuelu.datasets.manifest import DELETED, Manifest, Part
-from yuelu.datasets.plain import Known, layered, tell, told
+from yuelu.datasets.plain import Known, layered, pulled_selection, tell, told
 from yuelu.datasets.release import Release
 from yuelu.datasets.schemas import KEYS
 from yuelu.datasets.tables import open_table, read_batches, write_sorted
@@ -23,7 +23,7 @@ class Assembly:
     def __init__(self, release: Release, dest: Path) -> None:
         self.release, self.dest = release, dest
         try:
-            self._known: Known = told(dest)
+            self._known: Known = {} if pulled_selection(dest) else told(dest)  # a selection has not all rows
         except YueluError:
             self._known = {}  # none yet, or damaged: all is made anew
 

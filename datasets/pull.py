@@ -1,4 +1,4 @@
-"""Pulling a release into a folder: only what is missing, every byte checked while it is written, resumable."""
+"""Pulling a release, or a part of it, into a folder: only what is missing, every byte checked as it is written, resumable."""
 
 import fcntl
 import os
@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -17,17 +17,21 @@ from yuelu.base.store.port import Store, checked_key
 from yuelu.datasets.assemble import Assembly
 from yuelu.datasets.fetch import PARTS, fetch
 from yuelu.datasets.layout import MANIFEST, File
-from yuelu.datasets.places import FolderSource
-from yuelu.datasets.plain import layered, read_plain, replace_file
-from yuelu.datasets.release import Release, open_folder, open_release
+from yuelu.datasets.plain import layered, replace_file
+from yuelu.datasets.release import Release, open_folder, open_release, opened
 from yuelu.datasets.schemas import TABLES
+from yuelu.datasets.selecting import ASIDE, Selecting
+from yuelu.datasets.selection import Selection
 
 _WRITTEN = "written"
 
 
 @dataclass(frozen=True, slots=True)
 class PullReport:
-    """What a pull did. `fetched` files were missing or damaged, `kept` ones were right; `removed` are of another version."""
+    """What a pull did. `fetched` files were missing or damaged, `kept` ones were right; `removed` are of another version.
+
+    `items`: how many the folder holds.
+    """
 
     name: str
     version: str
@@ -36,6 +40,7 @@ class PullReport:
     kept: int
     removed: int
     bytes: int
+    items: int
 
 
 def pull(
@@ -45,33 +50,57 @@ def pull(
     dest: Path,
     *,
     key: PublicKey | None = None,
+    selection: Selection | None = None,
     progress: Progress = silent,
     threads: int = 4,
 ) -> PullReport:
     """Write a release to `dest`: manifest.json, README.md, four tables, media/. Run again, it does what is left to do.
 
+    `selection`: the part of it that is wanted; `plain.json` then says what was left out.
+
     A folder that holds another version of the same dataset becomes this version: files of the other version alone are
     removed, anything else is left alone. The manifest is written last: a folder without it is not complete.
 
-    Raises NotFound, IntegrityFailure. Raises Conflict: `dest` holds something else, or another pull writes to it.
+    Raises NotFound (also: nothing is selected), Misconfigured, IntegrityFailure. Raises Conflict: `dest` holds something else,
+    or another pull writes to it.
     """
     release = open_release(store, name, version, key=key)
+    wanted = selection or Selection()
+    wanted.check(release.manifest)
     _check(dest)
     manifest = release.manifest
-    layers = layered(manifest)
     with _alone(dest):
+        selecting = None if wanted.whole else _chosen(release, dest, wanted)
         _prepare(dest, release)
         counted = _Counted(release, dest, progress, threads)
-        counted.fetch([*(part.file for part in manifest.parts if part.table not in layers), *manifest.documents])
-        counted.make(layers, Assembly(release, dest))
-        here = replace(release, source=FolderSource(dest), plain=read_plain(dest, manifest))
+        counted.fetch(manifest.documents)
+        if selecting is None:
+            layers = layered(manifest)
+            counted.fetch(part.file for part in manifest.parts if part.table not in layers)
+            counted.make(layers, Assembly(release, dest))
+        else:
+            counted.select(selecting)
+        here = opened(dest, manifest, release.signed)
         counted.fetch(here.media())
         removed = _remove_stale(dest, counted.paths)
+        with suppress(OSError):  # no file of media is left in it, or it is not there
+            (dest / "media").rmdir()
         _complete(dest, release)
     return PullReport(
         manifest.name, str(manifest.version), manifest.digest,
-        counted.fetched, counted.done - counted.fetched, removed, counted.bytes,
+        counted.fetched, counted.done - counted.fetched, removed, counted.bytes, here.parts("items")[-1].total,
     )  # fmt: skip
+
+
+def _chosen(release: Release, dest: Path, selection: Selection) -> Selecting:
+    """Return the tables to write. What lies in `dest` is as it was when nothing is selected."""
+    selecting = Selecting(release, dest, selection)
+    try:
+        selecting.choose()
+    except YueluError:
+        shutil.rmtree(dest / ASIDE, ignore_errors=True)
+        raise
+    return selecting
 
 
 def _check(dest: Path) -> None:
@@ -160,6 +189,20 @@ class _Counted:
             self.done, self.fetched, self.bytes = self.done + 1, self.fetched + (size is not None), self.bytes + (size or 0)
             self.progress(self.done, self.total)
         assembly.complete(self.release.manifest)
+
+    def select(self, selecting: Selecting) -> None:
+        """Make the tables of a selection, which are right already or have been chosen."""
+        paths = [f"{table}.parquet" for table in TABLES]
+        _note(self.dest, paths)
+        self.paths.update(paths)
+        if not selecting.there:
+            self.fetch(selecting.inside())
+            selecting.write()
+            shutil.rmtree(self.dest / ASIDE)
+        self.done, self.fetched = self.done + len(paths), self.fetched + len(paths) * (not selecting.there)
+        self.bytes += selecting.fetched
+        self.total = self.done + selecting.outside()
+        self.progress(self.done, self.total)
 
 
 def _groups(files: Iterator[File], count: int) -> Iterator[list[File]]:

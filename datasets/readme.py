@@ -1,4 +1,4 @@
-"""The README that travels with a release: what it is, and three ways to load it."""
+"""The README that travels with a release: what it is, and the ways to load it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -62,6 +62,32 @@ items = load_dataset("parquet", data_files="items.parquet", split="train")
 train = items.filter(lambda row: row["split"] == "train")
 ```
 
-`media[0].path` of a row is the path of its first file from this folder; a box stands on the file at its `item`, from 0. Boxes
-are in pixels, times in seconds, frames count from 1; the units stand in the metadata of each Parquet column.
+With Polars, and with DuckDB:
+
+```python
+import polars as pl
+
+items = pl.read_parquet("items.parquet")
+train = items.filter(pl.col("split") == "train")
+```
+
+```python
+import duckdb
+
+items = duckdb.sql("SELECT id, split, unnest(boxes, recursive := true) FROM 'items.parquet'")
+```
+
+With PyTorch (`pip install yuelu torch`):
+
+```python
+from torch.utils.data import DataLoader
+from yuelu.datasets import Examples
+
+train = DataLoader(Examples(".", split="train"), batch_size=8, shuffle=True, num_workers=2, collate_fn=list)
+```
+
+`media[0].path` of a row is the path of its first file from this folder (its bytes are `media[0]["data"]` of an example); a
+box stands on the file at its `item`, from 0. Boxes are in pixels, times in seconds, frames count from 1; the units stand in
+the metadata of each Parquet column. A folder with `plain.json` may hold a part of the release: it tells what was left out.
+Pulled with `--embed`, `items.parquet` has the pictures and sound in it, as Hugging Face decodes them.
 """

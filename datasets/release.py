@@ -17,8 +17,9 @@ from yuelu.datasets.layers import Layer, merged
 from yuelu.datasets.layout import MANIFEST, File, checked_name, media_file, media_path, version_key, version_number
 from yuelu.datasets.manifest import DELETED, Manifest, Part, read_manifest
 from yuelu.datasets.places import FolderSource, Source, StoreSource, open_regular
-from yuelu.datasets.plain import read_plain
+from yuelu.datasets.plain import pulled_selection, read_plain
 from yuelu.datasets.schemas import KEYS, TABLES
+from yuelu.datasets.selection import Selection
 from yuelu.datasets.tables import Row, listed, open_table, read_batches
 from yuelu.datasets.version import Wanted, parse_selector
 
@@ -27,13 +28,15 @@ from yuelu.datasets.version import Wanted, parse_selector
 class Release:
     """One immutable version of a dataset. `signed` is the signed file its manifest came in.
 
-    `plain`: tables that lie in one file here, which pulling made of the parts that the manifest lists.
+    `plain`: tables that lie in one file here, which pulling made of the parts that the manifest lists. `selection`: what
+    was pulled, where that is not all of it.
     """
 
     manifest: Manifest
     source: Source
     signed: bytes
     plain: Mapping[str, Part] = field(default_factory=dict)
+    selection: Selection = field(default_factory=Selection)
 
     def parts(self, table: str) -> tuple[Part, ...]:
         """Return the parts that lie here and make `table`, the newest last."""
@@ -73,8 +76,13 @@ class Release:
         return pa.concat_tables(self.batches(table))
 
     def media(self) -> Iterator[File]:
-        """Yield the media files, as the assets table lists them. Raises IntegrityFailure: a path not of our making."""
+        """Yield the media files, as the assets table lists them, but those that stand in rows of items.
+
+        Raises IntegrityFailure: a path not of our making.
+        """
         for row in self.rows("assets"):
+            if self.selection.embeds(row["media_type"]):
+                continue
             file = media_file(self.manifest.name, row["id"], row["media_type"], row["bytes"])
             if row["path"] != media_path(row["id"], row["media_type"]):
                 raise IntegrityFailure(
@@ -119,7 +127,13 @@ def _wanted(store: Store, name: str, numbers: list[int], wanted: Wanted, key: Pu
 def open_folder(path: Path, *, key: PublicKey | None = None) -> Release:
     """Return the release that was pulled to `path`. Raises NotFound, IntegrityFailure."""
     manifest, signed = manifest_in(path, key=key)
-    return Release(manifest, FolderSource(path), signed, read_plain(path, manifest))
+    return opened(path, manifest, signed)
+
+
+def opened(path: Path, manifest: Manifest, signed: bytes) -> Release:
+    """Return the release of that manifest whose files lie in the folder `path`. Raises IntegrityFailure."""
+    selection = pulled_selection(path) or Selection()
+    return Release(manifest, FolderSource(path), signed, read_plain(path, manifest), selection)
 
 
 def manifest_in(path: Path, *, key: PublicKey | None = None) -> tuple[Manifest, bytes]:

@@ -155,32 +155,41 @@ def _parquet(sink: BinaryIO, schema: pa.Schema, keys: Sequence[str]) -> pq.Parqu
     )
 
 
-def write_sorted(sink: BinaryIO, table: str, rows: Iterable[pa.Table], *, keys_only: bool = False) -> int:
+def write_sorted(
+    sink: BinaryIO,
+    table: str,
+    rows: Iterable[pa.Table],
+    *,
+    keys_only: bool = False,
+    schema: pa.Schema | None = None,
+    group: int = ROW_GROUP,
+) -> int:
     """Write rows that are sorted already, as a `TableWriter` writes them, byte for byte; return how many there were.
 
     The columns are those of the rows: a release of an older schema stays what it is. `keys_only`: what comes are the keys
-    of rows.
+    of rows. `schema`: of rows that have other columns. `group`: rows of a row group.
     """
-    count, groups = 0, iter(_cut(rows))
+    count, groups = 0, iter(cut(rows, group))
     first = next(groups, None)
-    schema = keys_schema(table) if keys_only else schema_of(table) if first is None else first.schema
+    if schema is None:
+        schema = keys_schema(table) if keys_only else schema_of(table) if first is None else first.schema
     with _parquet(sink, schema, KEYS[table]) as writer:
         for some in () if first is None else chain((first,), groups):
-            writer.write_table(some, row_group_size=ROW_GROUP)
+            writer.write_table(some, row_group_size=group)
             count += some.num_rows
     return count
 
 
-def _cut(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Yield the same rows by row groups."""
+def cut(tables: Iterable[pa.Table], group: int = ROW_GROUP) -> Iterator[pa.Table]:
+    """Yield the same rows by so many."""
     waiting, count = list[pa.Table](), 0
     for table in tables:
         waiting.append(table)
         count += table.num_rows
-        while count >= ROW_GROUP:
+        while count >= group:
             whole = pa.concat_tables(waiting).combine_chunks()
-            yield whole.slice(0, ROW_GROUP)
-            waiting, count = [whole.slice(ROW_GROUP)], count - ROW_GROUP
+            yield whole.slice(0, group)
+            waiting, count = [whole.slice(group)], count - group
     if count:
         yield pa.concat_tables(waiting).combine_chunks()
 

@@ -1,8 +1,8 @@
 """Checking a release, offline: the signature, every byte, the counts, the splits, and the Merkle root over its rows."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,10 +12,11 @@ from yuelu.base.store.address import open_store
 from yuelu.base.store.port import Store
 from yuelu.datasets.chain import rows_problems
 from yuelu.datasets.layout import MANIFEST, File
-from yuelu.datasets.places import FolderSource
-from yuelu.datasets.plain import PLAIN, read_plain
-from yuelu.datasets.release import Release, history, manifest_in, open_release
+from yuelu.datasets.plain import PLAIN, pulled_left_out
+from yuelu.datasets.receipt import RECEIPT, receipt_problem
+from yuelu.datasets.release import Release, history, manifest_in, open_release, opened
 from yuelu.datasets.schemas import TABLES
+from yuelu.datasets.selected_chain import selected_problems
 
 _CHUNK = 1 << 20
 
@@ -30,17 +31,22 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What a check found. `authentic` is None when no key was given: then nothing shows who published the release."""
+    """What a check found. `authentic` is None when no key was given: then nothing shows who published the release.
+
+    `left_out`: the rows (by table) and columns that the pull left out, which nobody has looked at; empty: nothing.
+    """
 
     ok: bool
     checked: int
     problems: tuple[Problem, ...]
     authentic: bool | None
+    left_out: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the same as JSON values."""
         problems = [{"path": each.path, "problem": each.problem} for each in self.problems]
-        return {"ok": self.ok, "checked": self.checked, "problems": problems, "authentic": self.authentic}
+        said = {"ok": self.ok, "checked": self.checked, "problems": problems, "authentic": self.authentic}
+        return said | ({"left_out": dict(self.left_out)} if self.left_out else {})
 
 
 def verify(path: Path, key: PublicKey | None = None) -> Verification:
@@ -55,13 +61,16 @@ def verify(path: Path, key: PublicKey | None = None) -> Verification:
         return Verification(False, 1, (Problem(MANIFEST, error.problem),), None if key is None else False)
     authentic = None if key is None else True
     try:
-        release = Release(manifest, FolderSource(path), signed, read_plain(path, manifest))
+        release, left_out = opened(path, manifest, signed), pulled_left_out(path)
     except YueluError as error:
         return Verification(False, 2, (Problem(PLAIN, error.problem.removeprefix(f"{PLAIN} ")),), authentic)
-    listed, problems = _files_problems(release)
+    listed, problems = _files_problems(release, left_out)
     listed |= {PLAIN} if release.plain else set()
+    if (path / RECEIPT).exists():
+        listed.add(RECEIPT)
+        problems += [Problem(RECEIPT, problem) for problem in receipt_problem(path)]
     problems += _strangers(path, listed)
-    return Verification(not problems, len(listed) + 1, tuple(problems), authentic)
+    return Verification(not problems, len(listed) + 1, tuple(problems), authentic, left_out)
 
 
 def verify_stored(place: Store | Path | str, name: str, version: str | None = None, key: PublicKey | None = None) -> Verification:
@@ -82,8 +91,8 @@ def verify_stored(place: Store | Path | str, name: str, version: str | None = No
     return Verification(not problems, len(listed) + 1, tuple(problems), None if key is None else True)
 
 
-def _files_problems(release: Release) -> tuple[set[str], list[Problem]]:
-    """Return the paths of the release's files, and what is wrong with them."""
+def _files_problems(release: Release, left_out: Mapping[str, Any] | None = None) -> tuple[set[str], list[Problem]]:
+    """Return the paths of the release's files, and what is wrong with them; `left_out`: what a selective pull told of it."""
     tables = [part.file for table in TABLES for part in release.parts(table)]
     first = [*tables, *release.manifest.documents]
     problems = [problem for file in first if (problem := _file_problem(release, file))]
@@ -99,8 +108,14 @@ def _files_problems(release: Release) -> tuple[set[str], list[Problem]]:
         except YueluError as error:
             return listed, [*problems, Problem(min(assets), error.problem)]
     if whole:
-        problems += [Problem(path, problem) for path, problem in rows_problems(release)]
+        problems += [Problem(path, problem) for path, problem in _rows_problems(release, left_out or {})]
     return listed, problems
+
+
+def _rows_problems(release: Release, left_out: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if release.selection.whole:
+        return rows_problems(release)
+    return selected_problems(release, release.selection, left_out)
 
 
 def _file_problem(release: Release, file: File) -> Problem | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from yuelu.base.errors import Misconfigured
 
 _VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
-_RANGE = re.compile(r"\^(0|[1-9]\d*)(?:\.(0|[1-9]\d*))?(?:\.(0|[1-9]\d*))?")
+_RANGE = re.compile(r"([\^~])(0|[1-9]\d*)(?:\.(0|[1-9]\d*))?(?:\.(0|[1-9]\d*))?")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -25,7 +25,7 @@ class Version:
         """Return the version. Raises Misconfigured: not three numbers."""
         found = _VERSION.fullmatch(text)
         if not found:
-            raise Misconfigured(f"{text!r} is not a version", "write it as 1.2.0, or ^1.0 for the newest that fits")
+            raise Misconfigured(f"{text!r} is not a version", "write it as 1.2.0, or ^1.0 (newest 1.x) or ~1.0 (newest 1.0.x)")
         return Version(*map(int, found.groups()))
 
 
@@ -59,15 +59,31 @@ class Wanted:
 
     @staticmethod
     def parse(text: str) -> "Wanted":
-        """Return what `1.2.0` (that one) or `^1.0` (the newest 1.x from 1.0.0 on) asks for. Raises Misconfigured."""
+        """Return what `1.2.0` (that one), `^1.2` (the newest 1.x from 1.2.0 on) or `~1.2` (the newest 1.2.x) asks for.
+
+        What `^` and `~` let change is as in node-semver: the first part that is not 0 stays, and with `~` the minor version
+        stays where it is given. Raises Misconfigured: none of them.
+
+        Source: https://github.com/npm/node-semver#advanced-range-syntax.
+        """
         if found := _RANGE.fullmatch(text):
-            low = Version(*(int(part or 0) for part in found.groups()))
-            return Wanted(low, Version(low.major + 1))
+            sign, *parts = found.groups()
+            low = Version(*(int(part or 0) for part in parts))
+            return Wanted(low, _below(sign, low, sum(part is not None for part in parts)))
         exact = Version.parse(text)
         return Wanted(exact, Version(exact.major, exact.minor, exact.patch + 1))
 
 
+def _below(sign: str, low: Version, given: int) -> Version:
+    """Return the first version that a range from `low` leaves out; `given`: how many of its parts were written."""
+    if given == 1 or (sign == "^" and low.major):
+        return Version(low.major + 1)
+    if sign == "~" or low.minor or given == 2:
+        return Version(low.major, low.minor + 1)
+    return Version(0, 0, low.patch + 1)
+
+
 def parse_selector(selector: str) -> tuple[str, Wanted | None]:
-    """Return name and wanted versions of `name`, `name@1.2.0` or `name@^1.0`; None stands for the newest."""
+    """Return name and wanted versions of `name`, `name@1.2.0`, `name@^1.0` or `name@~1.0`; None stands for the newest."""
     name, at, version = selector.partition("@")
     return name, Wanted.parse(version) if at else None

@@ -1,4 +1,4 @@
-"""yuelu publish, releases, pull, keys: versions of datasets, for those who make and those who use them."""
+"""yuelu publish, releases, keys: versions of datasets, for those who make and those who use them."""
 
 from dataclasses import asdict
 from functools import partial
@@ -110,26 +110,21 @@ def diff(settings: Settings, old: str, new: str, root: str | None, as_json: bool
     click.echo("\n".join(found.sentences(partial(say, settings.language))))
 
 
-@click.command()
-@click.argument("release", metavar="NAME[@VERSION]")
-@click.argument("dest", type=click.Path(file_okay=False, path_type=Path))
-@from_option
-@key_option
+@releases.command()
+@click.argument("receipts", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @json_option
 @click.pass_obj
-def pull(settings: Settings, release: str, dest: Path, root: str | None, key: Path | None, as_json: bool) -> None:
-    """Write a release to the folder DEST, every byte checked. Run again, it fetches only what is missing."""
-    from yuelu.datasets.pull import pull as run
+def usage(settings: Settings, receipts: tuple[Path, ...], as_json: bool) -> None:
+    """Show who uses which release, from the receipts (receipt.json of a pulled folder) that model teams sent back."""
+    from yuelu.datasets.receipt import read_receipt
+    from yuelu.datasets.receipt import usage as run
 
-    name, _, version = release.partition("@")
-    with bar("pull", quiet=as_json) as progress:
-        report = run(release_store(settings, root), name, version or None, dest, key=public_key(key), progress=progress)
+    t, found = partial(say, settings.language), run(map(read_receipt, receipts))
     if as_json:
-        print_json(asdict(report))
+        print_json(found)
         return
-    click.echo(
-        f"{report.name}@{report.version} in {dest}: {report.fetched} fetched, {report.kept} were there, {report.removed} removed"
-    )
+    rows = [(row["release"], row["pulls"], row["in_part"], ", ".join(row["accepted_by"]), row["last"][:10]) for row in found]
+    table("", (t("release"), t("pulls"), t("in part"), t("terms accepted by"), t("last")), rows)
 
 
 @click.group()

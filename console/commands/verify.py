@@ -7,7 +7,7 @@ import click
 
 from yuelu.base.errors import IntegrityFailure
 from yuelu.base.settings import Settings
-from yuelu.console.pulled import from_option, key_option, print_proof, public_key, release_store
+from yuelu.console.pulled import from_option, key_option, print_left_out, print_proof, public_key, release_store
 from yuelu.console.show import json_option, print_json, table
 from yuelu.console.words import say
 
@@ -30,6 +30,8 @@ def verify(settings: Settings, path: Path, key: Path | None, as_json: bool) -> N
     else:
         click.echo(t("{checked} files checked, {problems} problems", checked=found.checked, problems=len(found.problems)))
         table("", (t("file"), t("problem")), [(each.path, each.problem) for each in found.problems])
+        if found.left_out:
+            print_left_out(path, settings.language)
         if found.authentic is None:
             click.echo(t("without --key this shows damage, not who published it"))
     if not found.ok:

@@ -37,6 +37,7 @@ class Door:
     def __call__(self, *args: object, code: int = 0) -> Result:
         """Run a command and hold it to its exit code."""
         env = {"YUELU_LANGUAGE": "en", "YUELU_LEDGER": self.address, "YUELU_STORE": None, "COLUMNS": "80"}
+        env["YUELU_STATE"] = str(self.workspace.parent / "state")
         done = CliRunner(env=env).invoke(main, ["-w", str(self.workspace), *map(str, args)])
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception

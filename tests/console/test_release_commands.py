@@ -20,7 +20,7 @@ def key(published: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def pulled(published: Any, tmp_path: Path) -> Path:
-    published("pull", "trial", tmp_path / "pulled")
+    published("pull", "trial", tmp_path / "pulled", "--accept-terms")
     return tmp_path / "pulled"
 
 
@@ -95,15 +95,47 @@ def test_a_settled_task_is_the_difference_between_two_releases(
 
 def test_a_release_is_pulled_once_and_verified(published: Any, key: Path, tmp_path: Path) -> None:
     dest = tmp_path / "there"
-    first = published.json("pull", "trial@1.0.0", dest, "--key", key)
+    first = published.json("pull", "trial@1.0.0", dest, "--key", key, "--accept-terms")
     assert (first["name"], first["version"], first["kept"], first["removed"]) == ("trial", "1.0.0", 0, 0)
     again = published.json("pull", "trial", dest, "--from", published.workspace / "store")
     assert (again["fetched"], again["kept"]) == (0, first["fetched"])
     assert "were there" in published("pull", "trial", dest).stdout
-    told = published.json("verify", dest, "--key", key)  # the manifest too
-    assert told == {"ok": True, "checked": first["fetched"] + 1, "problems": [], "authentic": True}
+    told = published.json("verify", dest, "--key", key)  # the manifest and the receipt too
+    assert told == {"ok": True, "checked": first["fetched"] + 2, "problems": [], "authentic": True}
     assert "without --key this shows damage, not who published it" in published("verify", dest).stdout
     assert published.json("verify", dest)["authentic"] is None
+
+
+def test_terms_are_asked_for_once_and_the_receipt_names_them(
+    published: Any, copy_of: Callable[[Any], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "kim")
+    door = copy_of(published)
+    refused = door("pull", "trial", tmp_path / "there", code=1)  # nobody there to say yes
+    assert "trial@1.0.0 may be used under these terms:" in refused.stderr
+    assert "terms: research" in refused.stderr
+    assert "in a script with --accept-terms" in refused.stderr
+    assert not (tmp_path / "there").exists()
+    door("pull", "trial", tmp_path / "there", "--accept-terms")
+    (line,) = (door.workspace.parent / "state/accepted-terms.jsonl").read_text().splitlines()
+    assert json.loads(line)["by"] == "kim"
+    assert "may be used" not in door("pull", "trial", tmp_path / "again", "--split", _split(tmp_path / "there")).stderr
+    receipts = [tmp_path / "there/receipt.json", tmp_path / "again/receipt.json"]
+    (row,) = door.json("releases", "usage", *receipts)
+    assert (row["release"], row["pulls"], row["in_part"], row["accepted_by"]) == ("trial@1.0.0", 2, 1, ["kim"])
+    assert "kim" in door("releases", "usage", *receipts).stdout
+
+
+def test_what_a_pull_left_out_is_said(published: Any, key: Path, tmp_path: Path) -> None:
+    shown = published("pull", "trial", tmp_path / "part", "--columns", "choices", "--embed", "--accept-terms").stdout
+    assert "items.boxes" in shown
+    assert "images and sound stand in items.parquet" in shown
+    assert "cannot be checked against the signed root" in published("verify", tmp_path / "part", "--key", key).stdout
+    assert "boxes" in published.json("verify", tmp_path / "part", "--key", key)["left_out"]["columns"]["items"]
+
+
+def _split(folder: Path) -> str:
+    return str(pq.read_table(folder / "items.parquet").column("split")[0].as_py())
 
 
 def test_pulling_what_is_not_there_is_an_error(published: Any, tmp_path: Path) -> None:
@@ -128,7 +160,7 @@ def test_a_flipped_byte_is_found_and_its_file_named(published: Any, key: Path, p
 
 
 def test_an_item_is_proved_on_another_machine(published: Any, key: Path, tmp_path: Path) -> None:
-    published("pull", "trial", tmp_path / "pulled")
+    published("pull", "trial", tmp_path / "pulled", "--accept-terms")
     (item,) = pq.read_table(tmp_path / "pulled" / "items.parquet").column("id").to_pylist()
     path = tmp_path / "row.proof.json"
     told = published.json("prove", "trial", "--row", item[:16], "--out", path, "--key", key)

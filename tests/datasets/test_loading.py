@@ -1,15 +1,30 @@
 """What model teams do with a pulled release, with their own tools and none of ours."""
 
+import io
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import dask.dataframe
+import duckdb
+import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 import pytest
+import soundfile
+from PIL import Image
+
+from yuelu.base.canonical import sha256
+from yuelu.base.errors import Misconfigured
+from yuelu.datasets import Examples
+from yuelu.datasets.labelled import Medium
+from yuelu.datasets.pull import pull
+from yuelu.datasets.selection import Selection
 
 # Hugging Face's `datasets` is loaded elsewhere: in this checkout, `datasets` is a folder of ours.
 _HUGGING_FACE = """
@@ -76,11 +91,112 @@ def test_the_readme_says_what_works(pulled: Path, monkeypatch: pytest.MonkeyPatc
     assert text.startswith("# boards 1.0.0\n\n4 labelled items")
     monkeypatch.chdir(pulled)
     blocks = [block.split("```")[0] for block in text.split("```python\n")[1:]]
-    assert len(blocks) == 3
-    for block in blocks[:2]:  # the third needs Hugging Face's library; it is the call tested above
+    assert len(blocks) == 6
+    for block in (blocks[0], blocks[1], blocks[3], blocks[4]):  # the others need Hugging Face's library, tested above, or torch
         names: dict[str, Any] = {}
         exec(block, names)  # noqa: S102
         assert len(names["items"]) == 4
+
+
+def _picture(number: int) -> bytes:
+    written = io.BytesIO()
+    Image.new("RGB", (64, 48), (number, 2 * number, 3 * number)).save(written, "PNG")
+    return written.getvalue()
+
+
+def _sound(number: int) -> bytes:
+    written = io.BytesIO()
+    soundfile.write(written, np.full(800, number / 100), 8000, format="FLAC")
+    return written.getvalue()
+
+
+@pytest.fixture
+def media(shop: Any, make: Any) -> Any:
+    """A shop with a release of 6 pictures and 2 recordings."""
+    kinds = [("image", "image/png", _picture)] * 6 + [("audio", "audio/flac", _sound)] * 2
+    items = []
+    for number, (medium, media_type, made) in enumerate(kinds):
+        data = made(number + 1)
+        shop.known[sha256(data)] = data
+        one = Medium(sha256(data), medium, media_type, len(data), sha256(data[::-1]), False, {})
+        items.append(make.item(number, media=(one,), medium=medium))
+    shop.publish(items)
+    return shop
+
+
+_STREAMED = """
+import io, json, sys
+import soundfile
+from datasets import Audio, load_dataset
+folder, cache = sys.argv[1:]
+call = dict(path="parquet", data_files=f"{folder}/items.parquet", split="train", cache_dir=cache)
+mapped = load_dataset(**call)
+rows = [dict(row) for row in load_dataset(**call, streaming=True).cast_column("audio", Audio(decode=False))]
+shown = {
+    "features": [type(mapped.features[name]).__name__ for name in ("image", "audio")],
+    "pixels": [row["image"].getpixel((0, 0)) for row in rows if row["image"]],
+    "rates": [soundfile.info(io.BytesIO(row["audio"]["bytes"])).samplerate for row in rows if row["audio"]],
+    "mapped": sorted(row["image"].size for row in mapped.remove_columns("audio") if row["image"]),
+    "splits": sorted(row["split"] for row in rows),
+}
+print(json.dumps(shown))
+"""
+
+
+def test_hugging_face_streams_and_decodes_embedded_media(media: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "embedded"
+    pull(media.store, "boards", None, folder, selection=Selection(embed=True))
+    environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf"), "HOME": str(tmp_path), "HF_DATASETS_OFFLINE": "1"}
+    command = [sys.executable, "-c", _STREAMED, str(folder), str(tmp_path / "cache")]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout)
+    assert shown["features"] == ["Image", "Audio"]
+    assert sorted(shown["pixels"]) == [[number, 2 * number, 3 * number] for number in range(1, 7)]
+    assert shown["mapped"] == [[64, 48]] * 6
+    assert shown["rates"] == [8000, 8000]
+    assert len(shown["splits"]) == 8
+
+
+def test_polars_duckdb_and_dask_load_it(pulled: Path) -> None:
+    path = str(pulled / "items.parquet")
+    items = pl.read_parquet(path)
+    assert items["boxes"].list.len().to_list() == [1] * 4
+    widths = pl.scan_parquet(path).explode("boxes").select(pl.col("boxes").struct.field("width_px")).collect()
+    assert widths["width_px"].to_list() == [30.0] * 4
+    with duckdb.connect() as base:
+        base.read_parquet(path).create_view("items")
+        base.read_parquet(str(pulled / "annotations.parquet")).create_view("annotations")
+        base.execute("SELECT label, count(*) FROM (SELECT unnest(boxes, recursive := true) FROM items) GROUP BY label")
+        assert base.fetchall() == [("scratch", 4)]
+        base.execute("SELECT i.project, count(*) FROM items i JOIN annotations a ON a.item = i.id GROUP BY 1")
+        assert base.fetchall() == [("boards", 12)]
+    frame = dask.dataframe.read_parquet(path, columns=["id", "split", "probability"])
+    assert frame["probability"].mean().compute(scheduler="synchronous") == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("embed", [False, True])
+def test_a_map_style_dataset_has_every_item_and_its_bytes(media: Any, tmp_path: Path, embed: bool) -> None:
+    folder = tmp_path / "folder"
+    pull(media.store, "boards", None, folder, selection=Selection(embed=embed))
+    everything = pickle.loads(pickle.dumps(Examples(folder)))  # noqa: S301  # as loaders send it to their workers
+    assert len(everything) == 8
+    assert [sha256(row["media"][0]["data"]) for row in everything] == [row["media"][0]["sha256"] for row in everything]
+    assert everything[-1]["id"] == everything[7]["id"] == max(row["id"] for row in everything)
+    with pytest.raises(IndexError):
+        everything[8]
+    train = Examples(folder, split="train", transform=lambda row: row["split"])
+    assert list(train) == ["train"] * len(train)
+    with pytest.raises(Misconfigured, match="has no split 'dev'"):
+        Examples(folder, split="dev")
+
+
+def test_pytorch_loads_it(media: Any, tmp_path: Path) -> None:
+    loaders = pytest.importorskip("torch.utils.data")
+    folder = tmp_path / "folder"
+    pull(media.store, "boards", None, folder)
+    batches = list(loaders.DataLoader(Examples(folder), batch_size=3, num_workers=1, collate_fn=list))
+    assert [len(batch) for batch in batches] == [3, 3, 2]
 
 
 _BARE = """

@@ -1,0 +1,1 @@
+"""Releases in other formats: each module is one of them, and says what it cannot carry."""
