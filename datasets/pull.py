@@ -12,7 +12,7 @@ from pathlib import Path
 
 from yuelu.base.errors import Conflict, YueluError
 from yuelu.base.progress import Progress, silent
-from yuelu.base.signing import PublicKey
+from yuelu.base.signing import Trust
 from yuelu.base.store.port import Store, checked_key
 from yuelu.datasets.assemble import Assembly
 from yuelu.datasets.fetch import PARTS, fetch
@@ -44,18 +44,20 @@ def pull(
     version: str | None,
     dest: Path,
     *,
-    key: PublicKey | None = None,
+    key: Trust | None = None,
     progress: Progress = silent,
     threads: int = 4,
+    withdrawn: str | None = None,
 ) -> PullReport:
     """Write a release to `dest`: manifest.json, README.md, four tables, media/. Run again, it does what is left to do.
 
     A folder that holds another version of the same dataset becomes this version: files of the other version alone are
-    removed, anything else is left alone. The manifest is written last: a folder without it is not complete.
+    removed, anything else is left alone. The manifest is written last: a folder without it is not complete. `withdrawn` is
+    the reason to pull a version that was withdrawn.
 
-    Raises NotFound, IntegrityFailure. Raises Conflict: `dest` holds something else, or another pull writes to it.
+    Raises NotFound, IntegrityFailure, NotAllowed (withdrawn). Raises Conflict: `dest` holds something else, or another pull writes to it.
     """
-    release = open_release(store, name, version, key=key)
+    release = open_release(store, name, version, key=key, withdrawn=withdrawn)
     _check(dest)
     manifest = release.manifest
     layers = layered(manifest)

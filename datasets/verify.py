@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from yuelu.base.errors import IntegrityFailure, NotFound, YueluError
-from yuelu.base.signing import PublicKey
+from yuelu.base.signing import Trust
 from yuelu.base.store.address import open_store
 from yuelu.base.store.port import Store
 from yuelu.datasets.chain import rows_problems
@@ -43,7 +43,7 @@ class Verification:
         return {"ok": self.ok, "checked": self.checked, "problems": problems, "authentic": self.authentic}
 
 
-def verify(path: Path, key: PublicKey | None = None) -> Verification:
+def verify(path: Path, key: Trust | None = None) -> Verification:
     """Return whether the release pulled to `path` is whole and unaltered; `checked` counts files.
 
     Without `key` the signature is checked with the key that travels with the release, which finds damage and not forgery.
@@ -64,7 +64,7 @@ def verify(path: Path, key: PublicKey | None = None) -> Verification:
     return Verification(not problems, len(listed) + 1, tuple(problems), authentic)
 
 
-def verify_stored(place: Store | Path | str, name: str, version: str | None = None, key: PublicKey | None = None) -> Verification:
+def verify_stored(place: Store | Path | str, name: str, version: str | None = None, key: Trust | None = None) -> Verification:
     """Return whether a release in a store is whole, and every release before it in place and linked to the next.
 
     Raises NotFound: no such release.
@@ -72,7 +72,7 @@ def verify_stored(place: Store | Path | str, name: str, version: str | None = No
     store = open_store(str(place)) if isinstance(place, str | Path) else place
     folder = f"datasets/{name.partition('@')[0]}/versions"
     try:
-        release = open_release(store, name, version, key=key)
+        release = open_release(store, name, version, key=key, withdrawn="to verify it")
         history(store, release.manifest.name, key=key)
     except NotFound:
         raise

@@ -88,13 +88,20 @@ class S3Store:
             return False
         return True
 
+    def delete(self, key: str) -> None:
+        """Remove the object; a key that is not there stays so. A bucket that keeps versions keeps the old one."""
+        try:
+            self._ask(key, lambda name: self.client.delete_object(Bucket=self.bucket, Key=name))
+        except NotFound:
+            return
+
     def list(self, prefix: str = "") -> Iterator[Entry]:
         """Yield the entries whose key starts with `prefix`, in order of their keys."""
         base = f"{self.prefix}/" if self.prefix else ""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=base + prefix)
         for page in pages:
             for entry in page.get("Contents", ()):
-                yield Entry(entry["Key"][len(base) :], entry["Size"])
+                yield Entry(entry["Key"][len(base) :], entry["Size"], entry.get("LastModified"))
 
     def _ask(self, key: str, call: Callable[[str], Any]) -> Any:
         try:
