@@ -11,7 +11,8 @@ from yuelu.base.signing import SigningKey, read_secret, write_secret
 from yuelu.base.store.address import open_store
 from yuelu.base.store.port import Store
 
-_SECRET, _SIGNING = "secrets/workspace.key", "secrets/signing.key"
+_SECRET, SIGNING = "secrets/workspace.key", "secrets/signing.key"
+SIGNING_NEXT = "secrets/signing.next.key"  # of a rotation under way
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def init(settings: Settings, *, secret: bytes | None = None, signing_seed: bytes
     """
     settings.workspace.mkdir(parents=True, exist_ok=True)
     write_secret(settings.workspace / _SECRET, secret or secrets.token_bytes(32))
-    write_secret(settings.workspace / _SIGNING, signing_seed or secrets.token_bytes(32))
+    write_secret(settings.workspace / SIGNING, signing_seed or secrets.token_bytes(32))
     workspace = _opened(settings)
     workspace.ledger.migrate()
     return workspace
@@ -69,5 +70,5 @@ def _opened(settings: Settings) -> Workspace:
         store=open_store(settings.store or str(root / "store")),
         ledger=Ledger(settings.ledger or f"sqlite:///{root / 'ledger.sqlite3'}"),
         secret=read_secret(root / _SECRET),
-        signing_key=SigningKey(read_secret(root / _SIGNING)),
+        signing_key=SigningKey(read_secret(root / SIGNING)),
     )

@@ -52,7 +52,10 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "pull": "releases",
         "verify": "verify",
         "prove": "verify",
-        "keys": "releases",
+        "keys": "keys",
+        "withdraw": "withdraw",
+        "fsck": "upkeep",
+        "gc": "upkeep",
     }
 )
 

@@ -19,7 +19,9 @@ from yuelu.datasets.manifest import content_digest, read_manifest, write_manifes
 from yuelu.datasets.places import StoreSource
 from yuelu.datasets.readme import readme
 from yuelu.datasets.release import Release, load, version_numbers
+from yuelu.datasets.signed.keys import keys_in
 from yuelu.datasets.tables import Row, TableFile, open_table, read_rows
+from yuelu.datasets.upkeep.leases import leased
 from yuelu.datasets.version import Changes, next_version
 
 _ATTEMPTS = 3
@@ -53,6 +55,7 @@ def commit(
 
     Raises Conflict: somebody else published that version first. Raises OutcomeUnknown: the store gave no clear answer.
     """
+    check_current(store, key)
     latest = _newest(store, draft.name)
     changes = _changes(draft, latest)
     before = latest.manifest if latest else None
@@ -62,9 +65,17 @@ def commit(
     document = compose(draft, key.public, before, version, changes, objects=objects)
     if latest and content_digest(document) == content_digest(latest.manifest.document):
         return Committed(latest, Changes(0), new=False)
-    _put_media(store, draft, read_medium, progress)
-    for file, data in (each for table in tables for each in table.new):
-        _put(store, file, data)
+    with leased(store, draft.name, "publish", str(proof["nonce"])):
+        _put_media(store, draft, read_medium, progress)
+        for file, data in (each for table in tables for each in table.new):
+            _put(store, file, data)
+        return _signed(store, draft, document, key, proof, changes)
+
+
+def _signed(
+    store: Store, draft: Draft, document: dict[str, Any], key: SigningKey, proof: Mapping[str, Any], changes: Changes
+) -> Committed:
+    """Write the documents, sign the manifest and create it."""
     text = readme(document).encode()
     card = document_file(draft.name, "README.md", sha256(text), len(text))
     _put(store, card, text)
@@ -73,6 +84,16 @@ def commit(
     ]
     document["proof"] = {**proof, "public_key": key.public.raw.hex()}
     return _decide(store, write_manifest(document, key), changes)
+
+
+def check_current(store: Store, key: SigningKey) -> None:
+    """Return when nothing forbids `key` to sign a release. Raises Conflict: the list of keys in the store has another one."""
+    listed = keys_in(store)
+    if listed and listed.current != key.public:
+        raise Conflict(
+            f"key {key.public.key_id} does not sign releases any more; {listed.current.key_id} does",
+            "run 'yuelu keys create', which finishes a rotation that was cut off; or publish where the current key lies",
+        )
 
 
 def _newest(store: Store, name: str) -> Release | None:

@@ -1,4 +1,4 @@
-"""yuelu publish, releases, pull, keys: versions of datasets, for those who make and those who use them."""
+"""yuelu publish, releases, pull: versions of datasets, for those who make and those who use them."""
 
 from dataclasses import asdict
 from functools import partial
@@ -130,22 +130,6 @@ def pull(settings: Settings, release: str, dest: Path, root: str | None, key: Pa
     click.echo(
         f"{report.name}@{report.version} in {dest}: {report.fetched} fetched, {report.kept} were there, {report.removed} removed"
     )
-
-
-@click.group()
-def keys() -> None:
-    """Show the workspace's public key."""
-
-
-@keys.command()
-@json_option
-@click.pass_obj
-def export(settings: Settings, as_json: bool) -> None:
-    """Print the public key (PEM) that verifies this workspace's releases."""
-    from yuelu.base.workspace import open_workspace
-
-    key = open_workspace(settings).signing_key.public
-    print_json({"key_id": key.key_id, "pem": key.pem().decode()}) if as_json else click.echo(key.pem().decode(), nl=False)
 
 
 def _print_releases(rows: list[dict[str, object]], as_json: bool) -> None:
