@@ -47,11 +47,13 @@ def commit(
     proof: Mapping[str, Any],
     *,
     progress: Progress = silent,
+    whole: bool = False,
 ) -> Committed:
     """Publish `draft` as the next version of its dataset, or return the newest version if that says the same already.
 
     `proof` is what differs between two runs of the same work: time, head of the log, code, and a `nonce` drawn for this
-    run, by which a writer knows its own manifest again. Safe to repeat after any interruption.
+    run, by which a writer knows its own manifest again. Safe to repeat after any interruption. `whole`: no table is written as
+    layers over an earlier version's, whose rows are to go.
 
     Raises Conflict: somebody else published that version first. Raises OutcomeUnknown: the store gave no clear answer.
     """
@@ -60,7 +62,7 @@ def commit(
     changes = _changes(draft, latest)
     before = latest.manifest if latest else None
     version = next_version(before.version if before else None, changes)
-    tables = [written(draft.name, table, latest) for table in draft.built.tables]
+    tables = [written(draft.name, table, None if whole else latest) for table in draft.built.tables]
     objects = [entry for table in tables for entry in table.entries]
     document = compose(draft, key.public, before, version, changes, objects=objects)
     if latest and content_digest(document) == content_digest(latest.manifest.document):

@@ -181,19 +181,31 @@ def names(store: Store) -> tuple[str, ...]:
 def history(store: Store, name: str, *, key: Trust | None = None) -> tuple[Release, ...]:
     """Return all releases of `name`, oldest first.
 
+    With `key` the newest must be signed by it; those before are bound by the digests that lead back from there, so that a key
+    which was revoked since does not break the history.
+
     Raises IntegrityFailure: a number is missing, or a release does not name the one before it.
     """
     releases: list[Release] = []
-    key = trust_in(store, key)
     for place, number in enumerate(version_numbers(store, name), 1):
         if number != place:
             raise IntegrityFailure(f"{version_key(name, place)} is missing", "restore it from a copy of the store")
-        release = load(store, name, number, key)
+        release = load(store, name, number)
         before = releases[-1].manifest.digest if releases else None
         if release.manifest.previous != before:
             raise IntegrityFailure(f"{release.manifest.title} does not follow {before}", "a manifest of the history was replaced")
         releases.append(release)
+    if releases and key is not None:
+        load(store, name, releases[-1].manifest.number, trust_in(store, key))
     return tuple(releases)
+
+
+def newest(store: Store, name: str) -> Release:
+    """Return the last version of `name`, whatever was said of it since. Raises NotFound."""
+    numbers = version_numbers(store, name)
+    if not numbers:
+        raise NotFound(f"no release of {name} in {store.address}", "list the datasets there: yuelu releases list")
+    return load(store, name, numbers[-1])
 
 
 def summary(release: Release) -> dict[str, Any]:

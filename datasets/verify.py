@@ -12,10 +12,12 @@ from yuelu.base.store.address import open_store
 from yuelu.base.store.port import Store
 from yuelu.datasets.chain import rows_problems
 from yuelu.datasets.layout import MANIFEST, File
+from yuelu.datasets.manifest import Manifest
 from yuelu.datasets.places import FolderSource
 from yuelu.datasets.plain import PLAIN, read_plain
 from yuelu.datasets.release import Release, history, manifest_in, open_release
 from yuelu.datasets.schemas import TABLES
+from yuelu.datasets.signed.notices import Standing
 
 _CHUNK = 1 << 20
 
@@ -43,10 +45,12 @@ class Verification:
         return {"ok": self.ok, "checked": self.checked, "problems": problems, "authentic": self.authentic}
 
 
-def verify(path: Path, key: Trust | None = None) -> Verification:
+def verify(path: Path, key: Trust | None = None, standing: Standing | None = None) -> Verification:
     """Return whether the release pulled to `path` is whole and unaltered; `checked` counts files.
 
     Without `key` the signature is checked with the key that travels with the release, which finds damage and not forgery.
+    `standing` is what the publisher's notices say by now: a version that was withdrawn is not in order.
+
     A bad release raises nothing: every problem names its file.
     """
     try:
@@ -61,7 +65,14 @@ def verify(path: Path, key: Trust | None = None) -> Verification:
     listed, problems = _files_problems(release)
     listed |= {PLAIN} if release.plain else set()
     problems += _strangers(path, listed)
+    problems += _withdrawn(manifest, standing)
     return Verification(not problems, len(listed) + 1, tuple(problems), authentic)
+
+
+def _withdrawn(manifest: Manifest, standing: Standing | None) -> Iterator[Problem]:
+    found = standing.withdrawn.get(str(manifest.version)) if standing else None
+    if found:
+        yield Problem(MANIFEST, f"{manifest.title} was withdrawn: {found.reason}; use {found.instead or 'none of it'}")
 
 
 def verify_stored(place: Store | Path | str, name: str, version: str | None = None, key: Trust | None = None) -> Verification:

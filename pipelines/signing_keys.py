@@ -11,9 +11,9 @@ from yuelu.base.errors import Conflict, IntegrityFailure, InvalidRecord, NotFoun
 from yuelu.base.ledger.log import leaves
 from yuelu.base.signing import PublicKey, SigningKey, promote_secret, read_secret, write_secret
 from yuelu.base.workspace import SIGNING, SIGNING_NEXT, Workspace
+from yuelu.datasets.layout import version_key
 from yuelu.datasets.manifest import read_manifest
 from yuelu.datasets.release import names, version_numbers
-from yuelu.datasets.layout import version_key
 from yuelu.datasets.signed.keys import BOOK, KeyList, keys_in, said_of_key
 from yuelu.datasets.signed.logbook import append
 
@@ -67,7 +67,9 @@ def rotate(workspace: Workspace, reason: str) -> KeyList:
     return _list(workspace)
 
 
-def revoke(workspace: Workspace, key_id: str, reason: str, *, vouch: bool, since: int | None = None) -> tuple[KeyList, list[Signed]]:
+def revoke(
+    workspace: Workspace, key_id: str, reason: str, *, vouch: bool, since: int | None = None
+) -> tuple[KeyList, list[Signed]]:
     """Revoke a key that was rotated away; return the list, and the releases that are no longer good by it.
 
     `vouch`: the releases it signed that stand in the store stay good, those from entry `since` of the log on excepted. Anything
@@ -101,7 +103,13 @@ def releases_signed(workspace: Workspace) -> Iterator[Signed]:
 
 
 def _said(
-    workspace: Workspace, action: str, key: PublicKey, found: KeyList | None, reason: str | None, *signers: SigningKey, **more: Any
+    workspace: Workspace,
+    action: str,
+    key: PublicKey,
+    found: KeyList | None,
+    reason: str | None,
+    *signers: SigningKey,
+    **more: Any,
 ) -> None:
     at = workspace.ledger.now().isoformat(timespec="seconds")
     told = said_of_key(action, key, log_head(workspace), at, **({"reason": reason} if reason else {}), **more)

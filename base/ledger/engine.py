@@ -27,6 +27,7 @@ from yuelu.base.ledger import (  # noqa: F401  the base must know every table
     reading,
     releases,
     settling,
+    withdrawals,
     work,
 )
 from yuelu.base.ledger.log import Event

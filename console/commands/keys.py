@@ -103,7 +103,14 @@ def export(settings: Settings, whole: bool, out: Path | None, as_json: bool) -> 
 
 def _rows(found: "KeyList") -> list[dict[str, Any]]:
     return [
-        {"key_id": key_id, "state": each.state, "since": each.since, "until": each.until, "at": each.at, "reason": each.revoked_for}
+        {
+            "key_id": key_id,
+            "state": each.state,
+            "since": each.since,
+            "until": each.until,
+            "at": each.at,
+            "reason": each.revoked_for,
+        }
         for key_id, each in found.known.items()
     ]
 

@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,20 +12,29 @@ from yuelu.console.pulled import from_option, key_option, print_proof, public_ke
 from yuelu.console.show import json_option, print_json, table
 from yuelu.console.words import say
 
+if TYPE_CHECKING:
+    from yuelu.base.signing import Trust
+    from yuelu.datasets.signed.notices import Standing
+
 
 @click.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @key_option
+@click.option("--from", "root", metavar="ROOT", help="Where the releases are: heed the notices and keys that stand there by now.")
+@click.option(
+    "--notice", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The publisher's newest notice, a file."
+)
 @json_option
 @click.pass_obj
-def verify(settings: Settings, path: Path, key: Path | None, as_json: bool) -> None:
+def verify(settings: Settings, path: Path, key: Path | None, root: str | None, notice: Path | None, as_json: bool) -> None:
     """Check a pulled release, or a proof, offline: signature, every byte, the hash tree. Exit code 4 when it is not whole."""
     if path.is_file():
         _verify_proof(settings, path, key, as_json)
         return
     from yuelu.datasets.verify import verify as run
 
-    t, found = partial(say, settings.language), run(path, public_key(key))
+    trust, standing = _heeded(path, public_key(key), root, notice)
+    t, found = partial(say, settings.language), run(path, trust, standing)
     if as_json:
         print_json(found.to_json())
     else:
@@ -34,6 +44,23 @@ def verify(settings: Settings, path: Path, key: Path | None, as_json: bool) -> N
             click.echo(t("without --key this shows damage, not who published it"))
     if not found.ok:
         click.get_current_context().exit(IntegrityFailure.exit_code)
+
+
+def _heeded(path: Path, trust: "Trust | None", root: str | None, notice: Path | None) -> "tuple[Trust | None, Standing | None]":
+    """Return whom to trust and what stands, by the store at `root` or by a notice in a file."""
+    if root is None and notice is None:
+        return trust, None
+    from yuelu.base.store.address import open_store
+    from yuelu.datasets.release import manifest_in
+    from yuelu.datasets.signed.keys import trust_in
+    from yuelu.datasets.signed.notices import read_notice, standing_in
+
+    name = manifest_in(path)[0].name
+    if root is None:
+        return trust, read_notice(notice.read_bytes(), name, trust) if notice else None
+    store = open_store(root)
+    trust = trust_in(store, trust)
+    return trust, standing_in(store, name, trust)[0]
 
 
 def _verify_proof(settings: Settings, path: Path, key: Path | None, as_json: bool) -> None:

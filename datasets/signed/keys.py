@@ -100,7 +100,9 @@ def _apply(known: dict[str, Known], current: PublicKey | None, page: Page) -> Pu
     said = page.said
     action, key = said["action"], PublicKey(bytes.fromhex(said["key"]))
     needed = {"create": (key,), "rotate": (current, key), "revoke": (current,)}[action]
-    fits = {"create": current is None, "rotate": key.key_id not in known, "revoke": key.key_id in known and key != current}[action]
+    fits = {"create": current is None, "rotate": key.key_id not in known, "revoke": key.key_id in known and key != current}[
+        action
+    ]
     if page.signers != needed or not fits:
         raise IntegrityFailure(f"page {page.number} of the list of keys may not {action} {key.key_id}", "the list is forged")
     if action == "revoke":

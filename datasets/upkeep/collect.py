@@ -70,5 +70,3 @@ def _hashed(store: Store, name: str) -> Iterator[Entry]:
 
 def _older(entry: Entry, now: datetime, grace: timedelta) -> bool:
     return entry.written_at is not None and now - entry.written_at > grace
-
-

@@ -85,15 +85,15 @@ def _standing(store: Store, name: str) -> Standing:
 
 
 def _expected(store: Store, name: str, trust: Trust | None) -> Iterator[Expected]:
-    deleted = _standing(store, name).deleted
+    standing = _standing(store, name)
+    releases = [release for release in _releases(store, name, trust) if isinstance(release, Release)]
     found = dict[str, Expected]()
     seen = set[str]()
-    for release in _releases(store, name, trust):
-        if isinstance(release, Finding):
-            continue
+    for release in sorted(releases, key=lambda each: str(each.manifest.version) in standing.withdrawn):  # living ones first
+        gone = standing.deleted if str(release.manifest.version) in standing.withdrawn else frozenset[str]()
         try:
             for file in files_of(release, seen):
-                if file.sha256 not in deleted:
+                if file.sha256 not in gone:
                     found[file.key] = Expected(file.key, file.sha256, file.bytes)
         except YueluError:
             pass  # the damaged table is found by its own bytes; what it lists cannot be known
