@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from sqlalchemy import select
+from sqlalchemy import String, cast, select
 from sqlalchemy.orm import Session
 
 from yuelu.base.errors import InvalidRecord, NotFound
@@ -59,9 +59,8 @@ def _of_group(session: Session, value: str) -> set[str]:
 
 
 def _of_asset(session: Session, value: str) -> set[str]:
-    groups = select(AssetRow.group).where(AssetRow.sha256 == value).scalar_subquery()
-    rows = session.execute(select(TaskRow.subject, TaskRow.items).where(TaskRow.group == groups))
-    return {subject for subject, items in rows if value in items}
+    # the text of the list is looked through: what an asset is part of is written down nowhere else
+    return set(session.scalars(select(TaskRow.subject).where(cast(TaskRow.items, String).contains(value))))
 
 
 def _of_annotator(session: Session, value: str) -> set[str]:
