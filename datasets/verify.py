@@ -11,10 +11,12 @@ from yuelu.base.signing import Trust
 from yuelu.base.store.address import open_store
 from yuelu.base.store.port import Store
 from yuelu.datasets.chain import rows_problems
+from yuelu.datasets.heads import heads_problems, store_problem
 from yuelu.datasets.layout import MANIFEST, File
 from yuelu.datasets.manifest import Manifest
 from yuelu.datasets.places import FolderSource
 from yuelu.datasets.plain import PLAIN, read_plain
+from yuelu.datasets.recomputed import Recomputed, recompute
 from yuelu.datasets.release import Release, history, manifest_in, open_release
 from yuelu.datasets.schemas import TABLES
 from yuelu.datasets.signed.notices import Standing
@@ -32,24 +34,35 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What a check found. `authentic` is None when no key was given: then nothing shows who published the release."""
+    """What a check found. `authentic` is None when no key was given: then nothing shows who published the release.
+
+    `items` and `scores` count what was worked out again from the shipped votes, `not_shown` scores of which the release holds
+    too few of the votes.
+    """
 
     ok: bool
     checked: int
     problems: tuple[Problem, ...]
     authentic: bool | None
+    items: int = 0
+    scores: int = 0
+    not_shown: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the same as JSON values."""
         problems = [{"path": each.path, "problem": each.problem} for each in self.problems]
-        return {"ok": self.ok, "checked": self.checked, "problems": problems, "authentic": self.authentic}
+        votes = {"items": self.items, "scores": self.scores, "not_shown": self.not_shown}
+        return {"ok": self.ok, "checked": self.checked, "problems": problems, "authentic": self.authentic, "recomputed": votes}
 
 
-def verify(path: Path, key: Trust | None = None, standing: Standing | None = None) -> Verification:
+def verify(
+    path: Path, key: Trust | None = None, standing: Standing | None = None, store_differs: str | None = None
+) -> Verification:
     """Return whether the release pulled to `path` is whole and unaltered; `checked` counts files.
 
     Without `key` the signature is checked with the key that travels with the release, which finds damage and not forgery.
-    `standing` is what the publisher's notices say by now: a version that was withdrawn is not in order.
+    `standing` is what the publisher's notices say by now: a version that was withdrawn is not in order;
+    `store_differs` is how the store it was pulled from contradicts it (`heads.store_problem`).
 
     A bad release raises nothing: every problem names its file.
     """
@@ -62,11 +75,12 @@ def verify(path: Path, key: Trust | None = None, standing: Standing | None = Non
         release = Release(manifest, FolderSource(path), signed, read_plain(path, manifest))
     except YueluError as error:
         return Verification(False, 2, (Problem(PLAIN, error.problem.removeprefix(f"{PLAIN} ")),), authentic)
-    listed, problems = _files_problems(release)
+    listed, problems, again = _files_problems(release)
     listed |= {PLAIN} if release.plain else set()
     problems += _strangers(path, listed)
     problems += _withdrawn(manifest, standing)
-    return Verification(not problems, len(listed) + 1, tuple(problems), authentic)
+    problems += [Problem(MANIFEST, store_differs)] if store_differs else []
+    return _found(len(listed) + 1, problems, authentic, again)
 
 
 def _withdrawn(manifest: Manifest, standing: Standing | None) -> Iterator[Problem]:
@@ -75,8 +89,18 @@ def _withdrawn(manifest: Manifest, standing: Standing | None) -> Iterator[Proble
         yield Problem(MANIFEST, f"{manifest.title} was withdrawn: {found.reason}; use {found.instead or 'none of it'}")
 
 
-def verify_stored(place: Store | Path | str, name: str, version: str | None = None, key: Trust | None = None) -> Verification:
+def verify_stored(
+    place: Store | Path | str,
+    name: str,
+    version: str | None = None,
+    key: Trust | None = None,
+    *,
+    known: Manifest | None = None,
+) -> Verification:
     """Return whether a release in a store is whole, and every release before it in place and linked to the next.
+
+    The heads of the log that the releases name must continue one another. `known` is a release that somebody got from this store
+    before: a store that was rolled back, or forked, does not have it.
 
     Raises NotFound: no such release.
     """
@@ -84,17 +108,24 @@ def verify_stored(place: Store | Path | str, name: str, version: str | None = No
     folder = f"datasets/{name.partition('@')[0]}/versions"
     try:
         release = open_release(store, name, version, key=key, withdrawn="to verify it")
-        history(store, release.manifest.name, key=key)
+        log = [each.manifest for each in history(store, release.manifest.name, key=key)]
     except NotFound:
         raise
     except YueluError as error:
         return Verification(False, 1, (Problem(folder, error.problem),), None if key is None else False)
-    listed, problems = _files_problems(release)
-    return Verification(not problems, len(listed) + 1, tuple(problems), None if key is None else True)
+    listed, problems, again = _files_problems(release)
+    problems += [Problem(folder, f"{title}: {problem}") for title, problem in heads_problems(log)]
+    if known is not None and (problem := store_problem(store, known)):
+        problems.append(Problem(folder, problem))
+    return _found(len(listed) + 1, problems, None if key is None else True, again)
 
 
-def _files_problems(release: Release) -> tuple[set[str], list[Problem]]:
-    """Return the paths of the release's files, and what is wrong with them."""
+def _found(checked: int, problems: list[Problem], authentic: bool | None, again: Recomputed) -> Verification:
+    return Verification(not problems, checked, tuple(problems), authentic, again.items, again.scores, again.not_shown)
+
+
+def _files_problems(release: Release) -> tuple[set[str], list[Problem], Recomputed]:
+    """Return the paths of the release's files, what is wrong with them, and what the votes say again when nothing is."""
     tables = [part.file for table in TABLES for part in release.parts(table)]
     first = [*tables, *release.manifest.documents]
     problems = [problem for file in first if (problem := _file_problem(release, file))]
@@ -108,10 +139,11 @@ def _files_problems(release: Release) -> tuple[set[str], list[Problem]]:
                 if problem := _file_problem(release, file):
                     problems.append(problem)
         except YueluError as error:
-            return listed, [*problems, Problem(min(assets), error.problem)]
+            return listed, [*problems, Problem(min(assets), error.problem)], Recomputed()
     if whole:
         problems += [Problem(path, problem) for path, problem in rows_problems(release)]
-    return listed, problems
+    again = Recomputed() if problems else recompute(release)
+    return listed, [*problems, *(Problem(path, problem) for path, problem in again.problems)], again
 
 
 def _file_problem(release: Release, file: File) -> Problem | None:

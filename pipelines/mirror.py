@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from yuelu.base.ledger.engine import Transaction
 from yuelu.base.ledger.releases import ReleaseRow
+from yuelu.base.store.port import Store
 from yuelu.base.workspace import Workspace
 from yuelu.datasets.release import Release, load, version_numbers
 
@@ -18,6 +19,12 @@ def unmirrored(workspace: Workspace, dataset: str) -> list[Release]:
     with workspace.ledger.reading() as session:
         known = set(session.scalars(select(ReleaseRow.number).where(ReleaseRow.dataset == dataset)))
     return [load(workspace.store, dataset, number) for number in numbers if number not in known]
+
+
+def newest_log_size(store: Store, dataset: str) -> int:
+    """Return how many entries of the log the newest release of a dataset knew; 0 where there is none."""
+    numbers = version_numbers(store, dataset)
+    return load(store, dataset, numbers[-1]).manifest.log_size if numbers else 0
 
 
 def mirror(transaction: Transaction, releases: Sequence[Release]) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from yuelu.base import merkle
 from yuelu.base.canonical import digest
 from yuelu.base.ledger.engine import Transaction
 from yuelu.base.ledger.log import leaves
@@ -20,9 +19,10 @@ from yuelu.base.workspace import Workspace
 from yuelu.datasets.build import build
 from yuelu.datasets.commit import commit
 from yuelu.datasets.draft import Draft
+from yuelu.datasets.heads import head_of
 from yuelu.datasets.layout import checked_name
 from yuelu.datasets.split import SHARES, assign_split
-from yuelu.pipelines.mirror import mirror, unmirrored
+from yuelu.pipelines.mirror import mirror, newest_log_size, unmirrored
 from yuelu.pipelines.near.homes import fix_homes, known_issues, leaks, pass_leaks, read_homes, record_issue
 from yuelu.pipelines.passport import governance_of, projects_of, quality_of, sources_of
 from yuelu.pipelines.released_gate import Waiver, held_back, pass_gate, record_waiver, waived
@@ -84,7 +84,7 @@ def publish(
         if leaking and waiver:
             quality["known_issues"] = known_issues(leaking, waiver.owner, waiver.reason)
         draft = _draft(session, reader, chosen, names, publisher=publisher, quality=quality)
-        proof = _proof(session, workspace)
+        proof = _proof(session, workspace, dataset)
 
     def read_medium(sha256: str) -> bytes:
         return workspace.store.read(reader.released.store_keys.get(sha256, asset_key(sha256)))
@@ -129,11 +129,10 @@ def _draft(
     )
 
 
-def _proof(session: Session, workspace: Workspace) -> dict[str, Any]:
+def _proof(session: Session, workspace: Workspace, dataset: str) -> dict[str, Any]:
     """Return what may differ between two runs of the same work, and so stands outside the digest."""
-    logged = leaves(session)
     return {
-        "log": {"tree_size": len(logged), "root": merkle.root(logged).hex()},
+        "log": head_of(leaves(session), newest_log_size(workspace.store, dataset)),
         "code": {"name": "yuelu", "version": installed_version("yuelu")},
         "published_at": workspace.ledger.now().isoformat(timespec="seconds"),
         "nonce": secrets.token_hex(16),

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from yuelu.base import merkle
 from yuelu.base.canonical import digest
 from yuelu.base.errors import Conflict, IntegrityFailure, InvalidRecord, NotFound
 from yuelu.base.ledger.log import leaves
 from yuelu.base.signing import PublicKey, SigningKey, promote_secret, read_secret, write_secret
 from yuelu.base.workspace import SIGNING, SIGNING_NEXT, Workspace
+from yuelu.datasets.heads import head_of
 from yuelu.datasets.layout import version_key
 from yuelu.datasets.manifest import read_manifest
 from yuelu.datasets.release import names, version_numbers
@@ -30,11 +30,10 @@ class Signed:
     digest: str
 
 
-def log_head(workspace: Workspace) -> dict[str, Any]:
-    """Return how many entries the ledger's log has, and the root of its tree."""
+def log_head(workspace: Workspace, before: int = 0) -> dict[str, Any]:
+    """Return the head of the ledger's log, with the proof that it continues the head of `before` entries."""
     with workspace.ledger.reading() as session:
-        logged = leaves(session)
-    return {"tree_size": len(logged), "root": merkle.root(logged).hex()}
+        return head_of(leaves(session), before)
 
 
 def create(workspace: Workspace) -> KeyList:

@@ -23,7 +23,7 @@ from yuelu.datasets.upkeep.leases import collecting
 from yuelu.datasets.withdrawal.deletion import Deletable, deletable, delete
 from yuelu.datasets.withdrawal.impact import Impact, Target, impacts
 from yuelu.datasets.withdrawal.without import without
-from yuelu.pipelines.mirror import mirror_releases
+from yuelu.pipelines.mirror import mirror_releases, newest_log_size
 from yuelu.pipelines.released_items import pseudonym
 from yuelu.pipelines.signing_keys import log_head
 from yuelu.pipelines.withdrawn import Withdrawal, must_exist, subjects_of
@@ -125,7 +125,7 @@ def _supersede(workspace: Workspace, name: str, found: Sequence[Impact]) -> str 
     if draft is None:
         return None
     proof = {
-        "log": log_head(workspace),
+        "log": log_head(workspace, newest_log_size(workspace.store, name)),
         "code": {"name": "yuelu", "version": installed_version("yuelu")},
         "published_at": workspace.ledger.now().isoformat(timespec="seconds"),
         "nonce": secrets.token_hex(16),

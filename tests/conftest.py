@@ -44,6 +44,8 @@ SLOW = frozenset(
         "datasets/test_commit.py",
         "datasets/test_loading.py",
         "datasets/test_pull_verify.py",
+        "datasets/test_mutations.py",
+        "datasets/test_recomputed.py",
         "datasets/test_signed.py",
         "datasets/test_upkeep.py",
         "pipelines/test_burned.py",

@@ -33,34 +33,41 @@ def verify(settings: Settings, path: Path, key: Path | None, root: str | None, n
         return
     from yuelu.datasets.verify import verify as run
 
-    trust, standing = _heeded(path, public_key(key), root, notice)
-    t, found = partial(say, settings.language), run(path, trust, standing)
+    trust, standing, differs = _heeded(path, public_key(key), root, notice)
+    t, found = partial(say, settings.language), run(path, trust, standing, differs)
     if as_json:
         print_json(found.to_json())
     else:
         click.echo(t("{checked} files checked, {problems} problems", checked=found.checked, problems=len(found.problems)))
         table("", (t("file"), t("problem")), [(each.path, each.problem) for each in found.problems])
+        told = {"items": found.items, "scores": found.scores, "not_shown": found.not_shown}
+        click.echo(
+            t("{items} items and {scores} scores worked out again from the votes; {not_shown} scores need more votes", **told)
+        )
         if found.authentic is None:
             click.echo(t("without --key this shows damage, not who published it"))
     if not found.ok:
         click.get_current_context().exit(IntegrityFailure.exit_code)
 
 
-def _heeded(path: Path, trust: "Trust | None", root: str | None, notice: Path | None) -> "tuple[Trust | None, Standing | None]":
-    """Return whom to trust and what stands, by the store at `root` or by a notice in a file."""
+def _heeded(
+    path: Path, trust: "Trust | None", root: str | None, notice: Path | None
+) -> "tuple[Trust | None, Standing | None, str | None]":
+    """Return whom to trust, what stands, and how the store at `root` differs from what was pulled; or what a notice in a file says."""
     if root is None and notice is None:
-        return trust, None
+        return trust, None, None
     from yuelu.base.store.address import open_store
+    from yuelu.datasets.heads import store_problem
     from yuelu.datasets.release import manifest_in
     from yuelu.datasets.signed.keys import trust_in
     from yuelu.datasets.signed.notices import read_notice, standing_in
 
-    name = manifest_in(path)[0].name
+    manifest = manifest_in(path)[0]
     if root is None:
-        return trust, read_notice(notice.read_bytes(), name, trust) if notice else None
+        return trust, read_notice(notice.read_bytes(), manifest.name, trust) if notice else None, None
     store = open_store(root)
     trust = trust_in(store, trust)
-    return trust, standing_in(store, name, trust)[0]
+    return trust, standing_in(store, manifest.name, trust)[0], store_problem(store, manifest)
 
 
 def _verify_proof(settings: Settings, path: Path, key: Path | None, as_json: bool) -> None:
