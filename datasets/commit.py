@@ -12,6 +12,7 @@ from yuelu.base.errors import Conflict, IntegrityFailure, KeyTaken, NotFound, Ou
 from yuelu.base.progress import Progress, silent
 from yuelu.base.signing import SigningKey
 from yuelu.base.store.port import Store, create_once
+from yuelu.datasets.build import Built
 from yuelu.datasets.deltas import written
 from yuelu.datasets.draft import Draft, changes_between, compose, meaning_changed
 from yuelu.datasets.layout import File, checked_name, document_file, media_file, version_key
@@ -27,7 +28,15 @@ from yuelu.datasets.version import Changes, next_version
 _ATTEMPTS = 3
 _THREADS = 4
 
+_MEDIA_TYPES = {"md": "text/markdown", "json": "application/json", "jsonld": "application/ld+json", "html": "text/html"}
+
+Describe = Callable[[Mapping[str, Any], Built], Mapping[str, bytes]]  # manifest so far, tables -> documents by their paths
 ReadMedium = Callable[[str], bytes]  # SHA-256 of a released file -> its bytes
+
+
+def nothing_more(document: Mapping[str, Any], built: Built) -> Mapping[str, bytes]:
+    """Return no documents: README.md goes out with every release."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +57,14 @@ def commit(
     *,
     progress: Progress = silent,
     whole: bool = False,
+    describe: Describe = nothing_more,
 ) -> Committed:
     """Publish `draft` as the next version of its dataset, or return the newest version if that says the same already.
 
     `proof` is what differs between two runs of the same work: time, head of the log, code, and a `nonce` drawn for this
     run, by which a writer knows its own manifest again. Safe to repeat after any interruption. `whole`: no table is written as
-    layers over an earlier version's, whose rows are to go.
+    layers over an earlier version's, whose rows are to go. `describe`
+    makes documents that travel with the release, by their paths.
 
     Raises Conflict: somebody else published that version first. Raises OutcomeUnknown: the store gave no clear answer.
     """
@@ -71,21 +82,18 @@ def commit(
         _put_media(store, draft, read_medium, progress)
         for file, data in (each for table in tables for each in table.new):
             _put(store, file, data)
-        return _signed(store, draft, document, key, proof, changes)
+        texts = {"README.md": readme(document).encode(), **describe(document, draft.built)}
+        document["content"]["documents"] = [_document(store, draft.name, *each) for each in sorted(texts.items())]
+        document["proof"] = {**proof, "public_key": key.public.raw.hex()}
+        return _decide(store, write_manifest(document, key), changes)
 
 
-def _signed(
-    store: Store, draft: Draft, document: dict[str, Any], key: SigningKey, proof: Mapping[str, Any], changes: Changes
-) -> Committed:
-    """Write the documents, sign the manifest and create it."""
-    text = readme(document).encode()
-    card = document_file(draft.name, "README.md", sha256(text), len(text))
-    _put(store, card, text)
-    document["content"]["documents"] = [
-        {"path": card.path, "object": card.key, "sha256": card.sha256, "bytes": card.bytes, "media_type": "text/markdown"}
-    ]
-    document["proof"] = {**proof, "public_key": key.public.raw.hex()}
-    return _decide(store, write_manifest(document, key), changes)
+def _document(store: Store, name: str, path: str, text: bytes) -> dict[str, Any]:
+    """Write a document and return what the manifest says of it."""
+    file = document_file(name, path, sha256(text), len(text))
+    _put(store, file, text)
+    kind = _MEDIA_TYPES[path.rpartition(".")[2]]
+    return {"path": path, "object": file.key, "sha256": file.sha256, "bytes": file.bytes, "media_type": kind}
 
 
 def check_current(store: Store, key: SigningKey) -> None:

@@ -21,6 +21,7 @@ from yuelu.datasets.commit import commit
 from yuelu.datasets.draft import Draft
 from yuelu.datasets.heads import head_of
 from yuelu.datasets.layout import checked_name
+from yuelu.datasets.passport.render import documents
 from yuelu.datasets.split import SHARES, assign_split
 from yuelu.pipelines.mirror import mirror, newest_log_size, unmirrored
 from yuelu.pipelines.near.homes import fix_homes, known_issues, leaks, pass_leaks, read_homes, record_issue
@@ -96,7 +97,7 @@ def publish(
             record_issue(transaction, leaking, waiver.reason)
     with workspace.ledger.transaction(ACTOR) as transaction:
         fix_homes(transaction, groups)  # first: what goes out must stand where the next version looks for it
-    committed = commit(workspace.store, draft, workspace.signing_key, read_medium, proof, progress=progress)
+    committed = commit(workspace.store, draft, workspace.signing_key, read_medium, proof, progress=progress, describe=documents)
     _record(workspace, dataset, chosen)
     manifest, changes = committed.release.manifest, committed.changes
     return PublishReport(

@@ -15,6 +15,7 @@ from yuelu.base.errors import InvalidRecord
 from yuelu.base.ledger.withdrawals import WithdrawalRow
 from yuelu.base.workspace import Workspace
 from yuelu.datasets.commit import commit
+from yuelu.datasets.passport.render import documents
 from yuelu.datasets.release import history, names, version_numbers
 from yuelu.datasets.signed.keys import trust_in
 from yuelu.datasets.signed.logbook import Page
@@ -132,7 +133,13 @@ def _supersede(workspace: Workspace, name: str, found: Sequence[Impact]) -> str 
     }
     store = workspace.store
     committed = commit(
-        store, draft, workspace.signing_key, lambda sha256: store.read(f"datasets/{name}/media/{sha256}"), proof, whole=True
+        store,
+        draft,
+        workspace.signing_key,
+        lambda sha256: store.read(f"datasets/{name}/media/{sha256}"),
+        proof,
+        whole=True,
+        describe=documents,
     )
     mirror_releases(workspace, name)
     return str(committed.release.manifest.version)

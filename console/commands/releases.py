@@ -17,6 +17,8 @@ from yuelu.console.words import say
 if TYPE_CHECKING:
     from yuelu.datasets.signed.notices import Standing
 
+DESCRIPTIONS = ("croissant", "prov", "card", "dcat", "dossier", "listing")
+
 
 @click.command()
 @click.argument("projects", nargs=-1, required=True, metavar="PROJECT...")
@@ -148,6 +150,35 @@ def notices(settings: Settings, name: str, root: str | None, key: Path | None, a
         for page in pages
     ]
     table("", (t("number"), t("notice"), t("about"), t("by"), t("at"), t("reason")), rows)
+
+
+@releases.command()
+@click.argument("release", metavar="NAME[@VERSION]|FOLDER")
+@click.argument("dest", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--as", "kind", type=click.Choice(DESCRIPTIONS), required=True, help="Which description.")
+@from_option
+@key_option
+@json_option
+@click.pass_obj
+def render(settings: Settings, release: str, dest: Path, kind: str, root: str | None, key: Path | None, as_json: bool) -> None:
+    """Write a description of a release, made from its manifest and rows, to the folder DEST."""
+    from yuelu.datasets.passport.facts import facts_of
+    from yuelu.datasets.passport.render import KINDS
+    from yuelu.datasets.release import open_folder, open_release
+
+    trust = public_key(key)
+    if (Path(release) / "manifest.json").is_file():
+        found = open_folder(Path(release), key=trust)
+    else:
+        found = open_release(release_store(settings, root), release, key=trust)
+    made = KINDS[kind](facts_of(found))
+    dest.mkdir(parents=True, exist_ok=True)
+    for name, data in made.items():
+        (dest / name).write_bytes(data)
+    if as_json:
+        print_json({"release": found.manifest.title, "files": [str(dest / name) for name in made]})
+        return
+    click.echo("\n".join(str(dest / name) for name in made))
 
 
 @releases.command()
