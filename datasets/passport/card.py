@@ -150,7 +150,7 @@ body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 46em; margin: 2em auto;
 h1 {{ font-size: 1.6em }} h2 {{ font-size: 1.15em; margin: 1.6em 0 .4em; border-bottom: 1px solid #ddd }}
 th {{ text-align: left; font-weight: 500; padding-right: 1.2em; vertical-align: top; color: #555; min-width: 9em }}
 td {{ overflow-wrap: anywhere }} figure {{ margin: .6em 0 }} figcaption {{ color: #555 }}
-svg {{ width: 100%; max-width: 40em; font-size: 12px }} .bar {{ fill: #3f6fb5 }} .dot {{ fill: #3f6fb5 }}
+svg {{ width: 100%; font-size: 12px }} .bar {{ fill: #3f6fb5 }} .dot {{ fill: #3f6fb5 }}
 .whisker, .curve {{ stroke: #3f6fb5; stroke-width: 2; fill: none }} .grid, .ideal {{ stroke: #ddd }}
 .samples {{ display: flex; flex-wrap: wrap; gap: 8px }} .samples img {{ height: 130px; max-width: 100% }}
 </style></head><body>

@@ -59,4 +59,5 @@ def _short(text: str) -> str:
 
 
 def _svg(wide: float, high: float, parts: Sequence[str]) -> str:
-    return f'<svg viewBox="0 0 {wide:g} {high:g}" role="img" xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
+    shown = f'style="max-width: {wide:g}px" viewBox="0 0 {wide:g} {high:g}" role="img"'
+    return f'<svg {shown} xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
