@@ -8,7 +8,8 @@ from yuelu.base.errors import NotFound
 from yuelu.base.ledger.engine import Ledger
 from yuelu.base.settings import Settings
 from yuelu.base.signing import SigningKey, read_secret, write_secret
-from yuelu.base.store.address import open_store
+from yuelu.base.store.address import needs_arbiter, open_store
+from yuelu.base.store.arbitrated import ArbitratedStore
 from yuelu.base.store.port import Store
 
 _SECRET, SIGNING = "secrets/workspace.key", "secrets/signing.key"
@@ -65,10 +66,12 @@ def open_workspace(settings: Settings) -> Workspace:
 
 def _opened(settings: Settings) -> Workspace:
     root = settings.workspace
+    ledger = Ledger(settings.ledger or f"sqlite:///{root / 'ledger.sqlite3'}")
+    store = open_store(settings.store or str(root / "store"))
     return Workspace(
         root=root,
-        store=open_store(settings.store or str(root / "store")),
-        ledger=Ledger(settings.ledger or f"sqlite:///{root / 'ledger.sqlite3'}"),
+        store=ArbitratedStore(store, ledger.lock) if needs_arbiter(store) else store,
+        ledger=ledger,
         secret=read_secret(root / _SECRET),
         signing_key=SigningKey(read_secret(root / SIGNING)),
     )

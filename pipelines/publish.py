@@ -15,6 +15,7 @@ from yuelu.base.ledger.log import leaves
 from yuelu.base.ledger.work import TaskRow
 from yuelu.base.progress import Progress, silent
 from yuelu.base.records import asset_key
+from yuelu.base.store.address import require_single_winner
 from yuelu.base.workspace import Workspace
 from yuelu.datasets.build import build
 from yuelu.datasets.commit import commit
@@ -69,6 +70,7 @@ def publish(
     Raises NotFound: nothing accepted. Raises GateNotPassed: a batch is held back. Raises Conflict: another publisher was
     first; run again.
     """
+    require_single_winner(workspace.store)
     names = sorted(set(projects))
     with workspace.ledger.reading() as session:
         homes = read_homes(session)

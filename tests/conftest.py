@@ -45,6 +45,8 @@ SLOW = frozenset(
         "datasets/test_loading.py",
         "datasets/test_pull_verify.py",
         "datasets/test_mutations.py",
+        "datasets/test_passport.py",
+        "datasets/test_races.py",
         "datasets/test_recomputed.py",
         "datasets/test_signed.py",
         "datasets/test_upkeep.py",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy import Engine, create_engine, event, inspect, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
@@ -100,6 +100,16 @@ class Ledger:
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
             session.rollback()
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the lock that writers of the ledger wait in line for; nothing is written. Not within a transaction of this process."""
+        with _explained(), Session(self.engine) as session, session.begin():
+            if self.engine.dialect.name == "sqlite":
+                session.connection().exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                session.execute(select(log.LogSizeRow.size).with_for_update())
+            yield
 
     def close(self) -> None:
         """Give the connections back."""
