@@ -55,7 +55,8 @@ def pull(
     removed, anything else is left alone. The manifest is written last: a folder without it is not complete. `withdrawn` is
     the reason to pull a version that was withdrawn.
 
-    Raises NotFound, IntegrityFailure, NotAllowed (withdrawn). Raises Conflict: `dest` holds something else, or another pull writes to it.
+    Raises NotFound, IntegrityFailure. Raises NotAllowed: the version was withdrawn. Raises Conflict: `dest` holds something
+    else, or another pull writes to it.
     """
     release = open_release(store, name, version, key=key, withdrawn=withdrawn)
     _check(dest)

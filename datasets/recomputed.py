@@ -139,7 +139,7 @@ METRICS = {"percent_agreement": percent_agreement, "krippendorff_alpha": krippen
 def gate_problems(gates: Sequence[Mapping[str, Any]], decided: Mapping[str, int]) -> Iterator[str]:
     """Yield where the gates of a manifest let out what they must not, or count fewer decisions than items bear.
 
-    The rule of every gate: a batch goes out when its last decision accepts it, or when somebody waives that by name, with a reason.
+    The rule of every gate: a batch goes out when its last decision accepts it, or when somebody waives that with a reason.
     """
     if not gates:
         return

@@ -19,7 +19,7 @@ from yuelu.datasets.passport.render import documents
 from yuelu.datasets.release import history, names, version_numbers
 from yuelu.datasets.signed.keys import trust_in
 from yuelu.datasets.signed.logbook import Page
-from yuelu.datasets.signed.notices import Standing, Withdrawn, notices, post, standing_in
+from yuelu.datasets.signed.notices import Withdrawn, notices, post, standing_in
 from yuelu.datasets.upkeep.leases import collecting
 from yuelu.datasets.withdrawal.deletion import Deletable, deletable, delete
 from yuelu.datasets.withdrawal.impact import Impact, Target, impacts
@@ -45,7 +45,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Withdrew:
-    """What became of one dataset: the versions withdrawn, the one to use instead (None: nothing is left), and what was deleted."""
+    """What became of one dataset: the versions withdrawn, the one to use instead (None: none), and what was deleted."""
 
     name: str
     versions: tuple[str, ...]
@@ -80,7 +80,7 @@ def target_of(workspace: Workspace, dataset: str, what: Withdrawal, subjects: fr
 
 
 def withdraw(workspace: Workspace, what: Withdrawal, said: Said, *, keep: bool = False) -> list[Withdrew]:
-    """Withdraw it and return what became of each dataset. `keep`: nothing is deleted; what is withdrawn can be pulled by a reason.
+    """Withdraw it and return what became of each dataset. `keep`: nothing is deleted, and can be pulled by a reason.
 
     Raises NotFound. Raises Conflict: somebody publishes at this moment; run it again.
     """
@@ -91,7 +91,7 @@ def withdraw(workspace: Workspace, what: Withdrawal, said: Said, *, keep: bool =
             transaction.event("withdraw", f"{what.kind} {what.value}", after=digest(row), reason=said.reason)
     datasets = sorted({each.release.manifest.name for each in found} | set(_unfinished(workspace)))
     done = [
-        _dataset(workspace, name, [each for each in found if each.release.manifest.name == name], what, said, keep)
+        _dataset(workspace, name, [each for each in found if each.release.manifest.name == name], what, said, keep=keep)
         for name in datasets
     ]
     if not keep:
@@ -103,13 +103,13 @@ def _unfinished(workspace: Workspace) -> list[str]:
     return [name for name in names(workspace.store) if _to_delete(notices(workspace.store, name))]
 
 
-def _dataset(workspace: Workspace, name: str, found: Sequence[Impact], what: Withdrawal, said: Said, keep: bool) -> Withdrew:
+def _dataset(workspace: Workspace, name: str, found: Sequence[Impact], what: Withdrawal, said: Said, *, keep: bool) -> Withdrew:
     trust = trust_in(workspace.store, workspace.signing_key.public)
-    standing, page = standing_in(workspace.store, name, trust)
+    standing, _ = standing_in(workspace.store, name, trust)
     fresh = [each for each in found if each.version not in standing.withdrawn]
     instead = _supersede(workspace, name, found) if found else None
     if fresh or (found and not keep):
-        _notify(workspace, name, (standing, page), found, instead, what, said, keep)
+        _notify(workspace, name, found=found, instead=instead, what=what, said=said, keep=keep)
     deleted = () if keep else _delete(workspace, name)
     proof = notices(workspace.store, name)[-1].data if deleted else None
     versions = tuple(each.version for each in fresh)
@@ -148,14 +148,15 @@ def _supersede(workspace: Workspace, name: str, found: Sequence[Impact]) -> str 
 def _notify(
     workspace: Workspace,
     name: str,
-    before: tuple[Standing, Page | None],
+    *,
     found: Sequence[Impact],
     instead: str | None,
     what: Withdrawal,
     said: Said,
     keep: bool,
 ) -> None:
-    standing, page = before
+    """Say in a signed notice which versions are withdrawn, which one to use, and what will be deleted."""
+    standing, page = standing_in(workspace.store, name, trust_in(workspace.store, workspace.signing_key.public))
     number = page.number + 1 if page else 1
     gone = {each.version: Withdrawn(said.reason, instead and f"{name}@{instead}", number) for each in found}
     tags = {tag: at for tag, at in standing.tags.items() if at not in gone}
@@ -177,7 +178,7 @@ def _notify(
         "instead": instead,
         "to_delete": away.to_json(),
     }
-    posted = post(workspace.store, name, page, after, told, workspace.signing_key)
+    posted = post(workspace.store, name, page, after, told, key=workspace.signing_key)
     _log(workspace, said, "notice.withdraw", name, posted)
 
 
@@ -211,7 +212,7 @@ def _delete(workspace: Workspace, name: str) -> Sequence[dict[str, Any]]:
             "still_needed": {name: titles for page in left for name, titles in page.said["to_delete"]["still_needed"].items()},
         }
         standing, _ = standing_in(workspace.store, name)
-        posted = post(workspace.store, name, pages[-1], standing, told, workspace.signing_key)
+        posted = post(workspace.store, name, pages[-1], standing, told, key=workspace.signing_key)
     _log(workspace, Said(told["owner"], told["reason"]), "notice.deleted", name, posted)
     return entries
 

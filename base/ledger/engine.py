@@ -103,7 +103,7 @@ class Ledger:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the lock that writers of the ledger wait in line for; nothing is written. Not within a transaction of this process."""
+        """Hold the lock that writers of the ledger wait in line for, and write nothing. Never within a transaction."""
         with _explained(), Session(self.engine) as session, session.begin():
             if self.engine.dialect.name == "sqlite":
                 session.connection().exec_driver_sql("BEGIN IMMEDIATE")

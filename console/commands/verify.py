@@ -53,7 +53,7 @@ def verify(settings: Settings, path: Path, key: Path | None, root: str | None, n
 def _heeded(
     path: Path, trust: "Trust | None", root: str | None, notice: Path | None
 ) -> "tuple[Trust | None, Standing | None, str | None]":
-    """Return whom to trust, what stands, and how the store at `root` differs from what was pulled; or what a notice in a file says."""
+    """Return whom to trust, what stands, and how the store at `root` differs from what was pulled; or what a notice says."""
     if root is None and notice is None:
         return trust, None, None
     from yuelu.base.store.address import open_store

@@ -117,8 +117,8 @@ def _rai(facts: Facts) -> dict[str, Any]:
         "rai:dataCollectionTimeFrame": [day for day in (facts.first_day, facts.last_day) if day],
         "rai:personalSensitiveInformation": f"grade: {document['governance']['grade']}",
         "rai:dataLimitations": [str(issue) for issue in document["quality"].get("known_issues", ())],
-        "rai:dataReleaseMaintenancePlan": "Versions are immutable; corrections and withdrawals are new versions, and signed notices "
-        "beside them.",
+        "rai:dataReleaseMaintenancePlan": "Versions are immutable; corrections and withdrawals are new versions, told of "
+        "by signed notices beside them.",
     }
     return {name: value for name, value in told.items() if value}
 

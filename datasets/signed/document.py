@@ -19,7 +19,7 @@ def sign(kind: str, subject: str, said: Mapping[str, Any], *keys: SigningKey) ->
 
 
 def read(kind: str, data: bytes) -> tuple[Mapping[str, Any], tuple[PublicKey, ...]]:
-    """Return the document and the keys that it names, which did sign it. Raises IntegrityFailure: altered, or no such document."""
+    """Return the document and the keys that it names, which did sign it. Raises IntegrityFailure: altered, or none."""
     try:
         whole = json.loads(data)
         if canonical(whole) != data:

@@ -119,7 +119,7 @@ def _signer(page: Page) -> PublicKey:
     return page.signers[0]
 
 
-def post(store: Store, name: str, before: Page | None, standing: Standing, said: Mapping[str, Any], key: SigningKey) -> Page:
+def post(store: Store, name: str, before: Page | None, standing: Standing, said: Mapping[str, Any], *, key: SigningKey) -> Page:
     """Write the notice `said` (action, reason, owner, log, at), after which `standing` holds. Raises Conflict, OutcomeUnknown."""
     return append(store, book_of(name), before, {**said, "standing": standing.to_json()}, key)
 

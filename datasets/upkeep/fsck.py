@@ -71,6 +71,7 @@ def check(
     store: Store,
     units: Sequence[Unit],
     progress: Progress,
+    *,
     save: Callable[[Progress], None],
     clock: Callable[[], float],
     until: Callable[[], bool] = lambda: False,
@@ -85,7 +86,7 @@ def check(
         if progress.unit != unit.name:
             progress.unit, progress.key = unit.name, ""
             progress.findings.extend(unit.problems())
-        if not _unit(store, unit, progress, save, clock, until):
+        if not _unit(store, unit, progress, save=save, clock=clock, until=until):
             save(progress)
             return False
     save(progress)
@@ -96,6 +97,7 @@ def _unit(
     store: Store,
     unit: Unit,
     progress: Progress,
+    *,
     save: Callable[[Progress], None],
     clock: Callable[[], float],
     until: Callable[[], bool],
@@ -143,15 +145,18 @@ def _finding(store: Store, unit: Unit, entry: Entry | None, expected: Expected |
         return Finding(MISSING, expected.key, "is missing")
     if expected.bytes is not None and entry.bytes != expected.bytes:
         return Finding(CORRUPT, entry.key, f"has {entry.bytes} bytes, not {expected.bytes}")
-    if not full or expected.sha256 is None:
-        return None
+    return _content(store, expected) if full and expected.sha256 is not None else None
+
+
+def _content(store: Store, expected: Expected) -> Finding | None:
+    """Read an object and compare its hash."""
     try:
-        found = sha256_in(store, entry.key)
+        found = sha256_in(store, expected.key)
     except NotFound:
-        return Finding(MISSING, entry.key, "is missing")
+        return Finding(MISSING, expected.key, "is missing")
     except (YueluError, OSError) as error:
-        return Finding(CORRUPT, entry.key, f"cannot be read: {error}")
-    return None if found == expected.sha256 else Finding(CORRUPT, entry.key, f"its SHA-256 is {found}, not {expected.sha256}")
+        return Finding(CORRUPT, expected.key, f"cannot be read: {error}")
+    return None if found == expected.sha256 else Finding(CORRUPT, expected.key, f"its SHA-256 is {found}, not {expected.sha256}")
 
 
 def sha256_in(store: Store, key: str) -> str:

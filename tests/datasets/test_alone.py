@@ -1,4 +1,4 @@
-"""`pip install yuelu` without extras opens, verifies, pulls, proves and describes: everything else is kept from being imported."""
+"""`pip install yuelu` without extras opens, verifies, pulls, proves and describes: the rest is kept from being imported."""
 
 import json
 import subprocess
@@ -6,6 +6,8 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Any
+
+from yuelu.datasets.signed.notices import Standing, post, tagged
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,12 +57,10 @@ def _blocked() -> list[str]:
 
 
 def test_the_plain_install_does_all_that_a_model_team_needs(shop: Any, make: Any, tmp_path: Path) -> None:
-    from yuelu.datasets.signed.notices import Standing, post, tagged
-
     shop.publish([make.item(0)])
     shop.publish([make.item(0), make.item(1)])
     said = {"action": "tag", "version": "1.0.0", "tag": "stable", "owner": "c", "reason": "", "at": "", "log": {"tree_size": 0}}
-    post(shop.store, "boards", None, tagged(Standing(), "stable", "1.0.0"), said, make.KEY)
+    post(shop.store, "boards", None, tagged(Standing(), "stable", "1.0.0"), said, key=make.KEY)
     key = tmp_path / "publisher.pem"
     key.write_bytes(make.KEY.public.pem())
     blocked = _blocked()

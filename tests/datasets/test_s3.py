@@ -77,7 +77,7 @@ def test_checking_and_clearing_a_bucket(far: Any, make: Any) -> None:
     medium = f"datasets/boards/media/{make.medium(0).sha256}"
     far.store.delete(medium)
     progress = Progress("now", full=True)
-    assert check(far.store, dataset_units(far.store, make.KEY.public), progress, lambda _: None, lambda: 0.0)
+    assert check(far.store, dataset_units(far.store, make.KEY.public), progress, save=lambda _: None, clock=lambda: 0.0)
     assert {each.key: each.kind for each in progress.findings} == {left: "unreferenced", medium: "missing"}
     assert collect(far.store, "boards", datetime.now(UTC), act=True).young == 1
     assert [entry.key for entry in collect(far.store, "boards", datetime.now(UTC) + timedelta(days=8), act=True).objects] == [

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from yuelu.base.canonical import digest
 from yuelu.base.errors import Conflict, IntegrityFailure, Misconfigured, NotAllowed, NotFound
 from yuelu.base.signing import SigningKey
 from yuelu.datasets.pull import pull
@@ -95,7 +96,7 @@ def test_the_releases_of_a_revoked_key_are_named(shop: Any, make: Any) -> None:
     shop.publish([make.item(0)])
     folder = shop.pull()
     revoked(shop, make)
-    with pytest.raises(IntegrityFailure, match="was revoked .it was stolen"):
+    with pytest.raises(IntegrityFailure, match=r"was revoked .it was stolen"):
         pull(shop.store, "boards", None, shop.root / "again")
     assert "revoked" in verify_stored(shop.store, "boards").problems[0].problem
     assert "revoked" in verify(folder, keys_in(shop.store)).problems[0].problem
@@ -104,8 +105,6 @@ def test_the_releases_of_a_revoked_key_are_named(shop: Any, make: Any) -> None:
 
 
 def test_what_was_vouched_for_stays_good_after_a_revocation(shop: Any, make: Any) -> None:
-    from yuelu.base.canonical import digest
-
     shop.publish([make.item(0)])
     revoked(shop, make, digest(open_release(shop.store, "boards").manifest.document))
     assert open_release(shop.store, "boards", key=NEW.public).manifest.title == "boards@1.0.0"
@@ -135,14 +134,14 @@ def test_a_list_that_forked_or_went_back_is_refused(shop: Any, make: Any) -> Non
 
 @pytest.mark.parametrize("data", [b"{}", b'{"format":"x","pages":[]}', b'{"format":"x","pages":[1]}', b"{", b"-----BEGIN"])
 def test_what_is_no_list_is_said(data: bytes) -> None:
-    with pytest.raises(IntegrityFailure, match="list of keys|public key|page"):
+    with pytest.raises(IntegrityFailure, match=r"list of keys|public key|page"):
         read_key_file(data)
 
 
 def say(shop: Any, key: SigningKey, standing: Standing, **said: Any) -> None:
     _, page = standing_in(shop.store, "boards")
     told = {"action": "test", "owner": "curator", "reason": "", "at": WHEN, "log": log(0), **said}
-    post(shop.store, "boards", page, standing, told, key)
+    post(shop.store, "boards", page, standing, told, key=key)
 
 
 def test_a_tag_opens_a_version_and_moves(shop: Any, make: Any) -> None:
@@ -165,7 +164,7 @@ def test_a_withdrawn_version_is_not_used_without_a_reason(shop: Any, make: Any) 
     folder = shop.pull()
     gone = Standing(withdrawn=MappingProxyType({"1.0.0": Withdrawn("consent withdrawn", "boards@2.0.0", 1)}))
     say(shop, make.KEY, gone)
-    with pytest.raises(NotAllowed, match="was withdrawn: consent withdrawn\n  try: use boards@2.0.0"):
+    with pytest.raises(NotAllowed, match=r"was withdrawn: consent withdrawn\n  try: use boards@2\.0\.0"):
         pull(shop.store, "boards", None, shop.root / "again")
     with pytest.raises(NotAllowed, match="was withdrawn"):
         open_release(shop.store, "boards@1.0.0", withdrawn=" ")

@@ -26,7 +26,7 @@ DATA = "datasets/boards/data/" + "0" * 64 + ".parquet"
 
 def checked(shop: Any, make: Any, *, full: bool = True) -> list[Finding]:
     progress = Progress("now", full)
-    assert check(shop.store, dataset_units(shop.store, make.KEY.public), progress, lambda _: None, lambda: 0.0)
+    assert check(shop.store, dataset_units(shop.store, make.KEY.public), progress, save=lambda _: None, clock=lambda: 0.0)
     return progress.findings
 
 
@@ -81,7 +81,7 @@ def test_a_check_that_was_killed_goes_on(full: Any, make: Any, monkeypatch: pyte
     saved: list[dict[str, Any]] = []
     units = dataset_units(full.store, make.KEY.public)
     whole = Progress("now", full=True)
-    check(full.store, units, whole, lambda _: None, lambda: 0.0)
+    check(full.store, units, whole, save=lambda _: None, clock=lambda: 0.0)
 
     class Killed(Exception):
         pass
@@ -94,7 +94,7 @@ def test_a_check_that_was_killed_goes_on(full: Any, make: Any, monkeypatch: pyte
             raise Killed
 
         try:
-            check(full.store, units, progress, save, lambda: 0.0)
+            check(full.store, units, progress, save=save, clock=lambda: 0.0)
         except Killed:
             if progress.checked == whole.checked:
                 break
@@ -107,7 +107,7 @@ def test_a_check_saves_after_minutes_too_and_stops_when_told(full: Any, make: An
     ticks, saved = iter(range(0, 100_000, 200)), []
     progress = Progress("now", full=True)
     units = dataset_units(full.store, None)
-    done = check(full.store, units, progress, lambda each: saved.append(each.checked), lambda: float(next(ticks)),
+    done = check(full.store, units, progress, save=lambda each: saved.append(each.checked), clock=lambda: float(next(ticks)),
                  until=lambda: progress.checked == 5)  # fmt: skip
     assert not done
     assert saved == [2, 4, 5]  # every 400 of 300 seconds, and at the end
