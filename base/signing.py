@@ -4,6 +4,7 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -11,6 +12,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from yuelu.base.canonical import sha256
 from yuelu.base.errors import IntegrityFailure, NotFound
+
+
+class Trust(Protocol):
+    """Whose signatures are taken: one public key, or a publisher's list of keys."""
+
+    def key_for(self, signer: "PublicKey", log_size: int, digest: str) -> "PublicKey":
+        """Return the key that must have signed what names `signer`, is of that digest, and knew so many entries of the log.
+
+        Raises IntegrityFailure: that key is not trusted for it.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +34,10 @@ class PublicKey:
     def key_id(self) -> str:
         """The name of the key in signatures: the first 16 hex digits of the SHA-256 of its bytes."""
         return sha256(self.raw)[:16]
+
+    def key_for(self, signer: "PublicKey", log_size: int, digest: str) -> "PublicKey":
+        """Return this very key, whoever is said to have signed: nothing else is trusted."""
+        return self
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
         """Return whether `signature` over `message` was made with this key's private half."""
@@ -84,6 +99,16 @@ def write_secret(path: Path, secret: bytes) -> None:
         pass
     finally:
         part.unlink()
+
+
+def promote_secret(path: Path, target: Path) -> None:
+    """Make the secret in `path` the one in `target`, in one step; the one that was there is gone."""
+    path.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def read_secret(path: Path) -> bytes:

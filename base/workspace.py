@@ -8,10 +8,12 @@ from yuelu.base.errors import NotFound
 from yuelu.base.ledger.engine import Ledger
 from yuelu.base.settings import Settings
 from yuelu.base.signing import SigningKey, read_secret, write_secret
-from yuelu.base.store.address import open_store
+from yuelu.base.store.address import needs_arbiter, open_store
+from yuelu.base.store.arbitrated import ArbitratedStore
 from yuelu.base.store.port import Store
 
-_SECRET, _SIGNING = "secrets/workspace.key", "secrets/signing.key"
+_SECRET, SIGNING = "secrets/workspace.key", "secrets/signing.key"
+SIGNING_NEXT = "secrets/signing.next.key"  # of a rotation under way
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def init(settings: Settings, *, secret: bytes | None = None, signing_seed: bytes
     """
     settings.workspace.mkdir(parents=True, exist_ok=True)
     write_secret(settings.workspace / _SECRET, secret or secrets.token_bytes(32))
-    write_secret(settings.workspace / _SIGNING, signing_seed or secrets.token_bytes(32))
+    write_secret(settings.workspace / SIGNING, signing_seed or secrets.token_bytes(32))
     workspace = _opened(settings)
     workspace.ledger.migrate()
     return workspace
@@ -64,10 +66,12 @@ def open_workspace(settings: Settings) -> Workspace:
 
 def _opened(settings: Settings) -> Workspace:
     root = settings.workspace
+    ledger = Ledger(settings.ledger or f"sqlite:///{root / 'ledger.sqlite3'}")
+    store = open_store(settings.store or str(root / "store"))
     return Workspace(
         root=root,
-        store=open_store(settings.store or str(root / "store")),
-        ledger=Ledger(settings.ledger or f"sqlite:///{root / 'ledger.sqlite3'}"),
+        store=ArbitratedStore(store, ledger.lock) if needs_arbiter(store) else store,
+        ledger=ledger,
         secret=read_secret(root / _SECRET),
-        signing_key=SigningKey(read_secret(root / _SIGNING)),
+        signing_key=SigningKey(read_secret(root / SIGNING)),
     )

@@ -53,7 +53,10 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "export": "export",
         "verify": "verify",
         "prove": "verify",
-        "keys": "releases",
+        "keys": "keys",
+        "withdraw": "withdraw",
+        "fsck": "upkeep",
+        "gc": "upkeep",
     }
 )
 

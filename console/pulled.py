@@ -12,7 +12,7 @@ from yuelu.console.show import table
 from yuelu.console.words import say
 
 if TYPE_CHECKING:
-    from yuelu.base.signing import PublicKey
+    from yuelu.base.signing import Trust
     from yuelu.base.store.port import Store
     from yuelu.datasets.proof import Proof
 
@@ -28,7 +28,7 @@ def from_option(command: _Function) -> _Function:
 def key_option(command: _Function) -> _Function:
     """Give a command the option --key, passed on as `key`."""
     kind = click.Path(exists=True, dir_okay=False, path_type=Path)
-    return click.option("--key", type=kind, help="The publisher's public key (PEM).")(command)
+    return click.option("--key", type=kind, help="The publisher's public key (PEM), or list of keys.")(command)
 
 
 def release_store(settings: Settings, root: str | None) -> "Store":
@@ -38,11 +38,11 @@ def release_store(settings: Settings, root: str | None) -> "Store":
     return open_store(root or settings.store or str(settings.workspace / "store"))
 
 
-def public_key(path: Path | None) -> "PublicKey | None":
-    """Return the key in the file, None for no file. Raises Misconfigured: no key in it."""
-    from yuelu.base.signing import PublicKey
+def public_key(path: Path | None) -> "Trust | None":
+    """Return the key, or the list of keys, in the file; None for no file. Raises IntegrityFailure: neither is in it."""
+    from yuelu.datasets.signed.keys import read_key_file
 
-    return None if path is None else PublicKey.from_pem(path.read_bytes())
+    return None if path is None else read_key_file(path.read_bytes())
 
 
 def print_proof(proof: "Proof", *, signed: bool, language: str) -> None:

@@ -13,6 +13,7 @@ from yuelu.base.errors import Conflict, IntegrityFailure, KeyTaken, NotFound, Ou
 from yuelu.base.progress import Progress, silent
 from yuelu.base.signing import SigningKey
 from yuelu.base.store.port import Store, create_once
+from yuelu.datasets.build import Built
 from yuelu.datasets.deltas import written
 from yuelu.datasets.diff import difference
 from yuelu.datasets.draft import Draft, changes_between, compose, meaning_changed
@@ -23,13 +24,23 @@ from yuelu.datasets.older import rows_as_now
 from yuelu.datasets.places import StoreSource
 from yuelu.datasets.readme import readme
 from yuelu.datasets.release import Release, load, version_numbers
+from yuelu.datasets.signed.keys import keys_in
 from yuelu.datasets.tables import Row, TableFile, open_table, read_rows
+from yuelu.datasets.upkeep.leases import leased
 from yuelu.datasets.version import Changes, next_version
 
 _ATTEMPTS = 3
 _THREADS = 4
 
+_MEDIA_TYPES = {"md": "text/markdown", "json": "application/json", "jsonld": "application/ld+json", "html": "text/html"}
+
+Describe = Callable[[Mapping[str, Any], Built], Mapping[str, bytes]]  # manifest so far, tables -> documents by their paths
 ReadMedium = Callable[[str], bytes | BinaryIO]  # SHA-256 of a released file -> its bytes, or a file to read them from
+
+
+def nothing_more(document: Mapping[str, Any], built: Built) -> Mapping[str, bytes]:
+    """Return no documents: README.md goes out with every release."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,36 +60,55 @@ def commit(
     proof: Mapping[str, Any],
     *,
     progress: Progress = silent,
+    whole: bool = False,
+    describe: Describe = nothing_more,
 ) -> Committed:
     """Publish `draft` as the next version of its dataset, or return the newest version if that says the same already.
 
     `proof` is what differs between two runs of the same work: time, head of the log, code, and a `nonce` drawn for this
-    run, by which a writer knows its own manifest again. Safe to repeat after any interruption.
+    run, by which a writer knows its own manifest again. Safe to repeat after any interruption. `whole`: no table is written as
+    layers over an earlier version's, whose rows are to go. `describe`
+    makes documents that travel with the release, by their paths.
 
     Raises Conflict: somebody else published that version first. Raises OutcomeUnknown: the store gave no clear answer.
     """
+    check_current(store, key)
     latest = _newest(store, draft.name)
     changes = _changes(draft, latest)
     before = latest.manifest if latest else None
     version = next_version(before.version if before else None, changes)
-    tables = [written(draft.name, table, latest) for table in draft.built.tables]
+    tables = [written(draft.name, table, None if whole else latest) for table in draft.built.tables]
     objects = [entry for table in tables for entry in table.entries]
     document = compose(draft, key.public, before, version, changes, objects=objects)
     if latest and content_digest(document) == content_digest(latest.manifest.document):
         return Committed(latest, Changes(0), new=False)
-    _put_media(store, draft, read_medium, progress)
-    for file, data in (each for table in tables for each in table.new):
-        _put(store, file, data)
-    texts = {"README.md": readme(document), **_notes(draft, latest, str(version))}
-    document["content"]["documents"] = [_document(store, draft.name, path, text.encode()) for path, text in texts.items()]
-    document["proof"] = {**proof, "public_key": key.public.raw.hex()}
-    return _decide(store, write_manifest(document, key), changes)
+    with leased(store, draft.name, "publish", str(proof["nonce"])):
+        _put_media(store, draft, read_medium, progress)
+        for file, data in (each for table in tables for each in table.new):
+            _put(store, file, data)
+        told = {"README.md": readme(document), **_notes(draft, latest, str(version))}
+        texts = {**{path: text.encode() for path, text in told.items()}, **describe(document, draft.built)}
+        document["content"]["documents"] = [_document(store, draft.name, *each) for each in sorted(texts.items())]
+        document["proof"] = {**proof, "public_key": key.public.raw.hex()}
+        return _decide(store, write_manifest(document, key), changes)
 
 
 def _document(store: Store, name: str, path: str, text: bytes) -> dict[str, Any]:
+    """Write a document and return what the manifest says of it."""
     file = document_file(name, path, sha256(text), len(text))
     _put(store, file, text)
-    return {"path": file.path, "object": file.key, "sha256": file.sha256, "bytes": file.bytes, "media_type": "text/markdown"}
+    kind = _MEDIA_TYPES[path.rpartition(".")[2]]
+    return {"path": file.path, "object": file.key, "sha256": file.sha256, "bytes": file.bytes, "media_type": kind}
+
+
+def check_current(store: Store, key: SigningKey) -> None:
+    """Return when nothing forbids `key` to sign a release. Raises Conflict: the list of keys in the store has another one."""
+    listed = keys_in(store)
+    if listed and listed.current != key.public:
+        raise Conflict(
+            f"key {key.public.key_id} does not sign releases any more; {listed.current.key_id} does",
+            "run 'yuelu keys create', which finishes a rotation that was cut off; or publish where the current key lies",
+        )
 
 
 def _notes(draft: Draft, latest: Release | None, version: str) -> dict[str, str]:

@@ -25,29 +25,29 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
-def statement(subject: str, subject_sha256: str, predicate: Mapping[str, Any]) -> dict[str, Any]:
+def statement(subject: str, subject_sha256: str, predicate: Mapping[str, Any], kind: str = PREDICATE_TYPE) -> dict[str, Any]:
     """Return an in-toto Statement that says `predicate` about `subject`."""
     return {
         "_type": STATEMENT_TYPE,
         "subject": [{"name": subject, "digest": {"sha256": subject_sha256}}],
-        "predicateType": PREDICATE_TYPE,
+        "predicateType": kind,
         "predicate": dict(predicate),
     }
 
 
-def seal(said: Mapping[str, Any], key: SigningKey) -> dict[str, Any]:
-    """Return the statement in an envelope signed with `key`."""
+def seal(said: Mapping[str, Any], *keys: SigningKey) -> dict[str, Any]:
+    """Return the statement in an envelope signed with each of `keys`."""
     payload = canonical(said)
-    signature = key.sign(pae(PAYLOAD_TYPE, payload))
+    message = pae(PAYLOAD_TYPE, payload)
     return {
         "payloadType": PAYLOAD_TYPE,
         "payload": base64.b64encode(payload).decode(),
-        "signatures": [{"keyid": key.public.key_id, "sig": base64.b64encode(signature).decode()}],
+        "signatures": [{"keyid": key.public.key_id, "sig": base64.b64encode(key.sign(message)).decode()} for key in keys],
     }
 
 
-def unseal(envelope: Any, key: PublicKey) -> Any:
-    """Return the statement in `envelope`. Raises IntegrityFailure: not an envelope, or not signed with `key` alone."""
+def unseal(envelope: Any, *keys: PublicKey) -> Any:
+    """Return the statement in `envelope`. Raises IntegrityFailure: not an envelope, or not signed by exactly these, in order."""
     try:
         only(envelope, "payloadType", "payload", "signatures")
         for each in envelope["signatures"]:
@@ -60,16 +60,21 @@ def unseal(envelope: Any, key: PublicKey) -> Any:
         raise IntegrityFailure(f"the envelope holds {kind!r}", f"a release is signed as {PAYLOAD_TYPE}")
     message = pae(kind, payload)
     # One bad signature is enough: nobody else's can be checked here, and what is unchecked must not travel along.
-    if not signatures or not all(key_id == key.key_id and key.verifies(signature, message) for key_id, signature in signatures):
+    if len(signatures) != len(keys) or not all(map(_signed, keys, signatures, [message] * len(keys))):
         named = ", ".join(str(key_id) for key_id, _ in signatures) or "nobody"
         raise IntegrityFailure(
-            f"no valid signature of key {key.key_id}; signed by {named}",
-            "the manifest was altered, or this is another publisher's key",
+            f"no valid signature of key {', '.join(key.key_id for key in keys)}; signed by {named}",
+            "the manifest was altered, or this is another publisher's key; give the list of keys if theirs was rotated",
         )
     try:
         return json.loads(payload)
     except ValueError as error:
         raise IntegrityFailure(f"the signed statement is not JSON: {error}", "ask the publisher") from None
+
+
+def _signed(key: PublicKey, signature: tuple[object, bytes], message: bytes) -> bool:
+    key_id, signed = signature
+    return key_id == key.key_id and key.verifies(signed, message)
 
 
 def only(value: Any, *names: str) -> None:

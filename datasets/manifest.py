@@ -7,7 +7,7 @@ from typing import Any
 
 from yuelu.base.canonical import canonical, digest
 from yuelu.base.errors import IntegrityFailure, InvalidRecord, SchemaMismatch, YueluError
-from yuelu.base.signing import PublicKey, SigningKey
+from yuelu.base.signing import PublicKey, SigningKey, Trust
 from yuelu.datasets import envelope
 from yuelu.datasets.layout import File, checked_name, checked_sha256, document_file, table_file
 from yuelu.datasets.schemas import TABLES
@@ -52,6 +52,11 @@ class Manifest:
         """`name@1.2.0`."""
         return f"{self.name}@{self.version}"
 
+    @property
+    def log_size(self) -> int:
+        """How many entries the publisher's log had when this was published; 0 where nothing is said of it."""
+        return int(self.document["proof"].get("log", {}).get("tree_size", 0))
+
     def layers(self, table: str) -> tuple[Part, ...]:
         """Return the parts of `table`: its base, then what later versions changed, the newest last."""
         return tuple(part for part in self.parts if part.table == table)
@@ -88,7 +93,7 @@ def write_manifest(document: Mapping[str, Any], key: SigningKey) -> bytes:
     return canonical({"envelope": envelope.seal(said, key), "manifest": document})
 
 
-def read_manifest(data: bytes, key: PublicKey | None = None) -> Manifest:
+def read_manifest(data: bytes, key: Trust | None = None) -> Manifest:
     """Return the manifest in a signed file.
 
     Without `key` the signature is checked with the key that the manifest names: that shows that nothing was altered by
@@ -103,7 +108,8 @@ def read_manifest(data: bytes, key: PublicKey | None = None) -> Manifest:
         envelope.only(whole, "envelope", "manifest")
         document = whole["manifest"]
         manifest = _parsed(document)
-        said = envelope.unseal(whole["envelope"], key or manifest.publisher)
+        signer = manifest.publisher if key is None else key.key_for(manifest.publisher, manifest.log_size, digest(document))
+        said = envelope.unseal(whole["envelope"], signer)
         subject, signed = said["subject"][0], said["predicate"]["manifest"]["sha256"]
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, InvalidRecord, RecursionError) as error:
         raise IntegrityFailure(f"the manifest is damaged: {error!r}", "get it again from the store") from None

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from yuelu.base import merkle
 from yuelu.base.canonical import canonical
 from yuelu.base.errors import IntegrityFailure, InvalidRecord, NotFound
-from yuelu.base.signing import PublicKey
+from yuelu.base.signing import Trust
 from yuelu.datasets import envelope
 from yuelu.datasets.layout import checked_sha256
 from yuelu.datasets.manifest import Manifest, read_manifest
@@ -89,7 +89,7 @@ def _plain(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def check_proof(data: bytes, key: PublicKey | None = None) -> Proof:
+def check_proof(data: bytes, key: Trust | None = None) -> Proof:
     """Return what the proof shows.
 
     Without `key` the signature is checked with the key that the proof names: that shows damage, not who published.

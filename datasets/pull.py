@@ -12,7 +12,7 @@ from pathlib import Path
 
 from yuelu.base.errors import Conflict, YueluError
 from yuelu.base.progress import Progress, silent
-from yuelu.base.signing import PublicKey
+from yuelu.base.signing import Trust
 from yuelu.base.store.port import Store, checked_key
 from yuelu.datasets.assemble import Assembly
 from yuelu.datasets.fetch import PARTS, fetch
@@ -49,22 +49,24 @@ def pull(
     version: str | None,
     dest: Path,
     *,
-    key: PublicKey | None = None,
+    key: Trust | None = None,
     selection: Selection | None = None,
     progress: Progress = silent,
     threads: int = 4,
+    withdrawn: str | None = None,
 ) -> PullReport:
     """Write a release to `dest`: manifest.json, README.md, four tables, media/. Run again, it does what is left to do.
 
     `selection`: the part of it that is wanted; `plain.json` then says what was left out.
 
     A folder that holds another version of the same dataset becomes this version: files of the other version alone are
-    removed, anything else is left alone. The manifest is written last: a folder without it is not complete.
+    removed, anything else is left alone. The manifest is written last: a folder without it is not complete. `withdrawn` is
+    the reason to pull a version that was withdrawn.
 
-    Raises NotFound (also: nothing is selected), Misconfigured, IntegrityFailure. Raises Conflict: `dest` holds something else,
-    or another pull writes to it.
+    Raises NotFound (also: nothing is selected), Misconfigured, IntegrityFailure. Raises NotAllowed: the version was withdrawn.
+    Raises Conflict: `dest` holds something else, or another pull writes to it.
     """
-    release = open_release(store, name, version, key=key)
+    release = open_release(store, name, version, key=key, withdrawn=withdrawn)
     wanted = selection or Selection()
     wanted.check(release.manifest)
     _check(dest)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from yuelu.base.canonical import sha256
 from yuelu.base.errors import IntegrityFailure, NotFound
-from yuelu.base.signing import PublicKey
+from yuelu.base.signing import Trust
 from yuelu.base.store.address import open_store
 from yuelu.base.store.port import Store
 from yuelu.datasets.layers import Layer, merged
@@ -20,6 +20,8 @@ from yuelu.datasets.places import FolderSource, Source, StoreSource, open_regula
 from yuelu.datasets.plain import pulled_selection, read_plain
 from yuelu.datasets.schemas import KEYS, TABLES
 from yuelu.datasets.selection import Selection
+from yuelu.datasets.signed.keys import trust_in
+from yuelu.datasets.signed.notices import is_tag, standing_in, version_of
 from yuelu.datasets.tables import Row, listed, open_table, read_batches
 from yuelu.datasets.version import Wanted, parse_selector
 
@@ -98,15 +100,34 @@ class Release:
         yield from self.media()
 
 
-def open_release(place: Store | Path | str, name: str, version: str | None = None, *, key: PublicKey | None = None) -> Release:
+def open_release(
+    place: Store | Path | str,
+    name: str,
+    version: str | None = None,
+    *,
+    key: Trust | None = None,
+    withdrawn: str | None = None,
+) -> Release:
     """Return a release of `name` in a store (or at its address): the newest, or the newest that `version` allows.
 
-    `name` may carry the version: `chest-ct@1.2.0`, `chest-ct@^1.0`.
+    `name` may carry the version, or a tag: `chest-ct@1.2.0`, `chest-ct@^1.0`, `chest-ct@stable`. The list of keys and the
+    notices that lie in the store are honoured; `withdrawn` is the reason to open a version that was withdrawn all the same.
 
-    Raises NotFound. Raises IntegrityFailure: the manifest was altered, or is not signed with `key`.
+    Raises NotFound. Raises IntegrityFailure: the manifest was altered, or is not signed with `key`. Raises NotAllowed: the
+    version was withdrawn.
     """
     store = open_store(str(place)) if isinstance(place, str | Path) else place
-    name, wanted = parse_selector(f"{name}@{version}" if version else name)
+    trust = trust_in(store, key)
+    name, at, asked = (f"{name}@{version}" if version else name).partition("@")
+    standing, _ = standing_in(store, checked_name(name), trust)
+    if at and is_tag(asked):
+        asked = version_of(standing, name, asked)
+    release = _chosen(store, *parse_selector(f"{name}@{asked}" if at else name), trust)
+    standing.refuse_withdrawn(release.manifest.title, str(release.manifest.version), withdrawn)
+    return release
+
+
+def _chosen(store: Store, name: str, wanted: Wanted | None, key: Trust | None) -> Release:
     numbers = version_numbers(store, name)
     if not numbers:
         raise NotFound(f"no release of {name} in {store.address}", "list the datasets there: yuelu releases list")
@@ -115,7 +136,7 @@ def open_release(place: Store | Path | str, name: str, version: str | None = Non
     return _wanted(store, name, numbers, wanted, key)
 
 
-def _wanted(store: Store, name: str, numbers: list[int], wanted: Wanted, key: PublicKey | None) -> Release:
+def _wanted(store: Store, name: str, numbers: list[int], wanted: Wanted, key: Trust | None) -> Release:
     # versions rise with their numbers, so a few manifests are read and not all of them
     place = bisect_left(numbers, wanted.below, key=lambda number: load(store, name, number, key).manifest.version)
     found = load(store, name, numbers[place - 1], key) if place else None
@@ -124,7 +145,7 @@ def _wanted(store: Store, name: str, numbers: list[int], wanted: Wanted, key: Pu
     return found
 
 
-def open_folder(path: Path, *, key: PublicKey | None = None) -> Release:
+def open_folder(path: Path, *, key: Trust | None = None) -> Release:
     """Return the release that was pulled to `path`. Raises NotFound, IntegrityFailure."""
     manifest, signed = manifest_in(path, key=key)
     return opened(path, manifest, signed)
@@ -136,7 +157,7 @@ def opened(path: Path, manifest: Manifest, signed: bytes) -> Release:
     return Release(manifest, FolderSource(path), signed, read_plain(path, manifest), selection)
 
 
-def manifest_in(path: Path, *, key: PublicKey | None = None) -> tuple[Manifest, bytes]:
+def manifest_in(path: Path, *, key: Trust | None = None) -> tuple[Manifest, bytes]:
     """Return the manifest of the release that was pulled to `path`, and its signed file. Raises NotFound, IntegrityFailure."""
     try:
         with open_regular(path, MANIFEST) as opened:
@@ -146,7 +167,7 @@ def manifest_in(path: Path, *, key: PublicKey | None = None) -> tuple[Manifest, 
     return read_manifest(signed, key), signed
 
 
-def load(store: Store, name: str, number: int, key: PublicKey | None = None) -> Release:
+def load(store: Store, name: str, number: int, key: Trust | None = None) -> Release:
     """Return the release with that number. Raises NotFound, IntegrityFailure (also for another release's manifest)."""
     signed = store.read(version_key(name, number))
     manifest = read_manifest(signed, key)
@@ -171,8 +192,11 @@ def names(store: Store) -> tuple[str, ...]:
     return tuple(sorted({key.split("/")[1] for key in keys if version_number(key) is not None}))
 
 
-def history(store: Store, name: str, *, key: PublicKey | None = None) -> tuple[Release, ...]:
+def history(store: Store, name: str, *, key: Trust | None = None) -> tuple[Release, ...]:
     """Return all releases of `name`, oldest first.
+
+    With `key` the newest must be signed by it; those before are bound by the digests that lead back from there, so that a key
+    which was revoked since does not break the history.
 
     Raises IntegrityFailure: a number is missing, or a release does not name the one before it.
     """
@@ -180,12 +204,22 @@ def history(store: Store, name: str, *, key: PublicKey | None = None) -> tuple[R
     for place, number in enumerate(version_numbers(store, name), 1):
         if number != place:
             raise IntegrityFailure(f"{version_key(name, place)} is missing", "restore it from a copy of the store")
-        release = load(store, name, number, key)
+        release = load(store, name, number)
         before = releases[-1].manifest.digest if releases else None
         if release.manifest.previous != before:
             raise IntegrityFailure(f"{release.manifest.title} does not follow {before}", "a manifest of the history was replaced")
         releases.append(release)
+    if releases and key is not None:
+        load(store, name, releases[-1].manifest.number, trust_in(store, key))
     return tuple(releases)
+
+
+def newest(store: Store, name: str) -> Release:
+    """Return the last version of `name`, whatever was said of it since. Raises NotFound."""
+    numbers = version_numbers(store, name)
+    if not numbers:
+        raise NotFound(f"no release of {name} in {store.address}", "list the datasets there: yuelu releases list")
+    return load(store, name, numbers[-1])
 
 
 def summary(release: Release) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from yuelu.base.ledger.media import CollectionRow
 from yuelu.base.ledger.places import PlaceRow
 from yuelu.base.ledger.work import BatchRow, ProjectRow, SiteRow
 from yuelu.datasets.governance import grade_of
+from yuelu.pipelines.judge import METHOD
 from yuelu.pipelines.released_gate import Held, Waiver, decisions
 
 _SCORE = ("control", "metric", "level", "value", "low", "high", "tasks", "annotators", "annotations", "reason")
@@ -93,7 +94,7 @@ def quality_of(session: Session, names: Sequence[str], waived: Mapping[Held, Wai
     for each, waiver in waived.items():
         gates.setdefault((each.policy, each.policy_digest), _gate())["waivers"].append(each.waived(waiver))
     said = [{"policy": policy, "digest": policy_digest, **gate} for (policy, policy_digest), gate in sorted(gates.items())]
-    return {"scores": _scores(session, names), "gates": said}
+    return {"scores": _scores(session, names), "gates": said, "consensus": METHOD}
 
 
 def _scores(session: Session, names: Sequence[str]) -> list[dict[str, Any]]:

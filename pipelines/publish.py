@@ -3,33 +3,34 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from importlib.metadata import version as installed_version
 from typing import Any, BinaryIO
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from yuelu.base import merkle
 from yuelu.base.canonical import digest
 from yuelu.base.ledger.engine import Transaction
 from yuelu.base.ledger.log import leaves
-from yuelu.base.ledger.releases import ReleaseRow
 from yuelu.base.ledger.work import TaskRow
 from yuelu.base.progress import Progress, silent
 from yuelu.base.records import asset_key
+from yuelu.base.store.address import require_single_winner
 from yuelu.base.workspace import Workspace
 from yuelu.datasets.commit import commit
 from yuelu.datasets.draft import Draft
+from yuelu.datasets.heads import head_of
 from yuelu.datasets.layout import checked_name
-from yuelu.datasets.release import Release, load, version_numbers
+from yuelu.datasets.passport.render import documents
 from yuelu.datasets.split import SHARES, assign_split
+from yuelu.pipelines.mirror import mirror, newest_log_size, unmirrored
 from yuelu.pipelines.near.homes import fix_homes, known_issues, leaks, pass_leaks, read_homes, record_issue
 from yuelu.pipelines.passport import governance_of, projects_of, quality_of, sources_of
 from yuelu.pipelines.released_gate import Waiver, held_back, pass_gate, record_waiver, waived
 from yuelu.pipelines.released_items import ItemReader
 from yuelu.pipelines.released_pieces import built_by_dask
 from yuelu.pipelines.released_tasks import ChosenTask, chosen_tasks, chunks
+from yuelu.pipelines.withdrawn import not_withdrawn
 
 ACTOR = "publish"
 
@@ -69,10 +70,11 @@ def publish(
     Raises NotFound: nothing accepted. Raises GateNotPassed: a batch is held back. Raises Conflict: another publisher was
     first; run again.
     """
+    require_single_winner(workspace.store)
     names = sorted(set(projects))
     with workspace.ledger.reading() as session:
         homes = read_homes(session)
-        tasks = chosen_tasks(session, checked_name(dataset), names, workspace.secret)
+        tasks = not_withdrawn(session, chosen_tasks(session, checked_name(dataset), names, workspace.secret))
         groups = {task.group: homes.of(task.group) for task in tasks}
         chosen = [replace(task, group=groups[task.group]) for task in tasks]
         held = held_back(session, names)
@@ -85,7 +87,7 @@ def publish(
         if leaking and waiver:
             quality["known_issues"] = known_issues(leaking, waiver.owner, waiver.reason)
         draft = _draft(session, reader, chosen, names, publisher=publisher, quality=quality)
-        proof = _proof(session, workspace)
+        proof = _proof(session, workspace, dataset)
 
     def open_medium(sha256: str) -> BinaryIO:
         return workspace.store.open(reader.released.store_keys.get(sha256, asset_key(sha256)))
@@ -97,7 +99,7 @@ def publish(
             record_issue(transaction, leaking, waiver.reason)
     with workspace.ledger.transaction(ACTOR) as transaction:
         fix_homes(transaction, groups)  # first: what goes out must stand where the next version looks for it
-    committed = commit(workspace.store, draft, workspace.signing_key, open_medium, proof, progress=progress)
+    committed = commit(workspace.store, draft, workspace.signing_key, open_medium, proof, progress=progress, describe=documents)
     _record(workspace, dataset, chosen)
     manifest, changes = committed.release.manifest, committed.changes
     return PublishReport(
@@ -130,11 +132,10 @@ def _draft(
     )
 
 
-def _proof(session: Session, workspace: Workspace) -> dict[str, Any]:
+def _proof(session: Session, workspace: Workspace, dataset: str) -> dict[str, Any]:
     """Return what may differ between two runs of the same work, and so stands outside the digest."""
-    logged = leaves(session)
     return {
-        "log": {"tree_size": len(logged), "root": merkle.root(logged).hex()},
+        "log": head_of(leaves(session), newest_log_size(workspace.store, dataset)),
         "code": {"name": "yuelu", "version": installed_version("yuelu")},
         "published_at": workspace.ledger.now().isoformat(timespec="seconds"),
         "nonce": secrets.token_hex(16),
@@ -143,32 +144,13 @@ def _proof(session: Session, workspace: Workspace) -> dict[str, Any]:
 
 def _record(workspace: Workspace, dataset: str, chosen: Sequence[ChosenTask]) -> None:
     """Let the ledger mirror the releases in the store, and move the tasks that went out. Finishes what a kill left over."""
-    numbers = version_numbers(workspace.store, dataset)
-    with workspace.ledger.reading() as session:
-        known = set(session.scalars(select(ReleaseRow.number).where(ReleaseRow.dataset == dataset)))
-    missing = [load(workspace.store, dataset, number) for number in numbers if number not in known]
+    missing = unmirrored(workspace, dataset)
     accepted = sorted(task.item_key for task in chosen if task.accepted)
     if not missing and not accepted:
         return
     with workspace.ledger.transaction(ACTOR) as transaction:
-        for release in missing:
-            if transaction.add_new(ReleaseRow, [_row(release)]):
-                manifest = release.manifest
-                transaction.event("release.publish", manifest.title, before=manifest.previous, after=manifest.digest)
+        mirror(transaction, missing)
         _move(transaction, dataset, accepted)
-
-
-def _row(release: Release) -> dict[str, Any]:
-    manifest = release.manifest
-    return {
-        "dataset": manifest.name,
-        "number": manifest.number,
-        "version": str(manifest.version),
-        "digest": manifest.digest,
-        "previous": manifest.previous,
-        "rows": manifest.rows,
-        "published_at": datetime.fromisoformat(manifest.document["proof"]["published_at"]),
-    }
 
 
 def _move(transaction: Transaction, dataset: str, accepted: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy import Engine, create_engine, event, inspect, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
@@ -27,6 +27,7 @@ from yuelu.base.ledger import (  # noqa: F401  the base must know every table
     reading,
     releases,
     settling,
+    withdrawals,
     work,
 )
 from yuelu.base.ledger.log import Event
@@ -99,6 +100,16 @@ class Ledger:
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
             session.rollback()
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the lock that writers of the ledger wait in line for, and write nothing. Never within a transaction."""
+        with _explained(), Session(self.engine) as session, session.begin():
+            if self.engine.dialect.name == "sqlite":
+                session.connection().exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                session.execute(select(log.LogSizeRow.size).with_for_update())
+            yield
 
     def close(self) -> None:
         """Give the connections back."""

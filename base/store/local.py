@@ -3,6 +3,8 @@
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -70,6 +72,15 @@ class LocalStore:
         """Return whether the key was written."""
         return os.path.isfile(self._place(key))  # noqa: PTH113  see `_place`
 
+    def delete(self, key: str) -> None:
+        """Remove the file, for good once this returns; one that is not there stays so."""
+        path = self.path(key)
+        try:
+            path.unlink()
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        _sync_folder(str(path.parent))
+
     def list(self, prefix: str = "") -> Iterator[Entry]:
         """Yield the entries whose key starts with `prefix`, in order of their keys."""
         start = self.root / prefix.rpartition("/")[0]
@@ -77,7 +88,9 @@ class LocalStore:
         keys = ((path.relative_to(self.root).as_posix(), path) for path in found)
         for key, path in sorted(keys):
             if key.startswith(prefix) and not key.startswith(f"{_PARTS}/"):
-                yield Entry(key, path.stat().st_size)
+                with suppress(FileNotFoundError):  # deleted since it was listed
+                    found_here = path.stat()
+                    yield Entry(key, found_here.st_size, datetime.fromtimestamp(found_here.st_mtime, UTC))
 
 
 def _new(part: str) -> int:

@@ -1,7 +1,8 @@
 """What every store does, and how one is opened from its address."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import BinaryIO, Protocol
 
 from yuelu.base.errors import InvalidRecord, KeyTaken
@@ -9,14 +10,15 @@ from yuelu.base.errors import InvalidRecord, KeyTaken
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One object of a store: its key and size in bytes."""
+    """One object of a store: its key and size in bytes, and when the store says that it was written."""
 
     key: str
     bytes: int
+    written_at: datetime | None = field(default=None, compare=False)
 
 
 class Store(Protocol):
-    """Bytes by key. A key is written once; nothing ever replaces it."""
+    """Bytes by key. A key is written once; nothing ever replaces it. Deleting is for garbage and for withdrawals alone."""
 
     @property
     def address(self) -> str:
@@ -36,6 +38,9 @@ class Store(Protocol):
 
     def exists(self, key: str) -> bool:
         """Return whether the key was written."""
+
+    def delete(self, key: str) -> None:
+        """Remove the object; a key that is not there stays so."""
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         """Yield the entries whose key starts with `prefix`, in order of their keys."""

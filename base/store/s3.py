@@ -15,14 +15,18 @@ from yuelu.base.store.port import Entry, checked_key
 from yuelu.base.store.ranged import Ranged
 
 _RETRIES = 5
+BY_LEDGER = "create=ledger"  # in an address: the server cannot create only once, so the ledger's lock decides
 _RANGE = 1 << 20  # bytes fetched at a time by `open`
 
 
 class S3Store:
-    """Bytes by key below a prefix of one bucket. Needs a server that honours `If-None-Match: *` (see `probe`)."""
+    """Bytes by key below a prefix of one bucket. Needs a server that honours `If-None-Match: *` (see `single_winner`).
 
-    def __init__(self, bucket: str, prefix: str = "", endpoint: str | None = None) -> None:
-        self.bucket, self.prefix, self.endpoint = bucket, prefix.strip("/"), endpoint
+    `conditional`: False for a server that does not; then a create may replace, and `ArbitratedStore` must stand before it.
+    """
+
+    def __init__(self, bucket: str, prefix: str = "", endpoint: str | None = None, *, conditional: bool = True) -> None:
+        self.bucket, self.prefix, self.endpoint, self.conditional = bucket, prefix.strip("/"), endpoint, conditional
         # Checksums only where the operation demands them: several S3 servers reject boto3's newer default trailer.
         config = Config(
             request_checksum_calculation="when_required",
@@ -33,23 +37,25 @@ class S3Store:
         self.client: Any = boto3.client("s3", endpoint_url=endpoint, config=config)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return S3Store, (self.bucket, self.prefix, self.endpoint)  # a client does not travel to a Dask worker
+        return _again, (self.bucket, self.prefix, self.endpoint, self.conditional)  # a client does not travel to a Dask worker
 
     @property
     def address(self) -> str:
         """`s3://bucket/prefix`, with the endpoint behind a `?` when it is not Amazon's."""
-        return s3_address(self.bucket, self.prefix, self.endpoint)
+        address = s3_address(self.bucket, self.prefix, self.endpoint)
+        return address if self.conditional else f"{address}{'&' if self.endpoint else '?'}{BY_LEDGER}"
 
     def _name(self, key: str) -> str:
         return f"{self.prefix}/{checked_key(key)}" if self.prefix else checked_key(key)
 
     def create(self, key: str, data: bytes | BinaryIO) -> None:
         """Write `data` under a new key. Raises KeyTaken, OutcomeUnknown."""
+        once = {"IfNoneMatch": "*"} if self.conditional else {}
         for attempt in range(_RETRIES):
             if not isinstance(data, bytes):
                 data.seek(0)
             try:
-                self.client.put_object(Bucket=self.bucket, Key=self._name(key), Body=data, IfNoneMatch="*")
+                self.client.put_object(Bucket=self.bucket, Key=self._name(key), Body=data, **once)
             except ClientError as error:
                 if error_code(error) == "ConditionalRequestConflict":  # another writer is at it right now: look again
                     time.sleep(0.1 * 2**attempt)
@@ -88,13 +94,20 @@ class S3Store:
             return False
         return True
 
+    def delete(self, key: str) -> None:
+        """Remove the object; a key that is not there stays so. A bucket that keeps versions keeps the old one."""
+        try:
+            self._ask(key, lambda name: self.client.delete_object(Bucket=self.bucket, Key=name))
+        except NotFound:
+            return
+
     def list(self, prefix: str = "") -> Iterator[Entry]:
         """Yield the entries whose key starts with `prefix`, in order of their keys."""
         base = f"{self.prefix}/" if self.prefix else ""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=base + prefix)
         for page in pages:
             for entry in page.get("Contents", ()):
-                yield Entry(entry["Key"][len(base) :], entry["Size"])
+                yield Entry(entry["Key"][len(base) :], entry["Size"], entry.get("LastModified"))
 
     def _ask(self, key: str, call: Callable[[str], Any]) -> Any:
         try:
@@ -112,6 +125,10 @@ class S3Store:
         if error_code(error) == "NotImplemented":
             return Misconfigured(f"{self.address} cannot create a key only once", "use a server that honours If-None-Match")
         return ServiceUnavailable(f"{self.address}: {error}", "check the endpoint, the bucket and the credentials")
+
+
+def _again(bucket: str, prefix: str, endpoint: str | None, conditional: bool) -> S3Store:
+    return S3Store(bucket, prefix, endpoint, conditional=conditional)
 
 
 def s3_address(bucket: str, prefix: str, endpoint: str | None) -> str:

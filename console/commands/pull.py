@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--label", "labels", multiple=True, metavar="LABEL", help="Only items that have this label; may be repeated.")
 @click.option("--embed", is_flag=True, help="Put images and sound into items.parquet, as Hugging Face datasets decode them.")
 @click.option("--accept-terms", is_flag=True, help="Accept the terms without being asked: for scripts.")
+@click.option("--withdrawn", metavar="REASON", help="Why you need a version that was withdrawn.")
 @from_option
 @key_option
 @json_option
@@ -41,6 +42,7 @@ def pull(
     labels: tuple[str, ...],
     embed: bool,
     accept_terms: bool,
+    withdrawn: str | None,
     root: str | None,
     key: Path | None,
     as_json: bool,
@@ -55,11 +57,14 @@ def pull(
     from yuelu.datasets.selection import Selection
 
     t, store, trusted = partial(say, settings.language), release_store(settings, root), public_key(key)
-    manifest = open_release(store, release, key=trusted).manifest  # its very version is pulled, also when a newer one appears
+    manifest = open_release(store, release, key=trusted, withdrawn=withdrawn).manifest  # its very version is pulled, also when a newer one appears
     wanted = Selection(_listed(splits) or (), _listed(columns), labels, embed)
     agreed = _agreed(settings, manifest, accept_terms=accept_terms)
     with bar("pull", quiet=as_json) as progress:
-        report = run(store, manifest.name, str(manifest.version), dest, key=trusted, selection=wanted, progress=progress)
+        report = run(
+            store, manifest.name, str(manifest.version), dest,
+            key=trusted, selection=wanted, progress=progress, withdrawn=withdrawn,
+        )  # fmt: skip
     write_receipt(dest, report, _now(), selection=wanted, acceptance=agreed)
     if as_json:
         print_json(asdict(report))

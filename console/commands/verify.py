@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,20 +12,29 @@ from yuelu.console.pulled import from_option, key_option, print_left_out, print_
 from yuelu.console.show import json_option, print_json, table
 from yuelu.console.words import say
 
+if TYPE_CHECKING:
+    from yuelu.base.signing import Trust
+    from yuelu.datasets.signed.notices import Standing
+
 
 @click.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @key_option
+@click.option("--from", "root", metavar="ROOT", help="Where the releases are: heed the notices and keys that stand there by now.")
+@click.option(
+    "--notice", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The publisher's newest notice, a file."
+)
 @json_option
 @click.pass_obj
-def verify(settings: Settings, path: Path, key: Path | None, as_json: bool) -> None:
+def verify(settings: Settings, path: Path, key: Path | None, root: str | None, notice: Path | None, as_json: bool) -> None:
     """Check a pulled release, or a proof, offline: signature, every byte, the hash tree. Exit code 4 when it is not whole."""
     if path.is_file():
         _verify_proof(settings, path, key, as_json)
         return
     from yuelu.datasets.verify import verify as run
 
-    t, found = partial(say, settings.language), run(path, public_key(key))
+    trust, standing, differs = _heeded(path, public_key(key), root, notice)
+    t, found = partial(say, settings.language), run(path, trust, standing, differs)
     if as_json:
         print_json(found.to_json())
     else:
@@ -32,10 +42,34 @@ def verify(settings: Settings, path: Path, key: Path | None, as_json: bool) -> N
         table("", (t("file"), t("problem")), [(each.path, each.problem) for each in found.problems])
         if found.left_out:
             print_left_out(path, settings.language)
+        told = {"items": found.items, "scores": found.scores, "not_shown": found.not_shown}
+        click.echo(
+            t("{items} items and {scores} scores worked out again from the votes; {not_shown} scores need more votes", **told)
+        )
         if found.authentic is None:
             click.echo(t("without --key this shows damage, not who published it"))
     if not found.ok:
         click.get_current_context().exit(IntegrityFailure.exit_code)
+
+
+def _heeded(
+    path: Path, trust: "Trust | None", root: str | None, notice: Path | None
+) -> "tuple[Trust | None, Standing | None, str | None]":
+    """Return whom to trust, what stands, and how the store at `root` differs from what was pulled; or what a notice says."""
+    if root is None and notice is None:
+        return trust, None, None
+    from yuelu.base.store.address import open_store
+    from yuelu.datasets.heads import store_problem
+    from yuelu.datasets.release import manifest_in
+    from yuelu.datasets.signed.keys import trust_in
+    from yuelu.datasets.signed.notices import read_notice, standing_in
+
+    manifest = manifest_in(path)[0]
+    if root is None:
+        return trust, read_notice(notice.read_bytes(), manifest.name, trust) if notice else None, None
+    store = open_store(root)
+    trust = trust_in(store, trust)
+    return trust, standing_in(store, manifest.name, trust)[0], store_problem(store, manifest)
 
 
 def _verify_proof(settings: Settings, path: Path, key: Path | None, as_json: bool) -> None:

@@ -4,6 +4,7 @@ import pickle
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
@@ -127,6 +128,18 @@ def test_of_many_writers_of_one_key_one_wins(store: Store) -> None:
     assert len(won) == 1
     assert store.read("versions/000001.json") == str(won[0]).encode()
     assert single_winner(store)
+    assert list(store.list()) == []
+
+
+def test_what_is_deleted_is_gone_and_may_be_written_again(store: Store) -> None:
+    store.create("a/b", b"first")
+    store.delete("a/b")
+    store.delete("a/b")
+    assert not store.exists("a/b")
+    store.create("a/b", b"second")
+    (entry,) = store.list()
+    assert entry.written_at is not None
+    assert abs((datetime.now(UTC) - entry.written_at).total_seconds()) < 3600
 
 
 def test_a_store_travels_to_a_worker_and_is_found_by_its_address(store: Store) -> None:

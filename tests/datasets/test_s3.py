@@ -1,6 +1,7 @@
 """Releases on a real S3 server: the same contract as on a folder, races included."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,9 @@ import pytest
 from yuelu.base.errors import Conflict
 from yuelu.base.store.address import open_store
 from yuelu.datasets.release import history
+from yuelu.datasets.upkeep.collect import collect
+from yuelu.datasets.upkeep.fsck import Progress, check
+from yuelu.datasets.upkeep.units import dataset_units
 from yuelu.datasets.verify import verify, verify_stored
 
 pytestmark = pytest.mark.integration
@@ -50,3 +54,33 @@ def test_of_eight_publishers_at_once_each_version_has_one(far: Any, make: Any) -
         numbers = list(pool.map(insist, range(8)))
     assert sorted(numbers) == list(range(1, 9))
     assert len(history(far.store, "boards", key=make.KEY.public)) == 8
+
+
+def test_of_32_publishers_of_one_version_one_wins(far: Any, make: Any) -> None:
+    def attempt(number: int) -> bool:
+        try:
+            return bool(far.publish([make.item(number)], nonce=str(number)).release.manifest.number == 1)
+        except Conflict:
+            return False
+
+    with ThreadPoolExecutor(32) as pool:
+        won = sum(pool.map(attempt, range(32)))
+    numbers = [release.manifest.number for release in history(far.store, "boards", key=make.KEY.public)]
+    assert won == 1  # whoever came later, and saw the first, made a version after it
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_checking_and_clearing_a_bucket(far: Any, make: Any) -> None:
+    far.publish([make.item(0), make.item(1)])
+    left = "datasets/boards/data/" + "0" * 64 + ".parquet"
+    far.store.create(left, b"left over")
+    medium = f"datasets/boards/media/{make.medium(0).sha256}"
+    far.store.delete(medium)
+    progress = Progress("now", full=True)
+    assert check(far.store, dataset_units(far.store, make.KEY.public), progress, save=lambda _: None, clock=lambda: 0.0)
+    assert {each.key: each.kind for each in progress.findings} == {left: "unreferenced", medium: "missing"}
+    assert collect(far.store, "boards", datetime.now(UTC), act=True).young == 1
+    assert [entry.key for entry in collect(far.store, "boards", datetime.now(UTC) + timedelta(days=8), act=True).objects] == [
+        left
+    ]
+    assert not far.store.exists(left)

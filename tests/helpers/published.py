@@ -137,7 +137,7 @@ class Filled:
             for person in PEOPLE
         ]
         answers += [self._answer(item_key, person) for person in self.draw.sample(PEOPLE, 3)]
-        judged = [choice("good", probability=0.9), box(5.0, self.draw, support=1.0), box(9.0, self.draw, support=0.5)]
+        judged = [choice("good", probability=1.0), box(5.0, self.draw, support=1.0), box(9.0, self.draw, support=0.5)]
         self.draw.shuffle(judged)
         consensus = judgement.ConsensusRow(
             item_key=item_key, method="majority", regions=judged, probability=0.9, entropy=0.0, answers=3,

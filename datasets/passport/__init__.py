@@ -1,0 +1,1 @@
+"""The standard descriptions of a release, rendered from its manifest and tables, never typed by hand."""

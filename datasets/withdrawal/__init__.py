@@ -1,0 +1,1 @@
+"""Withdrawing what must not be used any more: the impact, versions without it, deletion and its proof."""
