@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from yuelu.annotate.answers import counted
 from yuelu.annotate.configuration import Control
 from yuelu.annotate.configurations import batches, configuration_of
+from yuelu.annotate.places import ask_more
 from yuelu.annotate.tasks import move, open_rework, project_row
 from yuelu.base.canonical import digest
 from yuelu.base.errors import Conflict
@@ -58,6 +59,7 @@ class ScoreReport:
     outcomes: Mapping[str, int]
     rework: tuple[str, ...]
     review: tuple[str, ...]
+    overlap: tuple[str, ...] = ()  # of those that one more annotator is to answer
     earlier: "tuple[ScoreReport, ...]" = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -100,10 +102,11 @@ def score(
 ) -> ScoreReport:
     """Measure the project's answers and decide its submitted tasks by `policy`; run again, it decides nothing twice.
 
-    A task that fails comes back as a new task of the next round, or goes to review, as the policy says. Each batch is
-    measured by itself: answers under two label configurations are never mixed. With `dry_run` nothing is written. `progress`
-    counts decided tasks. Answers are compared on the Dask cluster at `scheduler`, or by `workers` processes here: nothing that is
-    found depends on that. Raises Conflict: the project was made with another policy; ServiceUnavailable: no such cluster.
+    A task that fails is answered by one more annotator, comes back as a new task of the next round, or goes to review, as the
+    policy says. Each batch is measured by itself: answers under two label configurations are never mixed. With `dry_run`
+    nothing is written. `progress` counts decided tasks. Answers are compared on the Dask cluster at `scheduler`, or by `workers`
+    processes here; what is found does not depend on that. Raises Conflict: the project was made with another policy;
+    ServiceUnavailable: no such cluster.
     """
     with workspace.ledger.reading() as session:
         made_with = project_row(session, project).policy_digest
@@ -150,6 +153,7 @@ def _scored(
         dict(sorted(Counter(verdict.outcome for verdict in waiting.values()).items())),
         tuple(key for key, verdict in waiting.items() if verdict.outcome == "rework"),
         tuple(key for key, verdict in waiting.items() if verdict.outcome == "review"),
+        tuple(key for key, verdict in waiting.items() if verdict.outcome == "overlap"),
     )
 
 
@@ -259,6 +263,8 @@ def _follow(t: Transaction, item_key: str, verdict: Verdict) -> None:
     """Bring the task where the verdict sends it."""
     if verdict.outcome == "rework":
         open_rework(t, item_key, verdict.rule)
+    elif verdict.outcome == "overlap":
+        ask_more(t, item_key, verdict.rule)
     else:
         states = {"accept": "accepted", "review": "review", "reject": "rejected"}
         move(t, item_key, states[verdict.outcome], verdict.rule)
