@@ -81,16 +81,39 @@ def read_gold(path: Path) -> dict[str, str]:
 
     Raises as `read_labels`; InvalidRecord: two answers to one task.
     """
-    table = _read(path)
-    lacking = [name for name in ("task", "label") if name not in table.column_names]
-    if lacking:
-        raise SchemaMismatch(f"{path.name} has no column {', '.join(lacking)}", "gold has one row per task: task, label")
+    table = _read_gold_table(path)
     found: dict[str, str] = {}
     tasks, labels = (_text(table, name, path.name).to_pylist() for name in ("task", "label"))
     for task, label in zip(tasks, labels, strict=True):
         if found.setdefault(task, label) != label:
             raise InvalidRecord(f"{path.name}: task {task!r} is {found[task]} and {label}", "a known answer is one answer")
     return found
+
+
+def read_controls_gold(path: Path) -> dict[tuple[str, str | None], str]:
+    """Return the known answer to each control of each task: columns task, label and perhaps control (else None).
+
+    Raises as `read_gold`.
+    """
+    table = _read_gold_table(path)
+    if "control" not in table.column_names:
+        return {(task, None): label for task, label in read_gold(path).items()}
+    found: dict[tuple[str, str | None], str] = {}
+    columns = [_text(table, name, path.name).to_pylist() for name in ("task", "control", "label")]
+    for task, control, label in zip(*columns, strict=True):
+        if found.setdefault((task, control), label) != label:
+            raise InvalidRecord(
+                f"{path.name}: {control} of task {task!r} is {found[task, control]} and {label}", "a known answer is one answer"
+            )
+    return found
+
+
+def _read_gold_table(path: Path) -> pa.Table:
+    table = _read(path)
+    lacking = [name for name in ("task", "label") if name not in table.column_names]
+    if lacking:
+        raise SchemaMismatch(f"{path.name} has no column {', '.join(lacking)}", "gold has one row per task: task, label")
+    return table
 
 
 def _read(path: Path) -> pa.Table:
