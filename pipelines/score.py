@@ -33,6 +33,7 @@ from yuelu.pipelines.judge import (
     unmeasured,
 )
 from yuelu.pipelines.judge_parts import Answered, Found, judge_parts
+from yuelu.pipelines.released_items import judged_answers
 from yuelu.pipelines.tables import Answers
 from yuelu.pipelines.typed import Scale
 from yuelu.quality.facts import Fact
@@ -168,7 +169,10 @@ def _read(session: Session, batch: BatchRow) -> _Work:
     tasks = sorted(latest.values(), key=lambda task: task.item_key)
     rates = _frame_rates(session, tasks) if asked.medium is Medium.VIDEO else {}
     by_task: dict[str, list[Annotation]] = {task.item_key: [] for task in tasks}
-    for annotation in counted(session, list(by_task)):
+    waiting = [task.item_key for task in tasks if task.state == "submitted"]
+    # What was decided is measured as it was judged: a later edit is in no consensus and in no release.
+    decided = judged_answers(session, [task.item_key for task in tasks if task.state != "submitted"])
+    for annotation in sorted([*counted(session, waiting), *decided], key=lambda each: (each.item_key, each.annotator)):
         by_task[annotation.item_key].append(annotation)
     groups = {task.item_key: task.group for task in tasks}
     answered = Answered({key: tuple(found) for key, found in by_task.items()}, kinds, groups, rates)
