@@ -291,6 +291,17 @@ def test_answers_under_two_configurations_are_never_mixed(make_lab: Any) -> None
     assert [each["digest"] for each in told["label_configs"]] == [sha256(config.encode())]
 
 
+def test_an_edit_after_the_decision_changes_no_score(lab: Any) -> None:
+    fill(lab)
+    before = score(lab.workspace, "p", POLICY).scores
+    for who in PEOPLE:  # now they all agree, but their answers were judged
+        lab.change("chair", who, scenes("medical")[0])
+    lab.change("cat", "ann", LOOSE)
+    assert score(lab.workspace, "p", POLICY).scores == before
+    with lab.ledger.reading() as session:
+        assert {each.version for each in counted(session, [lab.key("chair")])} == {2}
+
+
 OVERLAP = load_policy(
     b'{"name": "more", "version": "1", "minimum_answers": 2, "overlap_to": 3, "empty": "accept", "on_failure": ["review"],'
     b'"task": [{"metric": "percent_agreement", "at_least": 0.3}], "batch": [{"metric": "percent_agreement", "at_least": 0}]}',
