@@ -46,7 +46,8 @@ def counted(session: Session, item_keys: Sequence[str]) -> list[Annotation]:
     """Return the answers that count, by task and annotator.
 
     Of each annotator who holds the task in a packet (or held it when they answered) the last answer that is still there,
-    unless it is a skip; never more than the project's overlap, first by annotator id. The server's own idea of overlap and of
+    unless it is a skip; never more than the task wants (the project's overlap, and what a gate asked for
+    besides), first by annotator id. The server's own idea of overlap and of
     who may answer has no say.
     """
     return [as_annotation(each.row) for each in told_apart(session, item_keys) if each.standing == "counted"]
@@ -62,7 +63,7 @@ def told_apart(session: Session, item_keys: Sequence[str]) -> list[Told]:
         live = live.where(PacketTaskRow.item_key.in_(chunk), PacketTaskRow.state != "released")
         for key, annotator in session.execute(live):
             places.setdefault(key, set()).add(annotator)
-        wanted = select(TaskRow.item_key, ProjectRow.overlap).join(BatchRow, TaskRow.batch == BatchRow.id)
+        wanted = select(TaskRow.item_key, ProjectRow.overlap + TaskRow.more).join(BatchRow, TaskRow.batch == BatchRow.id)
         for key, number in session.execute(wanted.join(ProjectRow).where(TaskRow.item_key.in_(chunk))):
             overlap[key] = number
     return tell_apart(latest_versions(session, item_keys), places, overlap)

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, ParseError
 import defusedxml.ElementTree
 from defusedxml.common import DefusedXmlException
 
-from yuelu.annotate.tags import CONTROL_TAGS, OBJECT_TAGS, attributes_of, known_tags
+from yuelu.annotate.tags import CONTROL_TAGS, LEVEL, OBJECT_TAGS, attributes_of, known_tags
 from yuelu.base.errors import Misconfigured
 from yuelu.base.records import Medium
 from yuelu.base.schemas import TOGETHER
@@ -22,6 +22,9 @@ _NO_LINK = re.compile(r"url\s*\(|expression|@import|[\\<]", re.IGNORECASE)  # a 
 _NUMBERS: Mapping[str, Mapping[str, type[int] | type[float]]] = MappingProxyType(
     {"Rating": {"maxRating": int}, "Number": {"min": float, "max": float, "step": float}, "TextArea": {"maxSubmissions": int}}
 )
+# What answers may be measured as; the first is what they are without saying so.
+_LEVELS: Mapping[str, tuple[str, ...]] = MappingProxyType({"Choices": ("nominal", "ordinal"), "Number": ("interval", "ratio")})
+_SINGLE = ("single", "single-radio")
 _SHAPED = frozenset({"Rectangle", "Ellipse", "Polygon", "KeyPoint", "Vector", "Brush", "Bitmask", "MagicWand", "VideoRectangle"})
 
 
@@ -46,6 +49,11 @@ class Control:
     conditional: bool = field(default=False, compare=False)
     options: Mapping[str, str] = field(default_factory=dict, compare=False)
     paths: tuple[tuple[str, ...], ...] = field(default=(), compare=False)
+
+    @property
+    def level(self) -> str | None:
+        """The level of measurement that the configuration declares: ordinal labels stand from low to high. None: it does not."""
+        return self.options.get(LEVEL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +115,24 @@ def _check_element(name: str, element: Element) -> None:
         if attribute.lower().endswith("style") and _NO_LINK.search(value):
             raise Misconfigured(f"{name}: <{element.tag}> has the style {value!r}", "use colours and sizes only")
     _check_numbers(name, element)
+    _check_level(name, element)
+
+
+def _check_level(name: str, element: Element) -> None:
+    level, known = element.get(LEVEL), _LEVELS.get(str(element.tag), ())
+    if level is None:
+        return
+    if level not in known:
+        raise Misconfigured(f"{name}: <{element.tag}{_called(element)}> has {LEVEL}={level!r}", f"write {' or '.join(known)}")
+    if level == "ordinal" and element.get("choice", "single") not in _SINGLE:
+        raise Misconfigured(
+            f"{name}: <Choices{_called(element)}> takes several labels and has {LEVEL}='ordinal'",
+            "of several labels none is higher than another; ask for one",
+        )
+    if level == "ratio" and not float(element.get("min") or -1) >= 0:
+        raise Misconfigured(
+            f"{name}: <Number{_called(element)}> has {LEVEL}='ratio' and min={element.get('min')!r}", 'a ratio scale starts at zero: min="0"'
+        )
 
 
 def _check_numbers(name: str, element: Element) -> None:
@@ -165,7 +191,7 @@ def _control(template: str, element: Element, shown: Mapping[str, Element], cond
         labels=labels,
         required=element.get("required") == "true",
         # The editor's default: a choice is single; a region's labels are too, unless it says otherwise.
-        single=element.get("choice", "single") in ("single", "single-radio"),
+        single=element.get("choice", "single") in _SINGLE,
         shown=str(fitting[0].tag),
         per=_per(template, element),
         place=_place(fitting[0]),

@@ -8,8 +8,9 @@ from sqlalchemy import exists, select, text, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
-from yuelu.annotate.tasks import project_row
+from yuelu.annotate.tasks import move, project_row
 from yuelu.base.canonical import digest
+from yuelu.base.ledger.engine import Transaction
 from yuelu.base.ledger.packets import PacketTaskRow, SubmissionRow
 from yuelu.base.ledger.work import ROOM, AnnotationRow, BatchRow, TaskRow
 
@@ -42,7 +43,7 @@ def has_room(session: Session, item_key: str) -> bool:
     row = session.get_one(TaskRow, item_key)
     lock_batches(session, [row.batch])
     overlap = project_row(session, session.get_one(BatchRow, row.batch).project).overlap
-    return len(holders(session, [item_key]).get(item_key, ())) < overlap
+    return len(holders(session, [item_key]).get(item_key, ())) < overlap + row.more
 
 
 def lock_batches(session: Session, batches: Iterable[str]) -> None:
@@ -59,12 +60,12 @@ def gaps_of(session: Session, batch: str, overlap: int) -> dict[int, dict[str, G
     for key, annotator, state in session.execute(live.where(TaskRow.batch == batch, PacketTaskRow.state != "released")):
         places.setdefault(key, []).append((annotator, state))
     rounds: dict[int, dict[str, Gap]] = {}
-    tasks = select(TaskRow.item_key, TaskRow.round).where(TaskRow.batch == batch, TaskRow.state.in_(_OPEN_TASKS))
-    for key, round_ in session.execute(tasks):
-        held = sum(state == "held" for _, state in places.get(key, ()))
-        if held < overlap:
+    tasks = select(TaskRow.item_key, TaskRow.round, TaskRow.more)
+    for key, round_, more in session.execute(tasks.where(TaskRow.batch == batch, TaskRow.state.in_(_OPEN_TASKS))):
+        missing = overlap + more - sum(state == "held" for _, state in places.get(key, ()))
+        if missing > 0:
             barred = frozenset(annotator for annotator, _ in places.get(key, ()))
-            rounds.setdefault(round_, {})[key] = Gap(overlap - held, barred)
+            rounds.setdefault(round_, {})[key] = Gap(missing, barred)
     return rounds
 
 
@@ -90,14 +91,16 @@ def _free_for(session: Session, where: tuple[str, int], annotator: str, overlap:
     What is found full on the way is marked, and passed over from then on. So what this costs does not grow with the batch,
     only with what the annotator has already at tasks that lack others.
     """
-    tasks = select(TaskRow.item_key).where(TaskRow.batch == where[0], TaskRow.round == where[1], text(ROOM))
+    tasks = select(TaskRow.item_key, TaskRow.more).where(TaskRow.batch == where[0], TaskRow.round == where[1], text(ROOM))
     found: list[str] = []
     after = ""
     while len(found) < most:
-        page = list(session.scalars(tasks.where(TaskRow.item_key > after).order_by(TaskRow.item_key).limit(most)))
+        rows = session.execute(tasks.where(TaskRow.item_key > after).order_by(TaskRow.item_key).limit(most))
+        wanted = {key: overlap + more for key, more in rows}
+        page = list(wanted)
         held_by, barred = holders(session, page), _seen(session, page, annotator)
-        mark_full(session, [key for key in page if len(held_by.get(key, ())) >= overlap], overlap)
-        found += [key for key in page if len(held_by.get(key, ())) < overlap and key not in barred]
+        mark_full(session, [key for key in page if len(held_by.get(key, ())) >= wanted[key]], overlap)
+        found += [key for key in page if len(held_by.get(key, ())) < wanted[key] and key not in barred]
         if len(page) < most:
             break
         after = page[-1]
@@ -122,11 +125,20 @@ def mark_full(session: Session, keys: Sequence[str], overlap: int) -> None:
     They are counted again under their locks, and who frees a place there meanwhile marks the task after us.
     """
     for start in range(0, len(keys), _CHUNK):
-        some = select(TaskRow.item_key).where(TaskRow.item_key.in_(keys[start : start + _CHUNK]))
-        locked = list(session.scalars(some.with_for_update(key_share=True, skip_locked=True)))
-        there = holders(session, locked)
-        full = [key for key in locked if len(there.get(key, ())) >= overlap]
+        some = select(TaskRow.item_key, TaskRow.more).where(TaskRow.item_key.in_(keys[start : start + _CHUNK]))
+        rows = session.execute(some.with_for_update(key_share=True, skip_locked=True))
+        locked = {key: overlap + more for key, more in rows}
+        there = holders(session, list(locked))
+        full = [key for key, wanted in locked.items() if len(there.get(key, ())) >= wanted]
         _mark(session, full, room=False)
+
+
+def ask_more(t: Transaction, item_key: str, reason: str) -> None:
+    """Let an answered task be answered by one more annotator. Raises NotFound, IllegalMove: it is not at that point."""
+    move(t, item_key, "dispatched", reason)
+    t.session.get_one(TaskRow, item_key).more += 1
+    t.session.flush()
+    make_room(t.session, [item_key])
 
 
 def make_room(session: Session, keys: Sequence[str]) -> None:

@@ -35,6 +35,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+LEVEL = "level"  # ours: the level of measurement of the answers, which Label Studio passes over
 _VISIBLE = "visibleWhen whenTagName whenLabelValue whenChoiceValue"
 _LABELS = "choice maxUsages showInline opacity fillColor strokeColor strokeWidth allowEmpty required"
 _SHAPE = "opacity fillColor strokeColor strokeWidth snap smart smartOnly"
@@ -103,9 +104,9 @@ def _shapes(name: str, more: str = "") -> dict[str, ControlTag]:
 # One screen holds every element that asks something.
 CONTROL_TAGS: Mapping[str, ControlTag] = MappingProxyType(
     {
-        "Choices": ControlTag("choices", _ANY, _words(f"choice showInline layout {_ASKED}"), "Choice"),
+        "Choices": ControlTag("choices", _ANY, _words(f"choice showInline layout {LEVEL} {_ASKED}"), "Choice"),
         "Rating": ControlTag("rating", _ANY, _words(f"maxRating icon size hotkey {_ASKED}")),
-        "Number": ControlTag("number", _ANY, _words(f"min max step slider hotkey {_ASKED}")),
+        "Number": ControlTag("number", _ANY, _words(f"min max step slider hotkey {LEVEL} {_ASKED}")),
         "DateTime": ControlTag("datetime", _ANY, _words(f"format only min max {_ASKED}")),
         "TextArea": ControlTag(
             "textarea",

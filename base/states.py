@@ -10,7 +10,7 @@ TASK_MOVES: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "new": frozenset({"dispatched"}),
         "dispatched": frozenset({"submitted"}),
-        "submitted": frozenset({"accepted", "rework", "review", "rejected"}),
+        "submitted": frozenset({"accepted", "rework", "review", "rejected", "dispatched"}),  # the last: one more answer is wanted
         "rework": frozenset(),  # the next round is a new task
         "review": frozenset({"accepted", "rejected"}),  # a person settles what rework did not
         "accepted": frozenset({"published", "rework"}),

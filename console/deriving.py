@@ -12,10 +12,11 @@ import pyarrow as pa
 from yuelu.base.errors import InvalidRecord
 from yuelu.quality.adaptive import Plan
 from yuelu.quality.asking import Advice, advise
-from yuelu.quality.calibration import Reliability, calibrate, calibrated_by_others, reliability
+from yuelu.quality.calibration import Calibration, Reliability, calibrate, calibrated_by_others, reliability
 from yuelu.quality.coded import Coded, Repeats, code_labels
 from yuelu.quality.consensus import METHODS, Method, consensus_of_coded, probabilities
 from yuelu.quality.consensus_numbers import NUMBER_METHODS, NumberMethod, consensus_numbers, consensus_preferences
+from yuelu.quality.resample import Floats
 from yuelu.quality.tables import LabelTable, read_gold, read_labels
 
 BRADLEY_TERRY = "bradley-terry"
@@ -134,14 +135,19 @@ def _against(gold: Mapping[str, str], table: pa.Table) -> tuple[Checked, pa.Tabl
     said = table["probability"].to_numpy()
     known = np.asarray([task in gold for task in tasks], bool)
     right = np.asarray([gold.get(task) == label for task, label in zip(tasks, labels, strict=True)], bool)[known]
-    learnt, others = calibrate(said[known], right), calibrated_by_others(said[known], right)
-    after = None if others is None else reliability(others, right)
-    reason = None if learnt else f"{int(known.sum())} of the tasks have gold; 20 are needed to calibrate, 25 to check it"
-    checked = Checked(int(known.sum()), int(right.sum()), reliability(said[known], right), after, reason)
+    checked, learnt = check(said[known], right)
     if learnt is None:
         return checked, table, None
     sure = learnt(said)
     return checked, table.append_column("calibrated", pa.array(sure, pa.float64())), sure
+
+
+def check(said: Floats, right: np.ndarray[Any, np.dtype[np.bool_]]) -> tuple[Checked, Calibration | None]:
+    """Return how the probabilities of labels stand against gold, and the map that gold teaches; None with too little of it."""
+    learnt, others = calibrate(said, right), calibrated_by_others(said, right)
+    after = None if others is None else reliability(others, right)
+    reason = None if learnt else f"{len(right)} of the tasks have gold; 20 are needed to calibrate, 25 to check it"
+    return Checked(len(right), int(right.sum()), reliability(said, right), after, reason), learnt
 
 
 def _lowered(

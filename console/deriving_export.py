@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from yuelu.annotate.exports.answers import Exported, ExportedAnswer, read_export
 from yuelu.base.canonical import canonical
 from yuelu.base.records import Region, kind_of, region_said, region_to_json
 from yuelu.console.deriving import Derived
+from yuelu.console.deriving_sure import against, ask, classes_of, known_answers, with_calibrated
+from yuelu.quality.adaptive import Plan
 from yuelu.quality.fusion.fused import Fused
 from yuelu.quality.fusion.table import FUSIONS, fuse, method_of
 from yuelu.quality.kinds.answers import Answer
@@ -32,13 +35,25 @@ _SHOWN = ("task", "control", "answer", "probability", "support", "votes", "seen"
 _NOT_SHOWN = frozenset({"kind", "id", "control", "label", "item", "counts", "levels", "region_id", "text", "closed"})
 
 
-def derive_export(path: Path, config: Path | None, method: str) -> Derived:
+def derive_export(
+    path: Path,
+    config: Path | None,
+    method: str,
+    *,
+    gold: Path | None = None,
+    plan: Plan | None = None,
+    budget: int | None = None,
+) -> Derived:
     """Return the consensus of the export at `path`, by `method` where a kind knows it, else by the kind's own.
 
+    `gold` are known answers to controls that ask for one class (`deriving_sure.known_answers`); by `plan` it says what to ask.
+
     Answers of annotators count; predictions and ground truth do not. Answers about single regions or items are left out, since
-    which region of one annotator is which of another's is settled by the regions' own consensus. Raises as `read_exported`.
+    which region of one annotator is which of another's is settled by the regions' own consensus. Raises as `read_exported`
+    and `known_answers`.
     """
-    found = read_exported(path, config.read_text("utf-8") if config else None)
+    text = config.read_text("utf-8") if config else None
+    found = read_exported(path, text)
     people = [each for each in found.answers if each.role == "annotator"]
     ignored: Counter[str] = Counter(found.left_out)
     rows: list[dict[str, Any]] = []
@@ -48,7 +63,19 @@ def derive_export(path: Path, config: Path | None, method: str) -> Derived:
             rows += [_row(task, control, kind, method_of(kind, method), each, given) for each in fused]
     table = pa.Table.from_pylist(sorted(rows, key=lambda row: row["task"]), ANSWERS)  # stable: controls stay in their order
     sentences = tuple(f"{count} x {what}" for what, count in sorted(ignored.items()))
-    return Derived(method, table, _in_words(people), ignored=sentences, shown=_SHOWN, raw=_raw(found))
+    derived = Derived(method, table, _in_words(people), ignored=sentences, shown=_SHOWN, raw=_raw(found))
+    if gold is None and plan is None:
+        return derived
+    rows = derived.rows()
+    sure: list[float | None] = [None] * len(rows)
+    if gold is not None:
+        labels = classes_of(rows)
+        controls = sorted({row["control"] for row, label in zip(rows, labels, strict=True) if label is not None})
+        checked, sure = against(known_answers(gold, text, controls), rows, labels)
+        derived = replace(derived, checked=checked)
+        if any(each is not None for each in sure):
+            derived = replace(derived, table=with_calibrated(table, sure), shown=(*_SHOWN, "calibrated"))
+    return derived if plan is None else replace(derived, advice=ask(people, rows, sure, plan, budget))
 
 
 def _questions(people: Sequence[ExportedAnswer], ignored: Counter[str]) -> Iterator[tuple[str, str, list[Answer]]]:

@@ -28,6 +28,14 @@ def limit_option(command: _Function) -> _Function:
     return click.option("--limit", multiple=True, metavar="NAME=VALUE", envvar="YUELU_LIMITS", help=text)(command)
 
 
+def computing_options(command: _Function) -> _Function:
+    """Give a command the options --scheduler and --workers (None: not said), for `pipelines.computing`."""
+    text = "Compare answers on this Dask cluster (tcp://...), which sees the same folders."
+    more = "Compare answers with so many workers here. What is found does not depend on it."
+    command = click.option("--workers", type=click.IntRange(min=1), help=more)(command)
+    return click.option("--scheduler", metavar="ADDRESS", help=text)(command)
+
+
 def console() -> "Console":
     """Return the console that people read; colours only where a terminal shows them, and no line is broken for a pipe."""
     from rich.console import Console

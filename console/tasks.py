@@ -23,10 +23,11 @@ Scores = Mapping[str, tuple[Score, ...]]
 _MEASURED = ("support", "probability")  # what `review show` tells of a region of the consensus; no part of an answer
 
 
-def scores_of_project(settings: Settings, project: str) -> Scores:
-    """Return the agreement of a project's answers so far; nothing is written."""
+def scores_of_project(settings: Settings, project: str, scheduler: str | None = None, workers: int = 1) -> Scores:
+    """Return the agreement of a project's answers so far; nothing is written. Where they are compared as for `score`."""
     workspace = open_workspace(settings)
-    return score(workspace, project, policy_of(workspace, project), dry_run=True).scores
+    policy = policy_of(workspace, project)
+    return score(workspace, project, policy, dry_run=True, scheduler=scheduler, workers=workers).scores
 
 
 def task_file(settings: Settings, item_key: str) -> dict[str, Any]:

@@ -11,10 +11,12 @@ from yuelu.annotate.configuration import Control
 from yuelu.base.records import Choice, FrameRange, Region, Segment
 from yuelu.base.schemas import TOGETHER
 from yuelu.pipelines.tables import Answers, Typed
-from yuelu.pipelines.typed import typed_consensus, typed_scores, typed_task_scores
+from yuelu.pipelines.typed import Scale, typed_consensus, typed_scores, typed_task_scores
 from yuelu.quality.consensus import Method, consensus_labels, entropy_bits, vote_shares
 from yuelu.quality.consensus_shapes import consensus_boxes, consensus_segments
 from yuelu.quality.controls import Export
+from yuelu.quality.kinds.compared import Compared
+from yuelu.quality.labels import label_scores
 from yuelu.quality.metrics import scoring_for
 from yuelu.quality.resample import Sampling
 from yuelu.quality.score import Score
@@ -89,15 +91,39 @@ class Consensus:
     votes: Mapping[str, Any]
 
 
-def batch_scores(answers: Answers | Export) -> dict[str, tuple[Score, ...]]:
-    """Return the scores of all answers together, by control, with intervals that resample groups."""
+def scale_of_control(control: Control) -> Scale | None:
+    """Return the scale that the configuration declares for the control's answers; None: they are measured as their kind is."""
+    match control.level:
+        case "ordinal":
+            return Scale("ordinal", control.labels)
+        case "ratio":
+            return Scale("ratio")
+    return None
+
+
+def batch_scores(
+    answers: Answers | Export, compared: Mapping[str, Compared] | None = None, scales: Mapping[str, Scale] | None = None
+) -> dict[str, tuple[Score, ...]]:
+    """Return the scores of all answers together, by control, with intervals that resample groups.
+
+    `compared` are tallies of typed answers by control, where they are there already; `scales` those that controls declare.
+    """
+    scales = scales or {}
     found = {
-        name: scoring_for(control.kind).batch(control.table, answers.seen, Sampling())
+        name: _ordered(control.table, answers.seen, scales[name].order)
+        if name in scales and control.kind == "choice"
+        else scoring_for(control.kind).batch(control.table, answers.seen, Sampling())
         for name, control in answers.controls.items()
     }
     for name, typed in _typed(answers).items():
-        found[name] = _beside(found.get(name, ()), typed_scores(name, typed.kind, typed.answers))
+        tallies = (compared or {}).get(name)
+        found[name] = _beside(found.get(name, ()), typed_scores(name, typed.kind, typed.answers, tallies, scales.get(name)))
     return found
+
+
+def _ordered(labels: pa.Table, seen: pa.Table, order: tuple[str, ...] | None) -> tuple[Score, ...]:
+    groups = dict(zip(seen["task"].to_pylist(), seen["group"].to_pylist(), strict=True))
+    return label_scores(labels, groups, level="ordinal", order=order)
 
 
 def _typed(answers: Answers | Export) -> Mapping[str, Typed]:
@@ -110,14 +136,16 @@ def _beside(found: tuple[Score, ...], more: tuple[Score, ...]) -> tuple[Score, .
     return (*found, *(score for score in more if score.metric not in names))
 
 
-def task_scores(answers: Answers) -> dict[str, dict[str, tuple[Score, ...]]]:
-    """Return the scores of each task, by control."""
+def task_scores(
+    answers: Answers, compared: Mapping[str, Compared] | None = None
+) -> dict[str, dict[str, tuple[Score, ...]]]:
+    """Return the scores of each task, by control; `compared` as for `batch_scores`."""
     found: dict[str, dict[str, tuple[Score, ...]]] = {}
     for name, control in answers.controls.items():
         for task, scores in scoring_for(control.kind).task(control.table, answers.seen).items():
             found.setdefault(task, {})[name] = scores
     for name, typed in answers.typed.items():
-        for task, scores in typed_task_scores(name, typed.kind, typed.answers).items():
+        for task, scores in typed_task_scores(name, typed.kind, typed.answers, (compared or {}).get(name)).items():
             of_task = found.setdefault(task, {})
             of_task[name] = _beside(of_task.get(name, ()), scores)
     return found

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from yuelu.annotate.answers import counted
 from yuelu.annotate.configuration import Control
 from yuelu.annotate.configurations import batches, configuration_of
+from yuelu.annotate.places import ask_more
 from yuelu.annotate.tasks import move, open_rework, project_row
 from yuelu.base.canonical import digest
 from yuelu.base.errors import Conflict
@@ -21,17 +22,20 @@ from yuelu.base.progress import Progress, silent
 from yuelu.base.records import Annotation, Medium
 from yuelu.base.workspace import Workspace
 from yuelu.pipelines.batch_facts import Judged, facts_of
+from yuelu.pipelines.computing import computing
 from yuelu.pipelines.judge import (
     METHOD,
     Consensus,
     batch_scores,
-    consensus_of,
     kind_of_control,
     names_regions_only,
-    task_scores,
+    scale_of_control,
     unmeasured,
 )
-from yuelu.pipelines.tables import Answers, tabulate
+from yuelu.pipelines.judge_parts import Answered, Found, judge_parts
+from yuelu.pipelines.released_items import judged_answers
+from yuelu.pipelines.tables import Answers
+from yuelu.pipelines.typed import Scale
 from yuelu.quality.facts import Fact
 from yuelu.quality.gate import NO_RULE, Verdict, decide_batch, decide_task
 from yuelu.quality.policy import Policy
@@ -56,6 +60,7 @@ class ScoreReport:
     outcomes: Mapping[str, int]
     rework: tuple[str, ...]
     review: tuple[str, ...]
+    overlap: tuple[str, ...] = ()  # of those that one more annotator is to answer
     earlier: "tuple[ScoreReport, ...]" = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -79,22 +84,30 @@ class _Work:
     """Everything that is read before anything is decided."""
 
     tasks: tuple[_Task, ...]  # of each subject the latest round that has its answers
-    annotations: Mapping[str, tuple[Annotation, ...]]
+    answered: Answered
     answers: Answers
-    kinds: Mapping[str, str]
+    scales: Mapping[str, Scale]
     unmeasured: Mapping[str, Control]  # whose answers nothing measures yet
-    frame_rates: Mapping[str, float]
     labels: Mapping[str, tuple[str, ...]]  # that each control allows
 
 
 def score(
-    workspace: Workspace, project: str, policy: Policy, progress: Progress = silent, *, dry_run: bool = False
+    workspace: Workspace,
+    project: str,
+    policy: Policy,
+    progress: Progress = silent,
+    *,
+    dry_run: bool = False,
+    scheduler: str | None = None,
+    workers: int = 1,
 ) -> ScoreReport:
     """Measure the project's answers and decide its submitted tasks by `policy`; run again, it decides nothing twice.
 
-    A task that fails comes back as a new task of the next round, or goes to review, as the policy says. Each batch is
-    measured by itself: answers under two label configurations are never mixed. With `dry_run` nothing is written. `progress`
-    counts decided tasks. Raises Conflict: the project was made with another policy.
+    A task that fails is answered by one more annotator, comes back as a new task of the next round, or goes to review, as the
+    policy says. Each batch is measured by itself: answers under two label configurations are never mixed. With `dry_run`
+    nothing is written. `progress` counts decided tasks. Answers are compared on the Dask cluster at `scheduler`, or by `workers`
+    processes here; what is found does not depend on that. Raises Conflict: the project was made with another policy;
+    ServiceUnavailable: no such cluster.
     """
     with workspace.ledger.reading() as session:
         made_with = project_row(session, project).policy_digest
@@ -103,24 +116,35 @@ def score(
             raise Conflict(f"project {project} was made with policy {made_with[:12]}, not {policy.digest[:12]}", hint)
         works = {batch.id: _read(session, batch) for batch in batches(session, project)}
     answered = {batch: work for batch, work in works.items() if work.tasks} or dict(list(works.items())[-1:])
-    reports = [_scored(workspace, (project, batch), work, policy, progress, dry_run=dry_run) for batch, work in answered.items()]
+    with computing(scheduler, workers, processes=True):
+        found = {batch: judge_parts(work.answered) for batch, work in answered.items()}
+    reports = [
+        _scored(workspace, (project, batch), (work, found[batch]), policy, progress, dry_run=dry_run)
+        for batch, work in answered.items()
+    ]
     return replace(reports[-1], earlier=tuple(reports[:-1]))
 
 
 def _scored(
-    workspace: Workspace, named: tuple[str, str], work: _Work, policy: Policy, progress: Progress, *, dry_run: bool
+    workspace: Workspace,
+    named: tuple[str, str],
+    judged: tuple[_Work, Found],
+    policy: Policy,
+    progress: Progress,
+    *,
+    dry_run: bool,
 ) -> ScoreReport:
-    """Measure and decide one batch; `named` are its project and its id."""
-    project, batch_id = named
-    measured = batch_scores(work.answers)
+    """Measure and decide one batch; `named` are its project and its id, `judged` what was read and what was found in it."""
+    (project, batch_id), (work, found) = named, judged
+    measured = batch_scores(work.answers, found.compared, work.scales)
     scores = {**measured, **{name: (unmeasured(control),) for name, control in work.unmeasured.items()}}
     round_ = max((task.round for task in work.tasks), default=1)
-    verdicts = _decided(work, policy)
+    verdicts = _decided(work, found, policy)
     facts = _facts(workspace, batch_id, work, policy, verdicts) if policy.checks else ()
     batch = held(decide_batch(policy, measured, facts), frozenset(work.unmeasured))
     if not dry_run and work.tasks:
         _write_batch(workspace, batch_id, round_, scores, verdict=batch, policy=policy)
-        _write_tasks(workspace, work, verdicts, policy, progress)
+        _write_tasks(workspace, work, found.consensus, verdicts, policy, progress)
     waiting = {task.item_key: verdicts[task.item_key] for task in work.tasks if task.waiting}
     return ScoreReport(
         project,
@@ -130,6 +154,7 @@ def _scored(
         dict(sorted(Counter(verdict.outcome for verdict in waiting.values()).items())),
         tuple(key for key, verdict in waiting.items() if verdict.outcome == "rework"),
         tuple(key for key, verdict in waiting.items() if verdict.outcome == "review"),
+        tuple(key for key, verdict in waiting.items() if verdict.outcome == "overlap"),
     )
 
 
@@ -144,16 +169,19 @@ def _read(session: Session, batch: BatchRow) -> _Work:
     tasks = sorted(latest.values(), key=lambda task: task.item_key)
     rates = _frame_rates(session, tasks) if asked.medium is Medium.VIDEO else {}
     by_task: dict[str, list[Annotation]] = {task.item_key: [] for task in tasks}
-    for annotation in counted(session, list(by_task)):
+    waiting = [task.item_key for task in tasks if task.state == "submitted"]
+    # What was decided is measured as it was judged: a later edit is in no consensus and in no release.
+    decided = judged_answers(session, [task.item_key for task in tasks if task.state != "submitted"])
+    for annotation in sorted([*counted(session, waiting), *decided], key=lambda each: (each.item_key, each.annotator)):
         by_task[annotation.item_key].append(annotation)
-    answers = (annotation for found in by_task.values() for annotation in found)
+    groups = {task.item_key: task.group for task in tasks}
+    answered = Answered({key: tuple(found) for key, found in by_task.items()}, kinds, groups, rates)
     return _Work(
         tuple(_Task(t.item_key, t.subject, t.group, t.round, t.state == "submitted") for t in tasks),
-        {key: tuple(found) for key, found in by_task.items()},
-        tabulate(answers, kinds, {task.item_key: task.group for task in tasks}, rates),
-        kinds,
+        answered,
+        answered.table(),
+        {control.name: scale for control in controls if (scale := scale_of_control(control))},
         {control.name: control for control in controls if control.name not in kinds},
-        rates,
         {control.name: control.labels for control in controls},
     )
 
@@ -161,7 +189,8 @@ def _read(session: Session, batch: BatchRow) -> _Work:
 def _facts(workspace: Workspace, batch: str, work: _Work, policy: Policy, verdicts: Mapping[str, Verdict]) -> tuple[Fact, ...]:
     """Return what the policy's checks ask about the batch, as it is once the verdicts are carried out."""
     outcomes = {task.item_key: verdicts[task.item_key].outcome for task in work.tasks if task.waiting}
-    judged = Judged(batch, work.annotations, work.answers, work.kinds, work.frame_rates, work.labels, outcomes)
+    of = work.answered
+    judged = Judged(batch, of.annotations, work.answers, of.kinds, of.frame_rates, work.labels, outcomes)
     with workspace.ledger.reading() as session:
         return facts_of(workspace, session, judged, policy)
 
@@ -170,13 +199,12 @@ def _frame_rates(session: Session, tasks: Sequence[TaskRow]) -> dict[str, float]
     return {task.item_key: float(proxy_of(session, task.items[0]).facts["frame_rate_hz"]) for task in tasks}
 
 
-def _decided(work: _Work, policy: Policy) -> dict[str, Verdict]:
-    scores = task_scores(work.answers)
+def _decided(work: _Work, found: Found, policy: Policy) -> dict[str, Verdict]:
     decided = {}
     for task in work.tasks:
-        answers = work.annotations[task.item_key]
-        beyond = frozenset(region.control for answer in answers for region in answer.regions if region.control not in work.kinds)
-        decided[task.item_key] = held(decide_task(policy, task.round, len(answers), scores.get(task.item_key, {})), beyond)
+        answers, scores = work.answered.annotations[task.item_key], found.tasks.get(task.item_key, {})
+        beyond = frozenset(r.control for answer in answers for r in answer.regions if r.control not in work.answered.kinds)
+        decided[task.item_key] = held(decide_task(policy, task.round, len(answers), scores), beyond)
     return decided
 
 
@@ -196,8 +224,14 @@ def _write_batch(
         record_decision(t, "batch", batch, verdict, policy, round=round_, decided_at=workspace.ledger.now())
 
 
-def _write_tasks(workspace: Workspace, work: _Work, verdicts: Mapping[str, Verdict], policy: Policy, progress: Progress) -> None:
-    consensus = consensus_of(work.answers, work.kinds, work.frame_rates)
+def _write_tasks(  # noqa: PLR0917
+    workspace: Workspace,
+    work: _Work,
+    consensus: Mapping[str, Consensus],
+    verdicts: Mapping[str, Verdict],
+    policy: Policy,
+    progress: Progress,
+) -> None:
     waiting = [task for task in work.tasks if task.waiting]
     for start in range(0, len(waiting), _CHUNK):
         with workspace.ledger.transaction(_ACTOR) as t:
@@ -206,7 +240,7 @@ def _write_tasks(workspace: Workspace, work: _Work, verdicts: Mapping[str, Verdi
                 if t.session.get_one(TaskRow, task.item_key, with_for_update=True).state != "submitted":
                     continue
                 if task.item_key in consensus:
-                    _write_consensus(t, task, consensus[task.item_key], work.annotations[task.item_key])
+                    _write_consensus(t, task, consensus[task.item_key], work.answered.annotations[task.item_key])
                 verdict = verdicts[task.item_key]
                 record_decision(t, "task", task.item_key, verdict, policy, round=task.round, decided_at=workspace.ledger.now())
                 _follow(t, task.item_key, verdict)
@@ -233,6 +267,8 @@ def _follow(t: Transaction, item_key: str, verdict: Verdict) -> None:
     """Bring the task where the verdict sends it."""
     if verdict.outcome == "rework":
         open_rework(t, item_key, verdict.rule)
+    elif verdict.outcome == "overlap":
+        ask_more(t, item_key, verdict.rule)
     else:
         states = {"accept": "accepted", "review": "review", "reject": "rejected"}
         move(t, item_key, states[verdict.outcome], verdict.rule)

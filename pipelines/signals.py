@@ -11,15 +11,16 @@ from yuelu.annotate.answers import counted
 from yuelu.annotate.configurations import configuration_of
 from yuelu.base.canonical import digest
 from yuelu.base.ledger.judgement import CorrectionRow
-from yuelu.base.ledger.packets import PacketRow
+from yuelu.base.ledger.packets import PacketRow, PacketTaskRow
 from yuelu.base.ledger.places import PredictionRow
 from yuelu.base.ledger.settling import GoldRow
-from yuelu.base.ledger.work import BatchRow, TaskRow
+from yuelu.base.ledger.work import AnnotatorRow, BatchRow, TaskRow
 from yuelu.base.records import Annotation, Choice, Region, region_from_json, region_said
 from yuelu.base.schemas import LABELS, TOGETHER
 from yuelu.pipelines.named import batch_named
 from yuelu.pipelines.released_tasks import chunks
 from yuelu.quality.signals.catalogue import Answers, signals
+from yuelu.quality.signals.clock import Passed
 from yuelu.quality.signals.record import Looked
 
 _NAMES = ("id", "label", "labels", "control")  # of a region: what it is called says nothing of how it was drawn
@@ -53,6 +54,7 @@ def _seen(session: Session, batch: BatchRow, answers: Sequence[Annotation], cont
         gold=_gold(session, control, sorted({answer.item_key for answer in answers})),
         shapes=[(a.item_key, a.annotator, shape) for a in answers for shape in _shapes(a.regions)],
         shown=_shown(session, batch.id),
+        passed=_passed(session, batch.id, answers),
     )
     return Seen(batch.id, control, len(answers), signals(told))
 
@@ -82,6 +84,27 @@ def _shapes(regions: Sequence[Region]) -> list[str]:
 def _companies(session: Session, batch: str) -> dict[str, str]:
     rows = select(PacketRow.annotator, PacketRow.company).where(PacketRow.batch == batch).order_by(PacketRow.opened_at)
     return {annotator: company for annotator, company in session.execute(rows)}  # noqa: C416  its rows are no tuples to mypy
+
+
+def _passed(session: Session, batch: str, answers: Sequence[Annotation]) -> dict[str, Passed]:
+    """Return by person what they reported, and how long their packets were open until the last answer in each; no scripts."""
+    query = select(PacketTaskRow.item_key, PacketRow.annotator, PacketRow.id, PacketRow.opened_at)
+    query = query.join(PacketRow, PacketRow.id == PacketTaskRow.packet).join(AnnotatorRow, AnnotatorRow.id == PacketRow.annotator)
+    held = query.where(PacketRow.batch == batch, ~AnnotatorRow.scripted, PacketTaskRow.state != "released")
+    packets = {(key, who): (packet, opened) for key, who, packet, opened in session.execute(held)}
+    reported: dict[tuple[str, str], tuple[float, float, int]] = {}
+    for each in answers:
+        if each.lead_time_s is None or (each.item_key, each.annotator) not in packets:
+            continue
+        packet, opened = packets[each.item_key, each.annotator]
+        seconds, passed, count = reported.get((each.annotator, packet), (0.0, 0.0, 0))
+        last = (each.updated_at - opened).total_seconds()
+        reported[each.annotator, packet] = (seconds + each.lead_time_s, max(passed, last), count + 1)
+    found: dict[str, Passed] = {}
+    for (who, _), (seconds, passed, count) in reported.items():
+        before = found.get(who, Passed(0.0, 0.0, 0))
+        found[who] = Passed(before.reported_s + seconds, before.passed_s + passed, before.answers + count)
+    return found
 
 
 def _gold(session: Session, control: str, keys: Sequence[str]) -> dict[str, str]:

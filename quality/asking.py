@@ -1,5 +1,6 @@
 """Which tasks to ask once more, and whether to stop asking."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -49,15 +50,21 @@ def advise(coded: Coded, probability: Floats, plan: Plan, more: int | None = Non
     `probability`, shape (tasks, labels), is what a model makes of the answers so far. Ask, let the model look again, repeat:
     one answer to a task may settle others, since it says more of its annotator.
     """
-    answers = np.bincount(coded.task, minlength=len(coded.tasks))
-    free = Plan(plan.target, plan.least, plan.most)
-    chosen = ask_next(probability, answers, free)
-    paid = chosen if more is None else chosen[:more]
+    answers = np.bincount(coded.task, minlength=len(coded.tasks)).tolist()
     best = np.round(probability, 12).argmax(axis=1)
-    sure = (probability.max(axis=1, initial=0) >= plan.target) & (answers >= plan.least)
-    wanted = tuple(
-        Wanted(str(coded.tasks[task]), coded.labels[best[task]], float(probability[task, best[task]]), int(answers[task]))
-        for task in paid.tolist()
-    )
-    full = len(answers) - int(sure.sum()) - len(chosen)
-    return Advice(plan.target, wanted, int(sure.sum()), full, len(chosen) - len(paid))
+    tasks = [
+        Wanted(str(coded.tasks[at]), coded.labels[label], float(probability[at, label]), answers[at])
+        for at, label in enumerate(best.tolist())
+    ]
+    return advise_tasks(tasks, plan, more)
+
+
+def advise_tasks(tasks: Sequence[Wanted], plan: Plan, more: int | None = None) -> Advice:
+    """Return which of the tasks to ask once more, as `advise` does; each comes with what is least sure of it."""
+    answers = np.asarray([each.answers for each in tasks], np.int64)
+    probability = np.asarray([each.probability for each in tasks], np.float64)
+    chosen = ask_next(probability[:, np.newaxis], answers, Plan(plan.target, plan.least, plan.most)).tolist()
+    paid = chosen if more is None else chosen[:more]
+    sure = int(((probability >= plan.target) & (answers >= plan.least)).sum())
+    full = len(tasks) - sure - len(chosen)
+    return Advice(plan.target, tuple(tasks[at] for at in paid), sure, full, len(chosen) - len(paid))

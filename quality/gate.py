@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from yuelu.quality.facts import Fact
@@ -63,11 +63,14 @@ _NOT_ASKED = "the rule does not apply: no control is of a kind that has this sco
 def decide_task(policy: Policy, round: int, answers: int, scores: Scores) -> Verdict:
     """Return what becomes of a task with that many `answers`, judged by the values of its own scores.
 
-    On failure the policy says what happens in that `round` (from 1). A metric that is undefined because nobody drew
+    On failure the policy says what happens in that `round` (from 1): as long as there are fewer answers than its `overlap_to`,
+    one more annotator is asked. A metric that is undefined because nobody drew
     anything passes when the policy has `empty: accept`; undefined for any other reason fails.
     """
     evidence = (_answers(policy, answers), *_read(policy, policy.task, scores, of_batch=False))
-    return _verdict(evidence, policy.failure(round))
+    verdict = _verdict(evidence, policy.failure(round))
+    more = policy.overlap_to is not None and answers < policy.overlap_to
+    return replace(verdict, outcome="overlap") if more and not verdict.accepted and verdict.rule != NO_RULE else verdict
 
 
 def decide_batch(policy: Policy, scores: Scores, facts: Sequence[Fact] = ()) -> Verdict:

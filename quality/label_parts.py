@@ -1,6 +1,6 @@
 """Agreement on labels from parts of a table: each part is tallied by itself, tallies add, and the sum is scored."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from operator import add
@@ -14,7 +14,7 @@ from scipy import sparse
 from yuelu.base.errors import InvalidRecord
 from yuelu.base.schemas import LABELS, conform
 from yuelu.quality.coded import Coded, Codes, code_labels
-from yuelu.quality.labels import LABEL_METRICS, Answers, Level, Scope, numbers_of, score_of
+from yuelu.quality.labels import LABEL_METRICS, Answers, Level, Scope, check_order, numbers_of, score_of
 from yuelu.quality.patterns import patterns
 from yuelu.quality.resample import Floats, Resamples, Sampling
 from yuelu.quality.score import Score
@@ -64,12 +64,20 @@ class Tallies:
         return Tallies({name: add(each, more.by_name[name]) for name, each in self.by_name.items()})
 
 
-def tally_part(part: pa.Table, names: Names, level: Level = "nominal", groups: Mapping[str, str] | None = None) -> Parted:
+def tally_part(
+    part: pa.Table,
+    names: Names,
+    level: Level = "nominal",
+    groups: Mapping[str, str] | None = None,
+    *,
+    order: tuple[str, ...] | None = None,
+) -> Parted:
     """Return the tallies of a part, in which every task has all of its answers.
 
-    `names` are those of all parts. Raises InvalidRecord: an annotator who answers a task twice, a label that is no number.
+    `names` are those of all parts; `order` lists ordinal labels from low to high, without it they are numbers. Raises
+    InvalidRecord: an annotator who answers a task twice, a label that is no number; Misconfigured: a label not in `order`.
     """
-    coded, values = _in_all(code_labels(part), names, level)
+    coded, values = _in_all(code_labels(part), names, level, order)
     found = patterns(coded)
     of = [(groups or {}).get(task, task) for task in coded.tasks.to_pylist()]
     sets = np.fromiter((crc32(name.encode()) % SETS for name in of), np.int64, len(of))
@@ -89,11 +97,14 @@ def _takers(level: Level) -> dict[str, partial[Labels]]:
     return {metric.tally.__name__: partial(metric.tally) for metric in LABEL_METRICS[level]}
 
 
-def _in_all(coded: Coded, names: Names, level: Level) -> tuple[Coded, Floats | None]:
+def _in_all(coded: Coded, names: Names, level: Level, order: tuple[str, ...] | None) -> tuple[Coded, Floats | None]:
     """Return the answers with the codes that annotators and labels have among all, and the labels' values in order."""
     annotators, labels = tuple(sorted(names.annotators)), tuple(sorted(names.labels))
     values = None
-    if level != "nominal":
+    if level == "ordinal" and order is not None:
+        check_order(labels, order)
+        place, labels = {label: at for at, label in enumerate(order)}, order
+    elif level != "nominal":
         numbers = numbers_of(labels, level)
         if level == "ratio" and (numbers < 0).any():
             raise InvalidRecord(f"label {numbers.min()} is below zero", "a ratio scale starts at zero; use interval")
@@ -108,7 +119,14 @@ def _in_all(coded: Coded, names: Names, level: Level) -> tuple[Coded, Floats | N
     return Coded(coded.tasks, annotators, labels, coded.task, annotator, label), values
 
 
-def score_parts(whole: Parted, names: Names, level: Level = "nominal", sampling: Sampling | None = None) -> tuple[Score, ...]:
+def score_parts(
+    whole: Parted,
+    names: Names,
+    level: Level = "nominal",
+    sampling: Sampling | None = None,
+    *,
+    order: tuple[str, ...] | None = None,
+) -> tuple[Score, ...]:
     """Return the scores of the added parts: the values of `labels.label_scores`, to rounding (1e-9).
 
     Intervals resample the sets that tasks (or groups) are dealt into by name, so they do not depend on how the table was
@@ -117,12 +135,13 @@ def score_parts(whole: Parted, names: Names, level: Level = "nominal", sampling:
     kept = np.flatnonzero(whole.tasks > 0)
     chosen = sparse.csr_array((np.ones(len(kept)), (np.arange(len(kept)), kept)), (len(kept), SETS)).toarray()
     counted = (int(whole.counted[0]), int((whole.answered > 0).sum()), int(whole.counted[1]))
-    numbers = None if level == "nominal" else np.unique(numbers_of(tuple(names.labels), level))
+    plain = level == "nominal" or (level == "ordinal" and order is not None)
+    numbers = None if plain else np.unique(numbers_of(tuple(names.labels), level))
     resamples = Resamples(np.ones(max(len(kept), 1), np.int64), sampling or Sampling())
     scores = []
     for metric in LABEL_METRICS[level]:
         found = whole.tallies.by_name[metric.tally.__name__]
-        reason = "no task has two labels" if counted[0] == 0 else metric.unmet(_scope(found, names, numbers))
+        reason = "no task has two labels" if counted[0] == 0 else metric.unmet(_scope(found, names, order or names.labels, numbers))
         if reason is not None:
             scores.append(Score(metric.name, metric.level, None, None, None, *counted, reason))
         else:
@@ -130,6 +149,6 @@ def score_parts(whole: Parted, names: Names, level: Level = "nominal", sampling:
     return tuple(scores)
 
 
-def _scope(found: Labels, names: Names, numbers: Floats | None) -> Scope:
+def _scope(found: Labels, names: Names, labels: Collection[str], numbers: Floats | None) -> Scope:
     sizes = tuple(size for size in np.flatnonzero(found.sizes.sum(axis=0)).tolist() if size)
-    return Scope(len(names.annotators), len(names.labels if numbers is None else numbers), sizes)
+    return Scope(len(names.annotators), len(labels if numbers is None else numbers), sizes)

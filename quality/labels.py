@@ -182,9 +182,7 @@ def _on_scale(coded: Coded, level: Level, order: tuple[str, ...] | None) -> tupl
     if level == "nominal":
         return coded, None
     if level == "ordinal" and order is not None:
-        outside = sorted(set(coded.labels) - set(order))
-        if outside or len(set(order)) < len(order):
-            raise Misconfigured(f"the order of labels lacks {outside} or repeats one", f"it lists {', '.join(order)}")
+        check_order(coded.labels, order)
         code = np.array([order.index(name) for name in coded.labels], np.int64)
         return _relabelled(coded, order, code), None
     values = numbers_of(coded.labels, level)
@@ -192,6 +190,13 @@ def _on_scale(coded: Coded, level: Level, order: tuple[str, ...] | None) -> tupl
         raise InvalidRecord(f"label {values.min()} is below zero", "a ratio scale starts at zero; use interval")
     distinct, code = np.unique(values, return_inverse=True)  # "1" and "1.0" are one value
     return _relabelled(coded, tuple(map(str, distinct.tolist())), code), distinct
+
+
+def check_order(labels: tuple[str, ...], order: tuple[str, ...]) -> None:
+    """Raise Misconfigured: a label that is not in the order, or one that is in it twice."""
+    outside = sorted(set(labels) - set(order))
+    if outside or len(set(order)) < len(order):
+        raise Misconfigured(f"the order of labels lacks {outside} or repeats one", f"it lists {', '.join(order)}")
 
 
 def _relabelled(coded: Coded, labels: tuple[str, ...], code: Codes) -> Coded:

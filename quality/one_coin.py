@@ -15,7 +15,8 @@ def one_coin(coded: Coded, *, right: float = 1.0, wrong: float = 1.0) -> Floats:
     Everyone is right with a probability of their own, and errs evenly over the other labels. It has far fewer numbers to
     find than the full model, so it serves where annotators answer little. `right` and `wrong` are answers added to each
     annotator's. Stops when the log likelihood moves by less than 1e-6, or after 100 steps.
-    Source: Y. Zhang et al. (2016), Spectral Methods Meet EM, section 2 (the one-coin model).
+    Source: Y. Zhang, X. Chen, D. Zhou, M. Jordan (2016), Spectral Methods Meet EM: A Provably Optimal Algorithm for
+    Crowdsourcing, JMLR 17(102), which calls it the one-coin model.
     """
     labels, annotators = len(coded.labels), len(coded.annotators)
     if labels < 2:

@@ -103,6 +103,7 @@ class Policy:
     content: bytes  # canonical JSON: `load_policy` reads it back to the same policy
     digest: str
     checks: tuple[Check, ...] = ()
+    overlap_to: int | None = None  # a task that does not pass with fewer answers is first answered by one more annotator
 
     def failure(self, round: int) -> Failure:
         """Return what happens to a task that does not pass in `round` (from 1)."""

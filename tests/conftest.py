@@ -67,6 +67,7 @@ SLOW = frozenset(
         "pipelines/test_hostile.py",
         "pipelines/test_long_film.py",
         "pipelines/test_lots.py",
+        "pipelines/test_score_parts.py",
         "pipelines/test_dicom_cine.py",
         "pipelines/test_dispatch.py",
         "pipelines/test_dicom_copy.py",

@@ -11,7 +11,7 @@ import defusedxml.ElementTree
 from defusedxml.common import DefusedXmlException
 
 from yuelu.annotate.configuration import Control, makes_regions
-from yuelu.annotate.tags import CONTROL_TAGS
+from yuelu.annotate.tags import CONTROL_TAGS, LEVEL
 from yuelu.base.errors import Misconfigured
 
 _ON: Mapping[str, str] = MappingProxyType(
@@ -28,12 +28,16 @@ _PLACED = frozenset({"x", "points", "rle", "vertices", "imageDataURL", "sequence
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a configuration says of one control. `several`: more than one label may be given; `labels` in its order."""
+    """What a configuration says of one control. `several`: more than one label may be given; `labels` in its order.
+
+    `level` is the level of measurement that it declares, None where it does not.
+    """
 
     kind: str
     labels: tuple[str, ...]
     several: bool
     per: str
+    level: str | None = None
 
 
 def questions_of(config: str) -> dict[str, Question]:
@@ -49,7 +53,7 @@ def _question(element: Element) -> Question:
     tag = CONTROL_TAGS[element.tag]
     labels = tuple(each.get("alias") or each.get("value") or "" for each in element.iter(tag.item)) if tag.item else ()
     per = next((each for each in ("region", "item") if element.get(f"per{each.title()}") == "true"), "")
-    return Question(tag.kind, tuple(dict.fromkeys(labels)), element.get("choice") in ("multiple", "checkbox"), per)
+    return Question(tag.kind, tuple(dict.fromkeys(labels)), element.get("choice") in ("multiple", "checkbox"), per, element.get(LEVEL))
 
 
 def controls_of(results: Iterable[list[Any]]) -> tuple[Control, ...]:

@@ -53,7 +53,7 @@ class DecisionRow(Table):
     subject_kind: Mapped[str]  # "task" or "batch"
     subject: Mapped[str] = mapped_column(index=True)
     round: Mapped[int]
-    outcome: Mapped[str]  # "accept", "rework", "review", "reject"
+    outcome: Mapped[str]  # "accept", "overlap", "rework", "review", "reject"
     rule: Mapped[str]  # the rule that decided
     policy: Mapped[str]
     policy_digest: Mapped[str]

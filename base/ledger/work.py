@@ -130,6 +130,7 @@ class TaskRow(Table):
     site: Mapped[str | None] = mapped_column(ForeignKey("sites.name"))  # the one it was dispatched to
     server_task: Mapped[int | None]  # there
     room: Mapped[bool] = mapped_column(default=True, server_default=true())  # False: it was seen to have all its annotators
+    more: Mapped[int] = mapped_column(default=0, server_default="0")  # answers it wants beyond the project's overlap
 
 
 class AnnotationRow(Table):

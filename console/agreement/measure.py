@@ -180,8 +180,9 @@ def _asked(control: Control, kind: str, said: Sequence[Answer], exported: Export
         several = (question is not None and question.several) or any(
             len(region.labels) > 1 for each in said for region in each.said if isinstance(region, Choice)
         )
-        if name in options.orders:
-            order = options.orders[name] or (question.labels if question else None)
+        declared = question is not None and question.level == "ordinal" and not several
+        if name in options.orders or declared:
+            order = options.orders.get(name) or (question.labels if question else None)
             if not order:
                 raise Misconfigured(
                     f"the order of the labels of {name} is not known", f"give --config, or --order {name}=low,middle,high"
@@ -189,8 +190,9 @@ def _asked(control: Control, kind: str, said: Sequence[Answer], exported: Export
             return Asked(name, "ordinal", tuple(order))
         return Asked(name, "multilabel" if several else "nominal")
     measured = _MEASURED_AS[kind]
-    if measured == "interval" and options.level in ("ratio", "ordinal", "interval"):
-        measured = options.level
+    level = options.level or (question.level if question else None)
+    if measured == "interval" and level in ("ratio", "ordinal", "interval"):
+        measured = level
     if measured == "mask" and options.spacing_mm:
         measured = "volume"
     return Asked(name, measured, spacing_mm=options.spacing_mm, gamma=options.gamma)

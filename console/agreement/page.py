@@ -11,6 +11,7 @@ from markupsafe import Markup
 from yuelu.base.settings import LANGUAGES
 from yuelu.console.agreement import plots
 from yuelu.console.agreement.measure import Report
+from yuelu.console.agreement.text import bland_altman
 from yuelu.console.page.template import template
 from yuelu.console.words import say, say_reason
 from yuelu.quality.kinds.report import ControlReport
@@ -46,6 +47,7 @@ def _body(report: Report, language: str, server: str | None) -> str:
         r=report,
         drawn={name: _drawn(control, language) for name, control in report.controls.items()},
         worst={name: _worst(control) for name, control in report.controls.items()},
+        limits={name: bland_altman(control) for name, control in report.controls.items()},
         confused={name: _confused(control) for name, control in report.controls.items()},
         address=partial(_address, report, server),
         t=partial(say, language),

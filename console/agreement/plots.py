@@ -9,7 +9,7 @@ from yuelu.quality.score import Score
 _WIDTH, _ROW, _LEFT, _RIGHT = 720, 24, 230, 150
 _HALF = 420  # of what stands beside another picture
 _UNITS: Mapping[str, str] = {"_s": "s", "_px": "px", "_mm": "mm", "_ml": "ml", "_frames": "frames"}
-_UNBOUND = ("mean_difference", "switches_per_1000_frames", "boundary_s", "boundary_frames")
+_UNBOUND = ("mean_difference", "bias", "limit_of_agreement_low", "limit_of_agreement_high", "switches_per_1000_frames", "boundary_s", "boundary_frames")
 _BINS, _HIGH = 20, 120
 MOST_PEOPLE, MOST_LABELS = 24, 16
 

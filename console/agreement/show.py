@@ -1,27 +1,19 @@
-"""From a file to its report, shown as it was asked for: text, JSON, a page."""
+"""A report, shown as it was asked for: text, JSON, a page."""
 
 from pathlib import Path
 
 import click
 
 from yuelu.base.errors import Misconfigured
-from yuelu.console.agreement.measure import Options, Report, report_of_export, report_of_table, to_json
+from yuelu.console.agreement.measure import Report, to_json
 from yuelu.console.agreement.page import agreement_page
 from yuelu.console.agreement.text import print_agreement
 from yuelu.console.show import print_json
 from yuelu.console.words import say
 
 
-def show_report(
-    language: str,
-    files: tuple[Path | None, Path | None, Path | None],
-    options: Options,
-    page: tuple[Path | None, str | None],
-    *,
-    as_json: bool,
-) -> None:
-    """Print the report on a table or an export; `files` are table, export and configuration, `page` its file and its server."""
-    report = _report(files, options)
+def show_report(report: Report, language: str, page: tuple[Path | None, str | None], *, as_json: bool) -> None:
+    """Print the report; `page` is the file that it is also written to and the server its links lead to, where there are such."""
     html, server = page
     if html is not None:
         try:
@@ -35,12 +27,3 @@ def show_report(
     print_agreement(report, language)
     if html is not None:
         click.echo(say(language, "The page is in {path}.", path=html))
-
-
-def _report(files: tuple[Path | None, Path | None, Path | None], options: Options) -> Report:
-    labels, export, config = files
-    if labels is not None:
-        return report_of_table(labels, options)
-    if export is None:
-        raise Misconfigured("neither a table nor an export", "give --table FILE or --export FILE")
-    return report_of_export(export, None if config is None else config.read_text("utf-8"), options)

@@ -9,8 +9,10 @@ from yuelu.console.show import table
 from yuelu.console.words import say, say_reason
 from yuelu.quality.kinds.report import ControlReport
 from yuelu.quality.kinds.scoring import Part
+from yuelu.quality.score import Score
 
 _PEOPLE, _LABELS, _WORST = 12, 12, 5
+_LIMITS = ("bias", "limit_of_agreement_low", "limit_of_agreement_high")
 _SCORE = ("control", "metric", "level", "value", "low", "high", "tasks", "annotators", "annotations", "why undefined")
 
 
@@ -43,6 +45,12 @@ def _print_control(name: str, control: ControlReport, language: str) -> None:
         known = {part.names: part.score.value for part in control.pairs if part.score.metric == control.main}
         rows = [(one, *(known.get((one, other), known.get((other, one))) for other in people)) for one in people]
         table(f"\n{name}: {t('Annotator by annotator: {metric}', metric=control.main)}", ("", *people), rows)
+    limits = bland_altman(control)
+    if len(limits) > 1:
+        columns = ["", *(t(word) for word in ("bias", "low", "high", "limit below", "limit above", "tasks"))]
+        rows = [(f"{one} – {other}", b.value, b.low, b.high, low.value, high.value, b.tasks)
+                for (one, other), (b, low, high) in limits[:_PEOPLE]]  # fmt: skip
+        table(f"\n{name}: {t('Bland–Altman: how much higher the first answers, and where 95 % of differences lie')}", columns, rows)
     if len(control.labels) > 1:
         least = sorted(control.labels, key=_least)[:_LABELS]
         columns = [t(word) for word in ("label", "value", "low", "high", "annotations")]
@@ -66,6 +74,15 @@ def _print_control(name: str, control: ControlReport, language: str) -> None:
             (t("task"), control.main),
             [(task, score.value) for task, score in worst],
         )
+
+
+def bland_altman(control: ControlReport) -> list[tuple[tuple[str, ...], tuple[Score, Score, Score]]]:
+    """Return bias and limits of agreement of every two annotators, by name; of answers that are no numbers nothing."""
+    found: dict[tuple[str, ...], dict[str, Score]] = {}
+    for part in control.pairs:
+        if part.score.metric in _LIMITS:
+            found.setdefault(part.names, {})[part.score.metric] = part.score
+    return [(names, (each[_LIMITS[0]], each[_LIMITS[1]], each[_LIMITS[2]])) for names, each in sorted(found.items())]
 
 
 def _least(part: Part) -> float:

@@ -41,7 +41,7 @@ _LEAST, _MOST = 2, 10
     show_default=True,
     help="Which of an annotator's answers to one task counts.",
 )
-@click.option("--gold", type=_FILE, help="Known answers (task, label): shows the reliability curve, and calibrates.")
+@click.option("--gold", type=_FILE, help="Known answers (task, label, for an export control): a reliability curve; calibrates.")
 @click.option("--target", type=click.FloatRange(0.5, 1, min_open=True, max_open=True), help="Ask again below this probability.")
 @click.option("--budget", type=click.IntRange(min=1), help="How many more answers may be asked; the most doubtful tasks first.")
 @click.option("--least", type=click.IntRange(min=1), default=_LEAST, show_default=True, help="Answers that every task needs.")
@@ -77,9 +77,9 @@ def consensus(
     if labels is not None:
         found = derive(labels, method, repeats=repeats, gold=gold, plan=plan, budget=budget)  # type: ignore[arg-type]
     else:
-        if gold or plan or repeats != "refuse":
-            raise click.UsageError("--gold, --target, --budget and --repeats go with --table")
-        found = derive_export(Path(str(export)), config, method)
+        if repeats != "refuse":
+            raise click.UsageError("--repeats goes with --table; of an export each annotator's last answer counts")
+        found = derive_export(Path(str(export)), config, method, gold=gold, plan=plan, budget=budget)
     if html is not None:
         from yuelu.console.page.consensus import consensus_page
 

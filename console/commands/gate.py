@@ -9,7 +9,7 @@ import click
 from yuelu.base.errors import GateNotPassed
 from yuelu.base.settings import Settings
 from yuelu.console.commands.quality import print_scores
-from yuelu.console.show import bar, json_option, print_json, table
+from yuelu.console.show import bar, computing_options, json_option, print_json, table
 from yuelu.console.words import say
 
 if TYPE_CHECKING:
@@ -24,9 +24,19 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--policy", type=_FILE, help="The gate policy. [default: the one that the project was made with]")
 @click.option("--dry-run", is_flag=True, help="Decide nothing; only show what the policy would make of the answers.")
 @click.option("--replay", is_flag=True, help="Decide nothing; show where the policy would have decided otherwise in the past.")
+@computing_options
 @json_option
 @click.pass_obj
-def gate(settings: Settings, project: str, policy: Path | None, dry_run: bool, replay: bool, as_json: bool) -> None:
+def gate(
+    settings: Settings,
+    project: str,
+    policy: Path | None,
+    dry_run: bool,
+    replay: bool,
+    scheduler: str | None,
+    workers: int | None,
+    as_json: bool,
+) -> None:
     """Score a project's answered tasks and decide each: accept, rework or review. Exit code 3 when the batch does not pass."""
     from yuelu.base.workspace import open_workspace
     from yuelu.console.policy import read_policy
@@ -41,7 +51,7 @@ def gate(settings: Settings, project: str, policy: Path | None, dry_run: bool, r
         print_json(found.to_json()) if as_json else _print_replay(found, settings.language)
         return
     with bar("gate", quiet=as_json) as progress:
-        report = score(workspace, project, chosen, progress, dry_run=dry_run)
+        report = score(workspace, project, chosen, progress, dry_run=dry_run, scheduler=scheduler, workers=workers or 1)
     if as_json:
         print_json(report.to_json())
     else:

@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from yuelu.base.settings import Settings
-from yuelu.console.show import json_option, print_json, table
+from yuelu.console.show import computing_options, json_option, print_json, table
 
 if TYPE_CHECKING:
     from yuelu.quality.score import Score
 
 _LEVELS = ("nominal", "ordinal", "interval", "ratio")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _SCORE = ("control", "metric", "level", "value", "low", "high", "tasks", "annotators", "annotations", "reason")
 
 
 @click.command()
 @click.argument("project", required=False)
 @click.option(
-    "--table", "labels", type=_FILE, help="A table instead of a project: CSV or Parquet with columns task, annotator, label."
+    "--table",
+    "labels",
+    metavar="FILE|FOLDER|PATTERN",
+    help="A table instead of a project: CSV or Parquet with columns task, annotator, label; of a folder all such files together.",
 )
 @click.option("--export", type=_FILE, help="A Label Studio export instead of a project: JSON or JSON_MIN.")
 @click.option(
@@ -44,12 +48,16 @@ _SCORE = ("control", "metric", "level", "value", "low", "high", "tasks", "annota
 @click.option("--gamma", is_flag=True, help="Compute gamma of stretches too: few tasks only, it takes its time.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the report with pictures here, as one page.")
 @click.option("--server", metavar="URL", help="The Label Studio that links to tasks on the page lead to.")
+@computing_options
+@click.option(
+    "--scratch", type=_FOLDER, metavar="FOLDER", help="Where a table lies in parts meanwhile; the cluster sees it. [default: /tmp]"
+)
 @json_option
 @click.pass_obj
 def agreement(
     settings: Settings,
     project: str | None,
-    labels: Path | None,
+    labels: str | None,
     export: Path | None,
     config: Path | None,
     level: str | None,
@@ -60,21 +68,37 @@ def agreement(
     gamma: bool,
     html: Path | None,
     server: str | None,
+    scheduler: str | None,
+    workers: int | None,
+    scratch: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure how well annotators agree, with confidence intervals: of a project, a table of labels, or an export."""
+    """Measure how well annotators agree, with confidence intervals: of a project, a table of labels, or an export.
+
+    A folder or a pattern of tables, and a table with --workers or --scheduler, is scored in parts: memory need not hold it.
+    """
     if sum(given is not None for given in (project, labels, export)) != 1:
         raise click.UsageError("give one of PROJECT, --table FILE and --export FILE")
     if project is not None:
         from yuelu.console.tasks import scores_of_project
 
-        print_scores(scores_of_project(settings, project), as_json)
+        print_scores(scores_of_project(settings, project, scheduler, workers or 1), as_json)
         return
+    from yuelu.console.agreement.measure import report_of_export, report_of_table
     from yuelu.console.agreement.options import options_of
+    from yuelu.console.agreement.parts import report_of_parts
     from yuelu.console.agreement.show import show_report
 
     options = options_of(level, orders, groups, models, spacing_mm, gamma=gamma, export=export is not None)
-    show_report(settings.language, (labels, export, config), options, (html, server), as_json=as_json)
+    if labels is None:
+        if scheduler or workers:
+            raise click.UsageError("--scheduler and --workers go with PROJECT or --table")
+        report = report_of_export(Path(str(export)), None if config is None else config.read_text("utf-8"), options)
+    elif scheduler or workers or not Path(labels).is_file():
+        report = report_of_parts(labels, options, scheduler, workers or 1, scratch)
+    else:
+        report = report_of_table(Path(labels), options)
+    show_report(report, settings.language, (html, server), as_json=as_json)
 
 
 def print_scores(scores: "dict[str, tuple[Score, ...]] | Any", as_json: bool) -> None:

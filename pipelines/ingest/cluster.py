@@ -22,6 +22,7 @@ from distributed.comm.inproc import global_manager
 from distributed.scheduler import KilledWorker
 
 from yuelu.base.errors import Misconfigured, ServiceUnavailable
+from yuelu.pipelines.computing import remote
 from yuelu.pipelines.ingest.batches import Batch
 from yuelu.pipelines.ingest.examine import examine_all
 from yuelu.pipelines.ingest.records import Found, Job
@@ -190,7 +191,7 @@ def _register(client: Client, plugin: DecoderPlugin) -> None:
 @contextmanager
 def _client(scheduler: str | None, workers: int) -> Iterator[Client]:
     if scheduler is not None:
-        with _remote(scheduler) as client:
+        with remote(scheduler, _PATIENCE_S) as client:
             yield client
         return
     # Scheduler and worker talk within the process. Each still opens an HTTP port, whatever it is told: on loopback then,
@@ -206,20 +207,4 @@ def _client(scheduler: str | None, workers: int) -> Iterator[Client]:
         ) as cluster,
         Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
-        yield client
-
-
-@contextmanager
-def _remote(scheduler: str) -> Iterator[Client]:
-    try:
-        client = Client(scheduler, timeout=10)  # type: ignore[no-untyped-call]
-    except (OSError, TimeoutError) as error:
-        raise ServiceUnavailable(f"no Dask scheduler at {scheduler}: {error}", "start it, or leave the address out") from None
-    except (ValueError, ImportError) as error:
-        raise Misconfigured(f"no Dask scheduler at {scheduler!r}: {error}", "give tcp://HOST:PORT or tls://HOST:PORT") from None
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=_PATIENCE_S)
-        except TimeoutError:
-            raise ServiceUnavailable(f"no Dask worker at {scheduler} within {_PATIENCE_S} s", "start workers") from None
         yield client

@@ -334,10 +334,10 @@ def _advance(t: Transaction, keys: Sequence[str], known: Mapping[str, Known]) ->
     places: dict[str, set[str]] = {}
     for start in range(0, len(keys), _KEYS):
         some = keys[start : start + _KEYS]
-        open_ = select(TaskRow, ProjectRow.overlap).join(BatchRow, TaskRow.batch == BatchRow.id)
+        open_ = select(TaskRow.item_key, ProjectRow.overlap + TaskRow.more).join(BatchRow, TaskRow.batch == BatchRow.id)
         open_ = open_.join(ProjectRow, BatchRow.project == ProjectRow.name).where(TaskRow.item_key.in_(some))
         found = t.session.execute(open_.where(TaskRow.state == "dispatched"))
-        waiting |= {task.item_key: overlap for task, overlap in found}
+        waiting |= {key: wanted for key, wanted in found}
         live = select(PacketTaskRow.item_key, PacketTaskRow.annotator).where(PacketTaskRow.item_key.in_(some))
         for key, annotator in t.session.execute(live.where(PacketTaskRow.state != "released")):
             places.setdefault(key, set()).add(annotator)

@@ -141,7 +141,34 @@ _ONE_LABEL = "fewer than two labels were ever used, so chance cannot disagree"
 _ANY = (-np.inf, 1.0)
 _FAR = (0.0, np.inf)
 ORDERED = (*AGREED, Measure("weighted_kappa", _weighted_kappa, _ONE_LABEL, _ANY, two=True))
-MEASURED = (Measure("mean_difference", share("apart", "asked"), _NO_PAIR, _FAR), *AGREED)
+
+
+def _bias(sums: Sums) -> Floats:
+    return share({"one": 1, "other": -1}, "asked")(sums)
+
+
+def _limit(side: int) -> Callable[[Sums], Floats]:
+    """Return what gives an end of the limits that 95 % of the differences lie between.
+
+    Source: J. Bland, D. Altman (1986), Statistical Methods for Assessing Agreement between Two Methods of Measurement.
+    """
+
+    def value(sums: Sums) -> Floats:
+        asked, bias = sums["asked"], _bias(sums)
+        squares = np.maximum(sums["squared"] - asked * bias**2, 0)
+        return bias + side * 1.96 * np.sqrt(np.divide(squares, asked - 1, out=np.full(asked.shape, np.nan), where=asked > 1))
+
+    return value
+
+
+_BOTH = (-np.inf, np.inf)
+_FEW = "fewer than two tasks that both annotators answered"
+BLAND_ALTMAN = (
+    Measure("bias", _bias, _NO_PAIR, _BOTH, two=True),
+    Measure("limit_of_agreement_low", _limit(-1), _FEW, _BOTH, two=True),
+    Measure("limit_of_agreement_high", _limit(1), _FEW, _BOTH, two=True),
+)
+MEASURED = (Measure("mean_difference", share("apart", "asked"), _NO_PAIR, _FAR), *BLAND_ALTMAN, *AGREED)
 
 
 def number_scores(answers: Sequence[Answer], asked: Asked, s: Sampling) -> tuple[Score, ...]:

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, sparse
+from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from yuelu.base.records import Mask
 from yuelu.quality.coded import Codes
@@ -116,7 +117,7 @@ def _by_label_and_item(one: Said, other: Said) -> Iterator[tuple[list[Mask], lis
         yield tuple([e for e in side if isinstance(e, Mask) and (e.label, e.item) == key] for side in (one, other))  # type: ignore[misc]
 
 
-_VOLUME = ("border", *(f"near_{bound:.0f}" for bound in TOLERANCES_MM), "hd95", "surfaces", "apart_ml", "volumes")
+_VOLUME = ("lesions", "lesions_found", "border", *(f"near_{bound:.0f}" for bound in TOLERANCES_MM), "hd95", "surfaces", "apart_ml", "volumes")
 
 
 def _volumes(one: Said, other: Said, spacing_mm: tuple[float, float, float]) -> dict[str, float]:
@@ -134,9 +135,23 @@ def _volumes(one: Said, other: Said, spacing_mm: tuple[float, float, float]) -> 
         hd95 = found.hausdorff_mm(95)
         counts["surfaces"] += hd95 is not None
         counts["hd95"] += hd95 or 0.0
+        counts["lesions"], counts["lesions_found"] = np.add((counts["lesions"], counts["lesions_found"]), lesions(a, b)).tolist()
         counts["volumes"] += 1
         counts["apart_ml"] += abs(int(a.sum()) - int(b.sum())) * float(np.prod(spacing_mm)) / 1000
     return counts
+
+
+def lesions(one: Voxels, other: Voxels) -> tuple[int, int]:
+    """Return how many lesions two volumes have together, and how many of them are found in the other one.
+
+    A lesion is what hangs together, over corners too. One of each volume that share a voxel may be the same, and as many are
+    matched as can be.
+    """
+    (here, ours), (there, theirs) = (ndimage.label(each, np.ones((3, 3, 3))) for each in (one, other))
+    both = one & other
+    meets = sparse.csr_array((np.ones(int(both.sum()), np.int64), (here[both] - 1, there[both] - 1)), (max(ours, 1), max(theirs, 1)))
+    meets.sum_duplicates()
+    return ours + theirs, 2 * int((maximum_bipartite_matching(meets, perm_type="column") >= 0).sum())
 
 
 def _volume(said: Said, label: str, slices: int, like: Mask) -> Voxels:
@@ -156,6 +171,7 @@ MASKS = (
     Measure("mean_boundary_iou", share("boundary", "any_label"), _NO_MATCH),
 )
 VOLUMES = (
+    Measure("lesion_f1", share("lesions_found", "lesions"), _NOTHING),
     *(Measure(f"surface_dice@{bound:.1f}_mm", share(f"near_{bound:.0f}", "border"), _NOTHING) for bound in TOLERANCES_MM),
     Measure("hd95_mm", share("hd95", "surfaces"), "no label was drawn by both, so nothing is any distance away", (0.0, np.inf)),
     Measure("volume_difference_ml", share("apart_ml", "volumes"), _NOTHING, (0.0, np.inf)),

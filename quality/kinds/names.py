@@ -16,7 +16,7 @@ TYPED_TASK_METRICS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "multilabel": ("percent_agreement", "jaccard", "masi"),
         "ordinal": ("percent_agreement", "weighted_kappa"),
-        "interval": ("mean_difference", "percent_agreement"),
+        "interval": ("mean_difference", "bias", "limit_of_agreement_low", "limit_of_agreement_high", "percent_agreement"),
         "moment": ("percent_agreement",),
         "preference": ("percent_agreement",),
         "taxonomy": ("percent_agreement", "jaccard", "masi"),
@@ -37,7 +37,7 @@ _WHOLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "interval": ("krippendorff_alpha", "icc2"),
         "moment": _CORRECTED,
         "preference": _CORRECTED,
-        "span": ("gamma", *_DISTANCE),
+        "span": ("krippendorff_alpha_u", "gamma", *_DISTANCE),
     }
 )
 TYPED_BATCH_METRICS: Mapping[str, tuple[str, ...]] = MappingProxyType(

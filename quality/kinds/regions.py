@@ -120,7 +120,8 @@ def _by_label(pairs: Pairs, names: tuple[str, ...], drawn: tuple[Codes, Codes], 
     marked = (said[pairs.first] + said[pairs.second]).tocoo()
     both = sparse.csr_array((np.ones(len(shared[0])), shared), (max(len(pairs.task), 1), shape[1]))
     row, column = marked.row.astype(np.int64), marked.col.astype(np.int64)
-    return Labelled(names, row, column, np.asarray(both[row, column]).ravel(), marked.data)
+    found = np.asarray(both[row, column]).ravel() if len(row) else np.zeros(0)  # of nothing, scipy returns a matrix
+    return Labelled(names, row, column, found, marked.data)
 
 
 def _samples(take: Callable[[Codes, Codes], Floats], found: Matches, row: Codes) -> Samples:

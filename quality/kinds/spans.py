@@ -1,6 +1,7 @@
 """Stretches of text: exact ones, overlapping ones matched, and their characters."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -27,10 +28,13 @@ def compare_spans(answers: Sequence[Answer], _: Asked) -> Compared:
     regions = compare_regions(answers, place_spans)
     names = dict.fromkeys(("exact", "marked", "overlapping", "characters_both", "characters"), ())
     exact = compare_pairs(answers, names, _exact)
+    # Both name labels by their place; a label that stands where nobody else looked is in one list only.
+    place = {name: code for code, name in enumerate(regions.labels.names)}
+    label = np.asarray([place[exact.labels.names[code]] for code in exact.labels.label.tolist()], np.int64)
     return Compared(
         regions.pairs,
         MappingProxyType({**regions.counts, **exact.counts}),
-        exact.labels,
+        replace(exact.labels, names=regions.labels.names, label=label),
         regions.named,
         left_out=regions.left_out,
     )

@@ -85,10 +85,10 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "keypoint": _drawn(points.compare_points, points.POINTS, "f1"),
         "mask": _drawn(masks.compare_masks, masks.MASKS, "dice", expected=_FEW),
         "volume": _drawn(masks.compare_masks, (*masks.MASKS, *masks.VOLUMES), "dice", expected=_FEW),
-        "segment": _drawn(stretches.compare_segments, stretches.SEGMENTS, whole=holistic.segment_gamma),
-        "frame_range": _drawn(_regions(stretches.place_frames), stretches.FRAMES),
+        "segment": _drawn(stretches.compare_segments, stretches.SEGMENTS, whole=holistic.segment_scores),
+        "frame_range": _drawn(_regions(stretches.place_frames), stretches.FRAMES, whole=holistic.frame_scores),
         "track": _drawn(moving.compare_tracks, moving.TRACKS, "idf1", expected=_FEW, apart=moving.compare_identities),
-        "span": _drawn(spans.compare_spans, spans.SPANS, "f1_characters", whole=holistic.span_gamma),
+        "span": _drawn(spans.compare_spans, spans.SPANS, "f1_characters", whole=holistic.span_scores),
         "relation": _drawn(relations.compare_relations, relations.RELATIONS, "f1", expected=_FEW),
     }
 )

@@ -10,6 +10,7 @@ from yuelu.base.schemas import LABELS
 from yuelu.quality.coded import code_labels
 from yuelu.quality.resample import Floats
 from yuelu.quality.signals.alike import alike
+from yuelu.quality.signals.clock import Passed, clock
 from yuelu.quality.signals.constant import constant
 from yuelu.quality.signals.copied import copied
 from yuelu.quality.signals.fast import fast
@@ -22,7 +23,8 @@ class Answers:
     """What is known of a crowd's answers; whatever is not known leaves its signal out, with the reason.
 
     `labels` is in the schema LABELS, one row per task and annotator; `seconds` by (task, annotator); `companies` by
-    annotator; `gold` by task; `shapes` are (task, annotator, digest), `shown` the (task, digest) of predictions.
+    annotator; `gold` by task; `shapes` are (task, annotator, digest), `shown` the (task, digest) of predictions; `passed` by
+    annotator.
     """
 
     labels: pa.Table
@@ -31,6 +33,7 @@ class Answers:
     gold: Mapping[str, str] = field(default_factory=dict)
     shapes: Iterable[tuple[str, str, str]] = ()
     shown: Iterable[tuple[str, str]] = ()
+    passed: Mapping[str, Passed] = field(default_factory=dict)
 
 
 def signals(answers: Answers) -> tuple[Looked, ...]:
@@ -42,6 +45,7 @@ def signals(answers: Answers) -> tuple[Looked, ...]:
         copied(answers.shapes, answers.shown),
         alike(coded, answers.companies),
         leaked(coded, answers.gold),
+        clock(answers.passed),
     )
 
 

@@ -52,7 +52,7 @@ def diarization(reference: Sequence[Turn], other: Sequence[Turn], *, collar_s: f
     around = np.unique([time for _, *ends in reference for time in ends]) if collar_s else np.zeros(0)
     edges = np.unique(np.concatenate([edges, around - collar_s, around + collar_s]))
     length = np.diff(edges) if len(edges) else np.zeros(0)
-    if collar_s and len(length):
+    if len(around) and len(length):  # without a turn of the reference there is nothing to leave out
         middle = (edges[:-1] + edges[1:]) / 2
         nearest = np.searchsorted(around, middle)
         left, right = around[np.maximum(nearest - 1, 0)], around[np.minimum(nearest, len(around) - 1)]

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from yuelu.annotate.packets import lease
 from yuelu.annotate.projects import create_project
 from yuelu.annotate.tasks import create_tasks, item_key, move
-from yuelu.annotate.templates import load_template
+from yuelu.annotate.templates import Template, load_template
 from yuelu.base.canonical import sha256
 from yuelu.base.ledger.engine import Transaction
 from yuelu.base.ledger.judgement import ConsensusRow, CorrectionRow, DecisionRow, ScoreRow
@@ -92,10 +92,10 @@ def small_decoders() -> Iterator[Decoders]:
 class Lab:
     """A workspace with one project whose tasks are leased to `ann`, `bob` and `cat`; the test plays Label Studio."""
 
-    def __init__(self, workspace: Workspace, template: str, names: Sequence[str], **facts: Any) -> None:
+    def __init__(self, workspace: Workspace, template: str | Template, names: Sequence[str], **facts: Any) -> None:
         self.workspace, self.ledger = workspace, workspace.ledger
         self.ledger.now = lambda: MADE
-        made = load_template(template)
+        made = load_template(template) if isinstance(template, str) else template
         self.hashes = {name: sha256(name.encode()) for name in names}
         with self.ledger.transaction("test") as t:
             row = {"name": "c", "owner": "o", "legal_basis": "b", "grade": "g", "terms": "t", "created_at": MADE}
@@ -168,7 +168,7 @@ class Lab:
 def make_lab(make_workspace: Callable[[str], Workspace]) -> Callable[..., Lab]:
     """A lab on a SQLite ledger of its own."""
 
-    def make(*names: str, template: str = "image-boxes", place: str = "lab", **facts: Any) -> Lab:
+    def make(*names: str, template: str | Template = "image-boxes", place: str = "lab", **facts: Any) -> Lab:
         return Lab(make_workspace(place), template, names, **(facts or {"width_px": 640, "height_px": 480}))
 
     return make

@@ -4,19 +4,24 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from yuelu.annotate.answers import counted, latest_versions
 from yuelu.annotate.configurations import configure, move_unanswered
-from yuelu.annotate.tasks import batch_id
+from yuelu.annotate.packets import lease
+from yuelu.annotate.places import gaps_of, holders
+from yuelu.annotate.tasks import batch_id, move
 from yuelu.annotate.templates import load_template, parse_template
 from yuelu.base.canonical import sha256
 from yuelu.base.errors import Conflict, NotFound
 from yuelu.base.ledger import log
 from yuelu.base.ledger.judgement import ConsensusRow, DecisionRow, ScoreRow
 from yuelu.base.ledger.log import EventRow
-from yuelu.base.records import Box, Choice, FrameRange, Region, Segment
+from yuelu.base.ledger.work import ProjectRow, TaskRow
+from yuelu.base.records import Annotation, Box, Choice, FrameRange, Region, Segment
 from yuelu.pipelines import score as flow
 from yuelu.pipelines.passport import projects_of
 from yuelu.pipelines.score import score
@@ -24,6 +29,7 @@ from yuelu.quality.policy import default_policy, load_policy
 from yuelu.quality.record import record_decision
 
 POLICY = default_policy()
+PEOPLE, MADE = ("ann", "bob", "cat"), datetime(2026, 1, 2, tzinfo=UTC)
 GOOD = (Choice("scene", ("everyday",)), Box("r0", "object", "animal", 0, 10.0, 10.0, 100.0, 100.0))
 LOOSE = (Choice("scene", ("everyday",)), Box("r0", "object", "animal", 0, 300.0, 300.0, 100.0, 100.0))
 
@@ -283,3 +289,63 @@ def test_answers_under_two_configurations_are_never_mixed(make_lab: Any) -> None
         (told,) = projects_of(session, ["p"])
     assert told["label_config"]["digest"] == old.digest
     assert [each["digest"] for each in told["label_configs"]] == [sha256(config.encode())]
+
+
+def test_an_edit_after_the_decision_changes_no_score(lab: Any) -> None:
+    fill(lab)
+    before = score(lab.workspace, "p", POLICY).scores
+    for who in PEOPLE:  # now they all agree, but their answers were judged
+        lab.change("chair", who, scenes("medical")[0])
+    lab.change("cat", "ann", LOOSE)
+    assert score(lab.workspace, "p", POLICY).scores == before
+    with lab.ledger.reading() as session:
+        assert {each.version for each in counted(session, [lab.key("chair")])} == {2}
+
+
+OVERLAP = load_policy(
+    b'{"name": "more", "version": "1", "minimum_answers": 2, "overlap_to": 3, "empty": "accept", "on_failure": ["review"],'
+    b'"task": [{"metric": "percent_agreement", "at_least": 0.3}], "batch": [{"metric": "percent_agreement", "at_least": 0}]}',
+    "more",
+)
+
+
+def answered_by_all_who_hold(lab: Any, name: str, labels: dict[str, str]) -> list[str]:
+    """Let everybody who holds the task and did not answer it do so, and submit it; return who."""
+    lease(lab.ledger, "test", "p", PEOPLE)
+    key = lab.key(name)
+    with lab.ledger.reading() as session:
+        there = {each.annotator for each in latest_versions(session, [key])}
+        new = sorted(holders(session, [key])[key] - there)
+    with lab.ledger.transaction("test") as t:
+        for who in new:
+            said = (Choice("scene", (labels[who],)),)
+            lab._add(t, Annotation(f"{key} {who}", key, who, MADE, MADE, said), 1)
+        for state in ("dispatched", "submitted"):
+            if t.session.get_one(TaskRow, key).state != state:
+                move(t, key, state)
+    return new
+
+
+def test_one_task_alone_is_answered_by_one_more_annotator(lab: Any) -> None:
+    with lab.ledger.transaction("test") as t:
+        project = t.session.get_one(ProjectRow, "p")
+        project.overlap, project.policy_digest = 2, OVERLAP.digest
+    everyday = dict.fromkeys(PEOPLE, "everyday")
+    answered_by_all_who_hold(lab, "coins", everyday)
+    first = answered_by_all_who_hold(lab, "cat", dict(zip(PEOPLE, ("everyday", "medical", "material"), strict=True)))
+    assert len(first) == 2
+    report = score(lab.workspace, "p", OVERLAP)
+    assert (report.outcomes, report.overlap) == ({"accept": 1, "overlap": 1}, (lab.key("cat"),))
+    assert lab.states() == {"cat": ["dispatched"], "coins": ["accepted"], "chair": ["new"]}
+    assert score(lab.workspace, "p", OVERLAP).outcomes == {}  # it waits for an answer, not for a decision
+    with lab.ledger.reading() as session:  # nobody else gets a third place, and nobody the same task twice
+        assert {key: gap.missing for key, gap in gaps_of(session, batch_id("p"), 2)[1].items()}[lab.key("cat")] == 1
+    said = dict(zip(PEOPLE, ("everyday", "medical", "material"), strict=True))
+    last = answered_by_all_who_hold(lab, "cat", dict.fromkeys(PEOPLE, said[first[0]]))  # the third agrees with the first: 1 of 3 pairs
+    assert sorted([*first, *last]) == sorted(PEOPLE)
+    with lab.ledger.reading() as session:
+        assert len(counted(session, [lab.key("cat")])) == 3
+    report = score(lab.workspace, "p", OVERLAP)  # 3 answers: the policy asks no fourth
+    assert report.outcomes == {"accept": 1}
+    kept = [row["outcome"] for row in lab.all(DecisionRow) if row["subject"] == lab.key("cat")]
+    assert sorted(kept) == ["accept", "overlap"]

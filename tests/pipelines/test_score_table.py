@@ -35,7 +35,7 @@ def test_the_same_answer_however_it_is_parted(tmp_path: Path, level: Level, anno
     for parts in (1, 11):
         folder = tmp_path / str(parts)
         folder.mkdir()
-        told.append(table_scores(deal_by_task(tmp_path / "labels.parquet", folder, parts), level, Sampling(replicates=100)))
+        told.append(table_scores(deal_by_task([tmp_path / "labels.parquet"], folder, parts), level, Sampling(replicates=100)))
     for one, other, all_of_it in zip(*told, whole, strict=True):
         assert (one.metric, one.level, one.tasks, one.annotators, one.annotations, one.reason) == (
             all_of_it.metric, all_of_it.level, all_of_it.tasks, all_of_it.annotators, all_of_it.annotations, all_of_it.reason,

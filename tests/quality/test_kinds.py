@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from kinds_said import C, answer, box, line, mask, value
+from scipy import stats
 from scipy.stats import kendalltau
 
 from yuelu.base.errors import InvalidRecord, Misconfigured
@@ -180,3 +181,24 @@ def test_what_is_wrong_is_refused() -> None:
 def test_tasks_without_a_pair_are_not_scored() -> None:
     compared = kind_named("box").compare([answer(0, "a", box("u", 0)), answer(1, "b")], Asked(C, "box"))
     assert by_task(compared, kind_named("box").measures) == {}
+
+
+def test_bland_and_altmans_bias_has_the_interval_of_a_paired_t_test() -> None:
+    # Two readers of ten lengths; bias and its interval as scipy's t-test of pairs gives them, limits by the formula of 1986.
+    draw = np.random.default_rng(3)
+    one, other = draw.normal(50, 9, 10), draw.normal(48, 9, 10)
+    answers = [answer(n, who, Number(C, float(x))) for n, pair in enumerate(zip(one, other, strict=True)) for who, x in zip("ab", pair, strict=True)]
+    found = {score.metric: score for score in agreement(answers, Asked(C, "interval"))}
+    test = stats.ttest_rel(one, other)
+    low, high = test.confidence_interval(0.95)
+    bias = found["bias"]
+    assert [bias.value, bias.low, bias.high] == pytest.approx([(one - other).mean(), low, high])
+    reach = 1.96 * np.std(one - other, ddof=1)
+    ends = [found[f"limit_of_agreement_{side}"] for side in ("low", "high")]
+    assert [end.value for end in ends] == pytest.approx([bias.value - reach, bias.value + reach])
+    assert all(end.low < end.value < end.high for end in ends)  # type: ignore[operator]
+    third = [answer(n, "c", Number(C, 1.0)) for n in range(10)]
+    several = {score.metric: score for score in agreement([*answers, *third], Asked(C, "interval"))}
+    assert (several["bias"].value, several["bias"].reason) == (None, "needs exactly two annotators, there are 3")
+    report = control_report([*answers, *third], Asked(C, "interval"))
+    assert {part.names: part.score.value for part in report.pairs if part.score.metric == "bias"}["a", "b"] == bias.value

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from kinds_said import C, answer, box, line, mask, value
 from pycocotools import mask as coco
+from skimage import measure
 
 from yuelu.base.records import (
     Choice,
@@ -22,7 +23,7 @@ from yuelu.base.records import (
     Track,
 )
 from yuelu.quality.kinds.answers import Asked
-from yuelu.quality.kinds.masks import boundary_iou
+from yuelu.quality.kinds.masks import boundary_iou, lesions
 from yuelu.quality.kinds.placing import about_regions
 from yuelu.quality.kinds.scoring import by_pair
 from yuelu.quality.kinds.table import agreement, kind_named, task_agreement
@@ -234,3 +235,17 @@ def test_answers_about_a_region_are_those_of_the_same_region() -> None:
         ("t / x x1 = y y1", "x", "t"), ("t / x x1 = y y1", "y", "t")
     ]  # fmt: skip
     assert found.alone == 1
+
+
+def test_lesions_of_a_volume() -> None:
+    # One draws three lesions, the other two: of these one lies on two of the first's, and can be only one of them.
+    one, other = np.zeros((3, 8, 8), bool), np.zeros((3, 8, 8), bool)
+    one[0, 0:2, 0:2] = one[1, 2, 2] = True  # they touch at a corner: one lesion over two slices
+    one[0, 5, 0] = one[0, 5, 4] = True
+    other[0, 0, 0] = True
+    other[0, 5, 0:5] = True
+    labelled = [measure.label(each, connectivity=3, return_num=True)[1] for each in (one, other)]
+    assert labelled == [3, 2]
+    assert lesions(one, other) == (sum(labelled), 4)
+    answers = [answer(0, who, *(mask(cells, item=z) for z, cells in enumerate(each) if cells.any())) for who, each in (("a", one), ("b", other))]
+    assert value("volume", "lesion_f1", *answers, spacing_mm=(3, 1, 1)) == pytest.approx(4 / 5)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from yuelu.base.schemas import LABELS
 from yuelu.quality.coded import Coded, code_labels
+from yuelu.quality.signals.clock import Passed, clock
 from yuelu.quality.signals.alike import alike
 from yuelu.quality.signals.catalogue import Answers, signals, timed
 from yuelu.quality.signals.constant import constant
@@ -172,10 +173,15 @@ def test_a_crowd_that_differs_hides_what_differs_no_more() -> None:
 def test_what_is_not_known_is_said() -> None:
     rows, _, _ = crowd(5, tasks=60)
     found = signals(Answers(pa.table(dict(zip(LABELS.names, zip(*rows, strict=True), strict=True)), schema=LABELS)))
-    assert [each.kind for each in found] == ["fast", "constant", "copied", "alike", "leaked-gold"]
-    assert [each.reason is None for each in found] == [False, True, False, False, False]
+    assert [each.kind for each in found] == ["fast", "constant", "copied", "alike", "leaked-gold", "clock"]
+    assert [each.reason is None for each in found] == [False, True, False, False, False, False]
     assert timed({}).signals == ()
     assert all(isinstance(signal, Signal) for signal in found[1].signals)
+
+
+def test_who_reports_more_time_than_there_was() -> None:
+    found = clock({"honest": Passed(3500.0, 3600.0, 60), "late clock": Passed(3650.0, 3600.0, 60), "sleeper": Passed(9000.0, 3600.0, 60)})
+    assert [(each.annotators, each.statistic, each.expected) for each in found.raised] == [(("sleeper",), 2.5, 1.0)]
 
 
 def birds(fixtures: Path) -> list[Row]:
