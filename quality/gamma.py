@@ -130,7 +130,26 @@ def _alignments(annotators: Sequence[Sequence[Unit]], weights: Weights) -> tuple
     bound = people * weights.alone * pairs * (1 + _ROUNDING)
     counts = [len(one) for one in annotators]
     grown = [_grown(first, counts, apart, bound) for first in range(people)]  # the first with a unit; those before have none
-    return np.concatenate([taken for taken, _ in grown]), np.concatenate([cost for _, cost in grown]) / pairs
+    taken, costs = (np.concatenate([each[at] for each in grown]) for at in (0, 1))
+    kept = _unsplit(taken, costs, counts, apart)
+    return taken[kept], costs[kept] / pairs
+
+
+def _unsplit(
+    taken: NDArray[np.int64], costs: Floats, counts: Sequence[int], apart: dict[tuple[int, int], Floats]
+) -> NDArray[np.bool_]:
+    """Say which alignments cost less than with any one of their units on its own: no other is needed for the best."""
+    kept = np.ones(len(taken), bool)
+    for who, nobody in enumerate(counts):
+        rest, alone = taken.copy(), np.tile(np.asarray(counts), (len(taken), 1))
+        rest[:, who], alone[:, who] = nobody, taken[:, who]
+        kept &= costs < _costs(rest, apart) + _costs(alone, apart) - _ROUNDING * costs
+        kept |= (taken < np.asarray(counts)).sum(axis=1) == 1
+    return kept
+
+
+def _costs(taken: NDArray[np.int64], apart: dict[tuple[int, int], Floats]) -> Floats:
+    return np.asarray(sum(cost[taken[:, one], taken[:, other]] for (one, other), cost in apart.items()))
 
 
 def _grown(
