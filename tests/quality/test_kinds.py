@@ -165,7 +165,7 @@ def test_models_and_gold_stand_beside_the_people() -> None:
     assert {part.names: part.score.value for part in report.models} == pytest.approx({("m",): 3 / 6})
     assert {part.names: part.score.value for part in report.gold} == pytest.approx({("g",): 5 / 6})
     assert [part.names for part in report.companies] == [("K", "L")]
-    assert [task for task, _ in report.tasks] == ["0", "1", "2"]
+    assert report.tasks.names == ("0", "1", "2")
 
 
 def test_what_is_wrong_is_refused() -> None:
