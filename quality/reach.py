@@ -106,10 +106,11 @@ def _alike(blocks: Blocks) -> Iterator[Blocks]:
     ends = np.flatnonzero(np.diff(shape[order])) + 1
     for some in np.split(order, ends) if len(order) else ():
         ones, others = blocks.ones[some[:1]], blocks.others[some[:1]]
-        step = max(_TOGETHER // int(ones[0] * others[0]), 1)
+        rows, step = max(_TOGETHER // int(others[0]), 1), max(_TOGETHER // int(ones[0] * others[0]), 1)
         for start in range(0, len(some), step):
-            rows = some[start : start + step]
-            yield Blocks(blocks.one[rows], blocks.other[rows], ones, others)
+            these = some[start : start + step]
+            for first in range(0, int(ones[0]), rows):  # more than once only where a single block is too large
+                yield Blocks(blocks.one[these] + first, blocks.other[these], np.minimum(ones - first, rows), others)
 
 
 def _overlapping(extents: Extents, blocks: Blocks, least: float) -> tuple[Codes, Codes, Floats]:
