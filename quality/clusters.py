@@ -10,7 +10,8 @@ from scipy.sparse.csgraph import connected_components
 
 from yuelu.quality.coded import Codes
 from yuelu.quality.drawn import Drawn, Seen
-from yuelu.quality.matching import Iou, Matches, candidates
+from yuelu.quality.matching import Matches, candidates
+from yuelu.quality.overlap import Iou
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ import numpy as np
 from yuelu.base.errors import Misconfigured
 from yuelu.quality.coded import Codes
 from yuelu.quality.drawn import Drawn, Seen
-from yuelu.quality.matching import Iou, candidates, match
+from yuelu.quality.matching import candidates, match
+from yuelu.quality.overlap import Iou
 from yuelu.quality.resample import Floats
 
 

@@ -6,7 +6,7 @@ The best alignment of all annotators' units is an exact integer programme, so th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations
 from typing import TypeAlias
 
 import numpy as np
@@ -19,6 +19,7 @@ from yuelu.quality.resample import Floats
 Unit: TypeAlias = tuple[str, float, float]  # label, start, end
 
 _LEAST, _MOST = 30, 1000  # drawn continua
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,8 @@ def disorder(annotators: Sequence[Sequence[Unit]], weights: Weights) -> float:
         return _assigned(_apart(annotators[0], annotators[1], weights), weights.alone) / (units / 2)
     members, costs = _alignments(annotators, weights)
     first = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    rows = [first[who] + at for combination in members for who, at in enumerate(combination) if at < counts[who]]
-    columns = [k for k, combination in enumerate(members) for who, at in enumerate(combination) if at < counts[who]]
+    columns, who = np.nonzero(members < np.asarray(counts))
+    rows = first[who] + members[columns, who]
     holds = sparse.csr_array((np.ones(len(rows)), (rows, columns)), (units, len(members)))
     chosen = optimize.milp(
         costs,
@@ -126,30 +127,44 @@ def _alignments(annotators: Sequence[Sequence[Unit]], weights: Weights) -> tuple
     people = len(annotators)
     pairs = people * (people - 1) // 2
     apart = {(a, b): _apart(annotators[a], annotators[b], weights) for a, b in combinations(range(people), 2)}
-    kept, costs = list[tuple[int, ...]](), list[float]()
-    for first in range(people):  # the first annotator with a unit; those before have none
-        kept_here, costs_here = _grown(first, [len(one) for one in annotators], apart, people * weights.alone * pairs)
-        kept += kept_here
-        costs += costs_here
-    return np.asarray(kept, np.int64), np.asarray(costs) / pairs
+    bound = people * weights.alone * pairs * (1 + _ROUNDING)
+    counts = [len(one) for one in annotators]
+    grown = [_grown(first, counts, apart, bound) for first in range(people)]  # the first with a unit; those before have none
+    taken, costs = (np.concatenate([each[at] for each in grown]) for at in (0, 1))
+    kept = _unsplit(taken, costs, counts, apart)
+    return taken[kept], costs[kept] / pairs
+
+
+def _unsplit(
+    taken: NDArray[np.int64], costs: Floats, counts: Sequence[int], apart: dict[tuple[int, int], Floats]
+) -> NDArray[np.bool_]:
+    """Say which alignments cost less than with any one of their units on its own: no other is needed for the best."""
+    kept = np.ones(len(taken), bool)
+    for who, nobody in enumerate(counts):
+        rest, alone = taken.copy(), np.tile(np.asarray(counts), (len(taken), 1))
+        rest[:, who], alone[:, who] = nobody, taken[:, who]
+        kept &= costs < _costs(rest, apart) + _costs(alone, apart) - _ROUNDING * costs
+        kept |= (taken < np.asarray(counts)).sum(axis=1) == 1
+    return kept
+
+
+def _costs(taken: NDArray[np.int64], apart: dict[tuple[int, int], Floats]) -> Floats:
+    return np.asarray(sum(cost[taken[:, one], taken[:, other]] for (one, other), cost in apart.items()))
 
 
 def _grown(
     first: int, counts: Sequence[int], apart: dict[tuple[int, int], Floats], bound: float
-) -> tuple[list[tuple[int, ...]], list[float]]:
+) -> tuple[NDArray[np.int64], Floats]:
     """Grow alignments annotator by annotator, dropping those that already cost more than `bound`."""
-    nobody = sum(float(apart[pair][-1, -1]) for pair in combinations(range(first), 2))
-    partial = [((*counts[:first], at), nobody) for at in range(counts[first])]
-    for who in range(first):
-        partial = [(taken, cost + float(apart[who, first][counts[who], taken[first]])) for taken, cost in partial]
+    taken = np.column_stack([*(np.full(counts[first], none) for none in counts[:first]), np.arange(counts[first])])
+    cost = np.zeros(len(taken))
+    for one, other in combinations(range(first + 1), 2):
+        cost += apart[one, other][taken[:, one], taken[:, other]]
     for who in range(first + 1, len(counts)):
-        grown = []
-        for (taken, cost), at in product(partial, range(counts[who] + 1)):
-            total = cost + sum(float(apart[other, who][taken[other], at]) for other in range(who))
-            if total <= bound:
-                grown.append(((*taken, at), total))
-        partial = grown
-    return [taken for taken, _ in partial], [cost for _, cost in partial]
+        total = np.asarray(sum(apart[other, who][taken[:, other]] for other in range(who))) + cost[:, np.newaxis]
+        row, at = np.nonzero(total <= bound)
+        taken, cost = np.column_stack([taken[row], at]), total[row, at]
+    return taken, cost
 
 
 def _apart(one: Sequence[Unit], other: Sequence[Unit], weights: Weights) -> Floats:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit, log_expit
 
 from yuelu.quality.coded import Coded
 from yuelu.quality.resample import Floats
@@ -54,9 +53,10 @@ def _cost(at: Floats, coded: Coded, right: Floats) -> tuple[float, Floats]:
     ability, log_ease = at[:annotators], at[annotators:]
     ease = np.exp(log_ease)[coded.task]
     strength = ability[coded.annotator] * ease
-    cost = -(right * log_expit(strength) + (1 - right) * log_expit(-strength)).sum()
-    cost += ((at - 1) ** 2).sum() / 2
-    slope = (expit(strength) - right) * ease
+    small = np.exp(-np.abs(strength))
+    # log P(right) = min(strength, 0) - log(1 + small), and log P(wrong) is that less the strength.
+    cost = (np.log1p(small) - np.minimum(strength, 0) + (1 - right) * strength).sum() + ((at - 1) ** 2).sum() / 2
+    slope = (np.where(strength >= 0, 1, small) / (1 + small) - right) * ease
     by_ability = np.bincount(coded.annotator, slope, minlength=annotators)
     by_ease = np.bincount(coded.task, slope * ability[coded.annotator], minlength=len(log_ease))
     return float(cost), np.concatenate([by_ability, by_ease]) + at - 1

@@ -44,18 +44,21 @@ def _run(coded: Coded, steps: int, prior: tuple[float, float], generator: np.ran
     knowing = 1 + _NOISE * generator.random((annotators, 2))
     knowing /= knowing.sum(axis=1, keepdims=True)
     said = coded.annotator * labels + coded.label
+    given = np.bincount(said, minlength=annotators * labels)
     probability: Floats = np.empty(0)
     likelihood = -np.inf
     for _ in range(steps):
-        by_habit = (knowing[:, 1:] * habits).ravel()[said]
-        by_knowledge = knowing[:, 0][coded.annotator]
+        # What an answer says depends on its annotator and label alone: logarithms are taken of those, not of answers.
+        by_habit = (knowing[:, 1:] * habits).ravel()
+        by_knowledge = np.repeat(knowing[:, 0], labels)
         # An answer by habit is as probable under every true label: it only adds to the total.
-        either = by_habit + by_knowledge
-        probability, total = posterior(weighted_votes(coded, np.log(either) - np.log(by_habit)))
-        likelihood = total + float(np.log(by_habit).sum()) - len(coded.tasks) * float(np.log(labels))
-        known = probability_of_answer(coded, probability) * by_knowledge / either
-        informed = np.bincount(coded.annotator, known, minlength=annotators)
-        guessed = np.bincount(said, 1 - known, minlength=annotators * labels).reshape(annotators, labels)
+        worth = np.log1p(by_knowledge / by_habit)
+        probability, total = posterior(weighted_votes(coded, worth[said]))
+        likelihood = total + float(np.log(by_habit) @ given) - len(coded.tasks) * float(np.log(labels))
+        right = np.bincount(said, probability_of_answer(coded, probability), minlength=annotators * labels)
+        known = right * by_knowledge / (by_knowledge + by_habit)
+        guessed = (given - known).reshape(annotators, labels)
+        informed = known.reshape(annotators, labels).sum(axis=1)
         knowing = _normalised(np.column_stack([informed + prior[0], guessed.sum(axis=1) + prior[1]]))
         habits = _normalised(guessed + _SMALL / labels)
     competence = knowing[:, 0] / knowing.sum(axis=1)

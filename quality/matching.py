@@ -1,8 +1,7 @@
 """Which shapes of two annotators mean the same thing: one-to-one, as many matches as possible, then the most overlap."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +10,9 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import connected_components
 
 from yuelu.quality.coded import Codes
+from yuelu.quality.overlap import Iou
+from yuelu.quality.reach import EXTENTS, overlapping
 from yuelu.quality.resample import Floats
-
-Iou: TypeAlias = Callable[[Floats, Floats], Floats]
 
 _CHUNK = 1 << 20  # pairs looked at together
 
@@ -36,6 +35,8 @@ def candidates(cell: Codes, annotator: Codes, shapes: Floats, iou: Iou, least: f
 
     `cell` says what can be compared at all (one image of one task, one recording). Rows come in the order of the cells.
     """
+    if iou in EXTENTS and least > 0:
+        return Matches(*overlapping(cell, annotator, shapes, iou, least))
     found = [Matches(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
     for one, other in pairs_within(cell, annotator):
         overlap = iou(shapes[one], shapes[other])
@@ -64,39 +65,69 @@ def match(found: Matches, annotator: Codes) -> Matches:
     Best: the most matches, then the largest sum of IoU. A candidate that shares neither row with another one of the same
     two annotators is a match at once; the few conflicts that are left go to the Hungarian method.
     """
-    left = _ranked(found.one, annotator[found.other])
-    right = _ranked(found.other, annotator[found.one])
-    alone = (np.bincount(left)[left] == 1) & (np.bincount(right)[right] == 1)
-    settled = [np.flatnonzero(alone)]
-    settled += [_assign(found, rows) for rows in _conflicts(np.flatnonzero(~alone), left, right)]
+    left, right = _key(found.one, annotator[found.other]), _key(found.other, annotator[found.one])
+    contested = _repeated(left) | _repeated(right)
+    settled = [np.flatnonzero(~contested), _best_of_each(found, left, right, np.flatnonzero(contested))]
     return found.take(np.sort(np.concatenate(settled)))
 
 
-def _ranked(row: Codes, partner: Codes) -> Codes:
-    """Return one code per (row, annotator on the other side)."""
-    if len(row) == 0:
-        return row
-    key = row * (partner.max() + 1) + partner
-    return np.asarray(np.unique(key, return_inverse=True)[1], np.int64)
+def _key(row: Codes, partner: Codes) -> Codes:
+    """Return one number per (row, annotator on the other side)."""
+    return np.asarray(row * (int(partner.max(initial=0)) + 1) + partner)
 
 
-def _conflicts(rows: Codes, left: Codes, right: Codes) -> list[Codes]:
-    """Return the candidates that compete with each other, directly or through others, each such set on its own."""
+def _repeated(key: Codes) -> NDArray[np.bool_]:
+    """Say which keys occur more than once: those that share a bucket, which few others do, are looked at again."""
+    buckets = 8 * len(key) + 1
+    bucket = key % buckets
+    repeated = np.asarray(np.bincount(bucket, minlength=1)[bucket] > 1)
+    _, which, count = np.unique(key[repeated], return_inverse=True, return_counts=True)
+    repeated[repeated] = count[which] > 1
+    return repeated
+
+
+def _best_of_each(found: Matches, left: Codes, right: Codes, rows: Codes) -> Codes:
+    """Return the best of the contested candidates `rows`, set by set of those that compete, directly or through others.
+
+    Where all of a set compete for one shape, it is the one of largest IoU; the rest goes to the Hungarian method.
+    """
     if len(rows) == 0:
-        return []
-    nodes = int(left.max() + right.max()) + 2
-    ends = (left[rows], right[rows] + left.max() + 1)
-    part = connected_components(sparse.coo_array((np.ones(len(rows)), ends), (nodes, nodes)), directed=False)[1][ends[0]]
-    order = np.argsort(part, kind="stable")
-    return np.split(rows[order], np.flatnonzero(np.diff(part[order])) + 1)
+        return rows
+    one, other = (np.unique(key[rows], return_inverse=True)[1] for key in (left, right))
+    ones, others = int(one.max()) + 1, int(other.max()) + 1
+    edges = sparse.coo_array((np.ones(len(rows)), (one, other + ones)), (ones + others, ones + others))
+    part = connected_components(edges, directed=False)[1][one]
+    order = np.lexsort((-found.iou[rows], part))
+    one, other, part = one[order], other[order], part[order]
+    starts = np.flatnonzero(np.diff(part, prepend=-1))
+    star = _all_alike(one, starts) | _all_alike(other, starts)
+    places = np.stack([_rank_within(part, one), _rank_within(part, other), order])
+    hard = [each for each, easy in zip(np.split(places, starts[1:], axis=1), star.tolist(), strict=True) if not easy]
+    return rows[np.concatenate([order[starts[star]], *(_assign(each, found.iou[rows[each[2]]]) for each in hard)])]
 
 
-def _assign(found: Matches, rows: Codes) -> Codes:
-    ones, one = np.unique(found.one[rows], return_inverse=True)
-    others, other = np.unique(found.other[rows], return_inverse=True)
-    worth = np.zeros((len(ones), len(others)))
-    worth[one, other] = found.iou[rows] + min(worth.shape) + 1  # one more match outweighs any overlap
-    row_of = np.full(worth.shape, -1, np.int64)
-    row_of[one, other] = rows
-    chosen = row_of[linear_sum_assignment(worth, maximize=True)]
+def _rank_within(part: Codes, code: Codes) -> Codes:
+    """Return the rank of each code among the distinct ones of its part, from 0; `part` is sorted."""
+    order = np.lexsort((code, part))
+    rank = np.empty(len(code), np.int64)
+    rank[order] = np.cumsum((np.diff(part[order], prepend=-1) != 0) | (np.diff(code[order], prepend=-1) != 0))
+    starts = np.flatnonzero(np.diff(part, prepend=-1))
+    return rank - np.repeat(np.minimum.reduceat(rank, starts), np.diff(starts, append=len(part)))
+
+
+def _all_alike(code: Codes, starts: Codes) -> NDArray[np.bool_]:
+    """Say for each stretch of `code` whether it holds one value."""
+    return np.asarray(np.maximum.reduceat(code, starts) == np.minimum.reduceat(code, starts))
+
+
+def _assign(places: Codes, iou: Floats) -> Codes:
+    """Return the candidates of a set that are the most matches with the largest sum of IoU.
+
+    `places`, shape (3, candidates): the row and the column of each in a table of the set's shapes, and what it is called.
+    """
+    shape = int(places[0].max()) + 1, int(places[1].max()) + 1
+    worth, named = np.zeros(shape), np.full(shape, -1, np.int64)
+    worth[places[0], places[1]] = iou + min(shape) + 1  # one more match outweighs any overlap
+    named[places[0], places[1]] = places[2]
+    chosen = named[linear_sum_assignment(worth, maximize=True)]
     return chosen[chosen >= 0]

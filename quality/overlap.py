@@ -1,9 +1,14 @@
 """How much two boxes, or two stretches of time, cover each other: intersection over union, exact also for turned boxes."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
 from yuelu.quality.resample import Floats
+
+Iou: TypeAlias = Callable[[Floats, Floats], Floats]  # pair by pair
 
 
 def box_iou(one: Floats, other: Floats) -> Floats:
@@ -11,7 +16,7 @@ def box_iou(one: Floats, other: Floats) -> Floats:
 
     x, y is the top left corner, and the box is turned clockwise about it. Upright boxes take the short way.
     """
-    turned = (one[:, 4] % 360 != 0) | (other[:, 4] % 360 != 0)
+    turned = is_turned(one) | is_turned(other)
     shared = np.empty(len(one))
     shared[~turned] = _upright(one[~turned], other[~turned])
     near = turned.copy()
@@ -20,6 +25,13 @@ def box_iou(one: Floats, other: Floats) -> Floats:
     shared[near] = _polygon_intersection(corners(one[near]), corners(other[near]))
     areas = one[:, 2] * one[:, 3] + other[:, 2] * other[:, 3]
     return np.asarray(np.clip(shared / (areas - shared), 0, 1))
+
+
+def is_turned(boxes: Floats) -> NDArray[np.bool_]:
+    """Say which boxes do not stand upright, shape (boxes,)."""
+    turned = np.asarray(boxes[:, 4] != 0)
+    turned[turned] = boxes[turned, 4] % 360 != 0
+    return turned
 
 
 def segment_iou(one: Floats, other: Floats) -> Floats:

@@ -1,6 +1,7 @@
 """Tasks grouped by how they were answered: a million tasks have few distinct answers, so all work is done on those."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from yuelu.quality.coded import Coded, Codes
 
 _SLOT_PER_ANNOTATOR = 8  # with more annotators than this, most of a matrix task x annotator would be empty
 _COUNTABLE = 1 << 20
+_EXACT, _LARGEST = 2**53, 2**62  # sums of numbers of 64 bits, floating and whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,40 +42,58 @@ class Patterns:
 
 
 def patterns(coded: Coded) -> Patterns:
-    """Return the patterns of the answers: each task's labels as one integer in base labels + 1, counted."""
-    matrix = _matrix(coded)
-    base, slots = len(coded.labels) + 1, matrix.shape[1]
-    if base**slots > 2**62:  # one integer cannot hold it; every task stays a pattern of its own
-        each = np.arange(len(matrix))
-        return Patterns(matrix, np.ones_like(each), each, len(coded.labels), len(coded.annotators))
-    keys: Codes = np.zeros(len(matrix), np.int64)
-    for slot in range(slots):
-        keys = keys * base + matrix[:, slot] + 1
-    found, tasks, of_task = _count(keys, base**slots)
-    places = base ** np.arange(slots - 1, -1, -1)
-    distinct = found[:, np.newaxis] // places % base - 1
-    return Patterns(distinct, tasks, of_task, len(coded.labels), len(coded.annotators))
+    """Return the patterns of the answers: each task's labels as one integer in base labels + 1, counted.
+
+    An annotator answers a task once, see `repeats` of `code_labels`.
+    """
+    tasks, annotators, labels = len(coded.tasks), len(coded.annotators), len(coded.labels)
+    many = annotators > _SLOT_PER_ANNOTATOR
+    task, slot, label = _in_label_order(coded) if many else (coded.task, coded.annotator, coded.label)
+    slots = (int(slot.max()) + 1 if len(slot) else 0) if many else annotators
+    base = labels + 1
+    if base**slots < _EXACT:
+        places = float(base) ** np.arange(slots - 1, -1, -1)
+        keys = np.bincount(task, places[slot] * (label + 1), tasks).astype(np.int64)
+        return _counted(keys, slots, labels, annotators)
+    matrix = np.full((slots, tasks), -1, np.int64)
+    matrix[slot, task] = label
+    return patterns_of(matrix, labels, annotators)
 
 
-def _matrix(coded: Coded) -> Codes:
-    """Return the label codes, shape (tasks, slots), -1 where there is none."""
-    many = len(coded.annotators) > _SLOT_PER_ANNOTATOR
-    row, slot, label = _in_label_order(coded) if many else (coded.task, coded.annotator, coded.label)
-    slots = int(slot.max()) + 1 if len(slot) else 0
-    matrix = np.full((len(coded.tasks), len(coded.annotators) if not many else slots), -1, np.int64)
-    matrix[row, slot] = label
-    return matrix
+def patterns_of(answers: NDArray[np.integer[Any]], labels: int, annotators: int | None = None) -> Patterns:
+    """Return the patterns of label codes below `labels`, shape (slots, tasks), -1 for none; a slot is an annotator."""
+    slots, tasks = answers.shape
+    annotators = slots if annotators is None else annotators
+    base = labels + 1
+    if base**slots > _LARGEST:  # one integer cannot hold it; every task stays a pattern of its own
+        each = np.arange(tasks)
+        return Patterns(np.asarray(answers.T, np.int64), np.ones_like(each), each, labels, annotators)
+    keys = np.zeros(tasks, np.int32 if base**slots < 2**31 else np.int64)  # what is read and written counts, not sums
+    for row in answers:
+        keys *= base
+        np.add(keys, row, out=keys, casting="unsafe")
+    keys += sum(base**place for place in range(slots))  # which makes -1 a zero
+    return _counted(keys, slots, labels, annotators)
 
 
 def _in_label_order(coded: Coded) -> tuple[Codes, Codes, Codes]:
-    order = np.argsort(coded.task * (len(coded.labels) + 1) + coded.label, kind="stable")
-    row = coded.task[order]
+    """Return task, slot and label of each answer; the slots of a task follow its labels."""
+    base = len(coded.labels) + 1
+    ordered = np.sort(coded.task * base + coded.label)
+    task = ordered // base
     starts = np.zeros(len(coded.tasks), np.int64)
-    np.cumsum(np.bincount(row, minlength=len(coded.tasks))[:-1], out=starts[1:])
-    return row, np.arange(len(row)) - starts[row], coded.label[order]
+    np.cumsum(np.bincount(task, minlength=len(coded.tasks))[:-1], out=starts[1:])
+    return task, np.arange(len(task)) - starts[task], ordered - task * base
 
 
-def _count(keys: NDArray[np.int64], space: int) -> tuple[Codes, Codes, Codes]:
+def _counted(keys: NDArray[np.integer[Any]], slots: int, labels: int, annotators: int) -> Patterns:
+    base = labels + 1
+    found, tasks, of_task = _count(keys, base**slots)
+    distinct = found.astype(np.int64)[:, np.newaxis] // base ** np.arange(slots - 1, -1, -1) % base - 1
+    return Patterns(distinct, tasks, of_task, labels, annotators)
+
+
+def _count(keys: NDArray[np.integer[Any]], space: int) -> tuple[Codes, Codes, Codes]:
     """Return the distinct keys, how often each occurs, and which of them each key is."""
     if space > _COUNTABLE:
         found, of_task, tasks = np.unique(keys, return_inverse=True, return_counts=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -70,6 +71,20 @@ def deal(group: NDArray[np.int64], seed: int) -> tuple[NDArray[np.int64], int]:
     return (np.random.default_rng(seed).permutation(count) % MOST_UNITS)[group], MOST_UNITS
 
 
+def _draws(groups: NDArray[np.int64], sampling: Sampling) -> Floats:
+    total = int(groups.sum())
+    draw = np.random.default_rng(sampling.seed).multinomial
+    return draw(total, groups / total, sampling.replicates).astype(np.float64)
+
+
+@lru_cache(maxsize=1)
+def _evenly(units: int, sampling: Sampling) -> Floats:
+    """Return draws from units that are one group each. The parts of a large table have as many units, so the same draws."""
+    drawn = _draws(np.ones(units, np.int64), sampling)
+    drawn.flags.writeable = False
+    return drawn
+
+
 class Resamples:
     """Draws made once and used for every metric of a table."""
 
@@ -82,8 +97,8 @@ class Resamples:
     def drawn(self) -> Floats:
         """Bootstrap weights, shape (replicates, units): groups drawn with replacement."""
         if self._drawn is None:
-            draw = np.random.default_rng(self.sampling.seed).multinomial
-            self._drawn = draw(self.total, self.groups / self.total, self.sampling.replicates).astype(np.float64)
+            s, alike = self.sampling, bool((self.groups == 1).all())
+            self._drawn = _evenly(self.total, s) if alike else _draws(self.groups, s)
         return self._drawn
 
     def interval(self, evaluate: Evaluate, point: float, limits: tuple[float, float]) -> tuple[float, float] | tuple[None, None]:

@@ -24,12 +24,17 @@ def shares(votes: Floats) -> Floats:
 
 def posterior(logs: Floats) -> tuple[Floats, float]:
     """Return the probabilities that the rows of logarithms are proportional to, and the sum of the rows' log totals."""
-    top = logs.max(axis=1, keepdims=True)
-    probability = np.exp(logs - top)
-    total = probability.sum(axis=1, keepdims=True)
-    return probability / total, float((np.log(total) + top).sum())
+    probability = logs.T.copy()  # label after label: rows are short, and numpy is slow along short rows
+    top = probability.max(axis=0)
+    probability -= top
+    np.exp(probability, out=probability)
+    total = probability.sum(axis=0)
+    probability /= total
+    return probability.T, float((np.log(total) + top).sum())
 
 
 def probability_of_answer(coded: Coded, probability: Floats) -> Floats:
     """Return for each answer, shape (answers,), how probable it is that it is right."""
-    return np.asarray(probability[coded.task, coded.label])
+    if probability.flags.c_contiguous:
+        return probability.ravel().take(coded.task * probability.shape[1] + coded.label)
+    return probability.T.ravel().take(coded.label * len(probability) + coded.task)

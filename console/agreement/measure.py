@@ -4,6 +4,7 @@ import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +16,7 @@ from yuelu.base.records import Choice, Region, Relation, kind_of
 from yuelu.quality.kinds.answers import Answer, Asked
 from yuelu.quality.kinds.placing import PLACING, about_regions
 from yuelu.quality.kinds.report import ControlReport, Told, control_report, table_report
-from yuelu.quality.score import Score
+from yuelu.quality.kinds.scoring import TaskValues
 from yuelu.quality.tables import read_labels
 
 GOLD = "gold"
@@ -221,7 +222,7 @@ def to_json(report: Report) -> dict[str, Any]:
             for name, c in each
             for found in c.confusions
         ],
-        "tasks": [{"control": name, "task": task, **_short(score)} for name, c in each for task, score in c.tasks],
+        "tasks": [task for name, c in each for task in _tasks(name, c.tasks)],
         "models": _parts(each, "models", ("model",)),
         "gold": _parts(each, "gold", ("gold",)),
         "left_out": [{"what": what, "count": count} for what, count in report.notes.items()],
@@ -236,5 +237,10 @@ def _parts(each: list[tuple[str, ControlReport]], what: str, names: tuple[str, .
     ]
 
 
-def _short(score: Score) -> dict[str, Any]:
-    return {"metric": score.metric, "value": score.value, "reason": score.reason}
+def _tasks(control: str, tasks: TaskValues) -> list[dict[str, Any]]:
+    return [
+        {"control": control, "task": name, "metric": tasks.metric, "value": value, "reason": None}
+        if isfinite(value)
+        else {"control": control, "task": name, "metric": tasks.metric, "value": None, "reason": tasks.undefined}
+        for name, value in zip(tasks.names, tasks.values.tolist(), strict=True)
+    ]

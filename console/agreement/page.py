@@ -64,7 +64,7 @@ def _address(report: Report, server: str | None, task: str) -> str | None:
 def _drawn(control: ControlReport, language: str) -> Drawn:
     why = partial(say_reason, language)
     labels = sorted(control.labels, key=lambda part: -part.score.annotations)[:_LABELS]
-    values = [score.value for _, score in control.tasks if score.value is not None]
+    values = control.tasks.known.tolist()
     less = control.less_is_better
     found = (
         plots.intervals(control.scores, why),
@@ -78,8 +78,7 @@ def _drawn(control: ControlReport, language: str) -> Drawn:
 
 
 def _worst(control: ControlReport) -> list[tuple[str, float]]:
-    known = [(task, score.value) for task, score in control.tasks if score.value is not None]
-    return sorted(known, key=lambda each: (-each[1] if control.less_is_better else each[1], each[0]))[:_WORST]
+    return control.tasks.worst(_WORST, less_is_better=control.less_is_better)
 
 
 def _confused(control: ControlReport) -> list[Confused]:

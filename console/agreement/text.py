@@ -65,14 +65,11 @@ def _print_control(name: str, control: ControlReport, language: str) -> None:
             columns = ["", *(t(word) for word in ("metric", "value", "low", "high", "tasks"))]
             rows = [(" – ".join(p.names), p.score.metric, p.score.value, p.score.low, p.score.high, p.score.tasks) for p in found]
             table(f"\n{name}: {what}", columns, rows)
-    worst = sorted(
-        (each for each in control.tasks if each[1].value is not None), key=lambda each: _worst(each[1].value, control)
-    )[:_WORST]
     if len(control.tasks) > 1:
         table(
             f"\n{name}: {t('Tasks with the least agreement')}",
             (t("task"), control.main),
-            [(task, score.value) for task, score in worst],
+            control.tasks.worst(_WORST, less_is_better=control.less_is_better),
         )
 
 
@@ -87,8 +84,3 @@ def bland_altman(control: ControlReport) -> list[tuple[tuple[str, ...], tuple[Sc
 
 def _least(part: Part) -> float:
     return 2.0 if part.score.value is None else part.score.value
-
-
-def _worst(value: float | None, control: ControlReport) -> float:
-    number = value or 0.0
-    return -number if control.less_is_better else number

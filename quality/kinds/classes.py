@@ -11,6 +11,7 @@ from yuelu.base.errors import InvalidRecord
 from yuelu.base.records import Choice, Moment, Number, Preference, Rating, Taxonomy
 from yuelu.base.schemas import LABELS, TOGETHER
 from yuelu.quality.answer_distances import jaccard, masi
+from yuelu.quality.coded import Codes
 from yuelu.quality.kinds.answers import Answer, Asked, Pairs, pair_up
 from yuelu.quality.kinds.compared import Compared, Labelled, Measure, Named, Sums, share
 from yuelu.quality.kinds.pairwise import Found, Said, compare_pairs
@@ -53,10 +54,15 @@ def compare_labels(answers: Sequence[Answer], _: Asked) -> Compared:
 def label_tallies(pairs: Pairs, labels: Sequence[str]) -> Compared:
     """Return the tallies of single labels, by answer."""
     names, code = np.unique(np.asarray(labels, np.str_), return_inverse=True)
+    return coded_tallies(pairs, tuple(names.tolist()), code)
+
+
+def coded_tallies(pairs: Pairs, names: tuple[str, ...], code: Codes) -> Compared:
+    """Return the tallies of single labels, `code` by answer into `names`."""
     one, other = code[pairs.first], code[pairs.second]
     rows, same = np.arange(len(one)), one == other
     by_label = Labelled(
-        tuple(names.tolist()),
+        names,
         np.concatenate([rows, rows[~same]]),
         np.concatenate([one, other[~same]]),
         np.concatenate([same, np.zeros((~same).sum(), bool)]).astype(np.float64),
@@ -98,8 +104,14 @@ def compare_numbers(answers: Sequence[Answer], asked: Asked) -> Compared:
 
 def degree_tallies(pairs: Pairs, labels: Sequence[str], order: tuple[str, ...] | None) -> Compared:
     """Return the tallies of labels in an order, or of numbers, by answer. Raises InvalidRecord: a label that is neither."""
-    compared = label_tallies(pairs, labels)
-    degrees = _degrees(labels, order)
+    names, code = np.unique(np.asarray(labels, np.str_), return_inverse=True)
+    return coded_degrees(pairs, tuple(names.tolist()), code, order)
+
+
+def coded_degrees(pairs: Pairs, names: tuple[str, ...], code: Codes, order: tuple[str, ...] | None) -> Compared:
+    """Return the same, `code` by answer into `names`."""
+    compared = coded_tallies(pairs, names, code)
+    degrees = _degrees(names, order)[code]
     one, other = degrees[compared.pairs.first], degrees[compared.pairs.second]
     moments = {"one": one, "other": other, "one_squared": one**2, "other_squared": other**2}
     apart = {"squared": (one - other) ** 2, "apart": np.abs(one - other)}

@@ -13,7 +13,8 @@ from scipy import sparse
 from yuelu.quality.coded import Codes
 from yuelu.quality.kinds.answers import Answer, Pairs, pair_up
 from yuelu.quality.kinds.compared import Compared, Labelled, Measure, Named, Samples, share
-from yuelu.quality.matching import Iou, Matches, candidates, match
+from yuelu.quality.matching import Matches, candidates, match
+from yuelu.quality.overlap import Iou
 from yuelu.quality.resample import Floats
 
 LEAST = 0.5
@@ -91,7 +92,7 @@ def _of_answers(answers: Sequence[Answer], pairs: Pairs) -> tuple[Codes, Codes]:
 
 def _cells(task: Codes, item: Codes, annotator: Codes, good: np.ndarray[Any, np.dtype[np.bool_]]) -> tuple[Codes, Codes]:
     """Return what regions can be compared within, and by whom they are; one without a place is alone in its cell."""
-    cell = np.unique(np.stack([task, item]), axis=1, return_inverse=True)[1].ravel() if len(task) else task
+    cell = task * (int(item.max(initial=0)) + 1) + item
     lone = np.arange(len(task)) + (int(cell.max()) + 1 if len(cell) else 0)
     return np.where(good, cell, lone), annotator
 

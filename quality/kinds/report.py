@@ -7,12 +7,23 @@ from typing import cast
 import numpy as np
 import pyarrow as pa
 
-from yuelu.quality.coded import Repeats, code_labels
+from yuelu.quality.coded import Repeats, code_labels, encode_sorted
 from yuelu.quality.kinds.answers import Answer, Asked, pair_codes
-from yuelu.quality.kinds.classes import degree_tallies, label_tallies
+from yuelu.quality.kinds.classes import coded_degrees, coded_tallies
 from yuelu.quality.kinds.compared import Compared, Measure
 from yuelu.quality.kinds.kind import Kind
-from yuelu.quality.kinds.scoring import Confused, Part, between, by_annotator, by_company, by_label, by_pair, by_task, confusions
+from yuelu.quality.kinds.scoring import (
+    Confused,
+    Part,
+    TaskValues,
+    between,
+    by_annotator,
+    by_company,
+    by_label,
+    by_pair,
+    confusions,
+    task_values,
+)
 from yuelu.quality.kinds.scoring import pair_scores as _pair_scores
 from yuelu.quality.kinds.table import kind_named, scores_of
 from yuelu.quality.labels import Level, label_scores
@@ -52,7 +63,7 @@ class ControlReport:
     companies: tuple[Part, ...]
     labels: tuple[Part, ...]
     confusions: tuple[Confused, ...]
-    tasks: tuple[tuple[str, Score], ...]
+    tasks: TaskValues
     models: tuple[Part, ...]
     gold: tuple[Part, ...]
     left_out: Mapping[str, int]
@@ -83,12 +94,14 @@ def table_report(
     told, sampling = told or Told(), sampling or Sampling()
     coded = code_labels(labels, repeats)
     names = coded.tasks.to_pylist()
-    in_groups = [f"group {groups[name]}" if groups and name in groups else f"task {name}" for name in names]
-    group = np.unique(np.asarray(in_groups, np.str_), return_inverse=True)[1]
+    in_groups = [f"group {groups[name]}" if name in groups else f"task {name}" for name in names] if groups else names
+    group = encode_sorted(pa.array(in_groups, pa.string()))[1]
     pairs = pair_codes(tuple(names), coded.annotators, group, coded.task, coded.annotator, np.ones(len(coded.label), np.int64))
-    given = [coded.labels[code] for code in coded.label.tolist()]
-    everything = label_tallies(pairs, given) if asked.kind == "nominal" else degree_tallies(pairs, given, asked.order)
-    people = labels.filter(np.asarray([told.is_human(each) for each in labels["annotator"].to_pylist()], bool))
+    said = (coded.labels, coded.label)
+    everything = coded_tallies(pairs, *said) if asked.kind == "nominal" else coded_degrees(pairs, *said, asked.order)
+    people = labels
+    if not all(told.is_human(name) for name in coded.annotators):
+        people = labels.filter(np.asarray([told.is_human(each) for each in labels["annotator"].to_pylist()], bool))
 
     def scores(human: Compared) -> tuple[Score, ...]:
         found = label_scores(
@@ -123,7 +136,7 @@ def _report(  # noqa: PLR0917
         by_company(human, told.companies, (main,), sampling),
         by_label(human, sampling),
         confusions(human),
-        tuple((task, found[0]) for task, found in by_task(human, (main,)).items()),
+        task_values(human, main),
         _against(everything, told.models, told, kind, sampling),
         _against(everything, told.gold, told, kind, sampling),
         everything.left_out,

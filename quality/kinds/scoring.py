@@ -91,6 +91,44 @@ def by_task(compared: Compared, measures: Sequence[Measure]) -> dict[str, tuple[
     }
 
 
+@dataclass(frozen=True, slots=True)
+class TaskValues:
+    """One measure of every task that two annotators answered, as columns: there may be a million of them.
+
+    `values`, shape (tasks,), is NaN where the measure is undefined, for the reason `undefined`.
+    """
+
+    metric: str
+    names: tuple[str, ...]
+    values: Floats
+    undefined: str
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def known(self) -> Floats:
+        """The values that there are."""
+        return self.values[np.isfinite(self.values)]
+
+    def worst(self, most: int, *, less_is_better: bool) -> list[tuple[str, float]]:
+        """Return the tasks with the least agreement, at most `most` of them, the worst first and those alike by name."""
+        badness = np.where(np.isfinite(self.values), -self.values if less_is_better else self.values, np.inf)
+        kept = np.flatnonzero(np.isfinite(badness))
+        if len(kept) > most:
+            kept = kept[badness[kept] <= np.partition(badness[kept], most - 1)[most - 1]]
+        ranked = sorted(kept.tolist(), key=lambda at: (badness[at], self.names[at]))
+        return [(self.names[at], float(self.values[at])) for at in ranked[:most]]
+
+
+def task_values(compared: Compared, measure: Measure) -> TaskValues:
+    """Return the measure for every task that two annotators answered, in order of the tasks' codes."""
+    pairs = compared.pairs
+    codes, unit = np.unique(pairs.task, return_inverse=True)
+    values = np.minimum(plain_values(compared, measure, unit, len(codes)), measure.limits[1])
+    return TaskValues(measure.name, tuple(pairs.tasks[code] for code in codes.tolist()), values, measure.undefined)
+
+
 def _plain(measure: Measure, value: float, counted: tuple[int, int, int]) -> Score:
     reason = None if np.isfinite(value) else measure.undefined
     if measure.two and counted[1] != 2:
@@ -102,9 +140,10 @@ def _plain(measure: Measure, value: float, counted: tuple[int, int, int]) -> Sco
 def _counts_by(compared: Compared, unit: Codes, units: int) -> list[tuple[int, int]]:
     """Return how many annotators a unit has, and how many things they said."""
     pairs = compared.pairs
-    answers = np.unique(np.stack([np.concatenate([unit, unit]), np.concatenate([pairs.first, pairs.second])]), axis=1)
-    annotators = np.bincount(answers[0], minlength=units)
-    said = np.bincount(answers[0], pairs.said[answers[1]], units)
+    answers = max(len(pairs.said), 1)
+    of_unit, answer = np.divmod(np.union1d(unit * answers + pairs.first, unit * answers + pairs.second), answers)
+    annotators = np.bincount(of_unit, minlength=units)
+    said = np.bincount(of_unit, pairs.said[answer], units)
     return [(int(people), int(things)) for people, things in zip(annotators, said, strict=True)]
 
 
@@ -141,6 +180,8 @@ def by_company(
 ) -> tuple[Part, ...]:
     """Return each measure for the pairs within a company, and for those of every two companies."""
     pairs = compared.pairs
+    if not companies:
+        return ()
     of_one, of_other = (
         np.asarray([companies.get(pairs.annotators[who], "") for who in side]) for side in (pairs.one, pairs.other)
     )
@@ -183,7 +224,8 @@ def confusions(compared: Compared) -> tuple[Confused, ...]:
     """Return how often two labels were given to one thing, the most frequent first; equal labels are among them."""
     names, named = compared.labels.names, compared.named
     low, high = np.minimum(named.one, named.other), np.maximum(named.one, named.other)
-    pairs, counts = np.unique(np.stack([low, high]), axis=1, return_counts=True)
+    keys, counts = np.unique(low * max(len(names), 1) + high, return_counts=True)
+    pairs = np.divmod(keys, max(len(names), 1))
     found = [Confused(names[one], names[other], int(count)) for one, other, count in zip(*pairs, counts, strict=True)]
     return tuple(sorted(found, key=lambda each: (-each.count, each.one, each.other)))
 

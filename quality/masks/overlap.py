@@ -45,21 +45,25 @@ def _share(part: Codes, whole: Codes) -> Floats:
 
 def shared(masks: Sequence[Mask]) -> Shared:
     """Return what masks of one shape share, each pair. Raises InvalidRecord: they differ in shape, or are not of booleans."""
-    stack = as_stack(masks)
-    rows = np.packbits(stack.reshape(len(stack), -1), axis=1)
-    words = np.zeros((len(rows), -(-rows.shape[1] // 8) * 8), np.uint8)
-    words[:, : rows.shape[1]] = rows
-    bits = words.view(np.uint64)
-    both = np.empty((len(bits), len(bits)), np.int64)
-    for at, one in enumerate(bits):
-        both[at, at:] = both[at:, at] = np.bitwise_count(bits[at:] & one).sum(axis=1, dtype=np.int64)
+    check_alike(masks)
+    words = np.zeros((len(masks), -(-masks[0].size // 64)), np.uint64)
+    for row, mask in zip(words.view(np.uint8), masks, strict=True):
+        row[: -(-mask.size // 8)] = np.packbits(mask)
+    both = np.empty((len(words), len(words)), np.int64)
+    for at, one in enumerate(words):
+        both[at, at:] = both[at:, at] = np.bitwise_count(words[at:] & one).sum(axis=1, dtype=np.int64)
     return Shared(both)
 
 
 def as_stack(masks: Sequence[Mask]) -> Mask:
     """Return the masks as one array, shape (masks, *shape). Raises InvalidRecord: none, unequal shapes, not booleans."""
+    check_alike(masks)
+    return np.stack(masks)
+
+
+def check_alike(masks: Sequence[Mask]) -> None:
+    """Raise InvalidRecord unless there are masks, of booleans, all of one shape."""
     shapes = {mask.shape for mask in masks}
     if len(shapes) != 1 or any(mask.dtype != np.bool_ for mask in masks):
         kinds = ", ".join(sorted(f"{mask.dtype} {mask.shape}" for mask in masks)) or "none"
         raise InvalidRecord(f"masks: {kinds}", "give one or more masks of booleans, all of one shape")
-    return np.stack(masks)

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from yuelu.base.errors import InvalidRecord
 from yuelu.quality.coded import Codes
-from yuelu.quality.masks.overlap import Mask, as_stack
+from yuelu.quality.masks.overlap import Mask, as_stack, check_alike
 from yuelu.quality.resample import Floats
 
 _MOST = 16  # annotators: there are 2**n ways to answer a pixel
@@ -42,28 +44,30 @@ def staple(masks: Sequence[Mask], prior: float | None = None) -> Agreed:
     Raises InvalidRecord: masks of several shapes, more than 16 of them, or a prior outside (0, 1).
     Source: S. Warfield, K. Zou, W. Wells (2004), Simultaneous Truth and Performance Level Estimation (STAPLE).
     """
-    stack = as_stack(masks)
-    if len(stack) > _MOST or (prior is not None and not 0 < prior < 1):
-        raise InvalidRecord(f"{len(stack)} masks with prior {prior}", f"need at most {_MOST} masks, and 0 < prior < 1")
-    pattern = _patterns(stack)
-    found, pixels = np.unique(pattern, return_counts=True)
-    answers = ((found[:, np.newaxis] >> np.arange(len(stack))) & 1).astype(np.float64)
+    check_alike(masks)
+    if len(masks) > _MOST or (prior is not None and not 0 < prior < 1):
+        raise InvalidRecord(f"{len(masks)} masks with prior {prior}", f"need at most {_MOST} masks, and 0 < prior < 1")
+    pattern = _patterns(masks)
+    histogram = np.bincount(pattern.ravel(), minlength=1 << len(masks))
+    found = np.flatnonzero(histogram)
+    pixels = histogram[found]
+    answers = ((found[:, np.newaxis] >> np.arange(len(masks))) & 1).astype(np.float64)
     drawn = float((answers.mean(axis=1) * pixels).sum() / pixels.sum())
     if drawn in {0.0, 1.0}:  # all annotators drew nothing, or everything: there is nothing to learn from
-        return Agreed(np.full(stack.shape[1:], drawn), np.ones(len(stack)), np.ones(len(stack)))
+        return Agreed(np.full(pattern.shape, drawn), np.ones(len(masks)), np.ones(len(masks)))
     belongs, sensitivity, specificity = _learnt(answers, pixels, prior or drawn)
-    of_pattern = np.zeros(1 << len(stack))
+    of_pattern = np.zeros(1 << len(masks))
     of_pattern[found] = belongs
-    return Agreed(of_pattern[pattern].reshape(stack.shape[1:]), sensitivity, specificity)
+    return Agreed(of_pattern.take(pattern), sensitivity, specificity)
 
 
-def _patterns(stack: Mask) -> Codes:
-    """Return for each pixel who drew it, as the bits of one number, shape (pixels,)."""
-    flat = stack.reshape(len(stack), -1)
-    pattern = np.zeros(flat.shape[1], np.uint16)
-    for at, row in enumerate(flat):
-        pattern |= row.astype(np.uint16) << np.uint16(at)
-    return pattern.astype(np.int64)
+def _patterns(masks: Sequence[Mask]) -> NDArray[np.unsignedinteger[Any]]:
+    """Return for each pixel who drew it, as the bits of one number, of the masks' shape."""
+    kind = np.uint8 if len(masks) <= 8 else np.uint16
+    pattern = np.zeros(masks[0].shape, kind)
+    for at, mask in enumerate(masks):
+        pattern |= mask.view(np.uint8).astype(kind, copy=False) << kind(at)
+    return pattern
 
 
 def _learnt(answers: Floats, pixels: Codes, prior: float) -> tuple[Floats, Floats, Floats]:

@@ -1,8 +1,10 @@
 """Gamma of two and three annotators, against pygamma-agreement."""
 
+from functools import partial
+
 import numpy as np
-from measuring import OURS, Row, Settings, row
-from peers import ask, peer_rows
+from measuring import Row, Settings
+from peers import ask, found_by_peers, turns_rows
 
 from yuelu.quality.gamma import Unit, Weights, disorder
 
@@ -28,12 +30,11 @@ def rows(settings: Settings) -> list[Row]:
         annotators = _annotators(people, units, settings.seed)
         rows_ = [(f"a{who}", *unit) for who, one in enumerate(annotators) for unit in one]
         who, label, start, end = (np.asarray(column) for column in zip(*rows_, strict=True))
-        told = ask(settings, _PEER, who=who, label=label, start=start, end=end)
-        found = disorder(annotators, Weights())
-        assert all(abs(each.found - found) < 1e-4 for each in told.values()), "the disorders differ"
-        job = f"best alignment of {people} annotators x {units} units"
-        made.append(row(job, "yuelu", OURS, lambda annotators=annotators: disorder(annotators, Weights()), settings.rounds))
-        made += peer_rows(job, 1, told)
+        ours = partial(disorder, annotators, Weights())
+        told = ask(settings, _PEER, ours, who=who, label=label, start=start, end=end)
+        same = ours()
+        assert all(abs(found - same) < 1e-4 for found in found_by_peers(told)), "the disorders differ"
+        made += turns_rows(f"best alignment of {people} annotators x {units} units", "yuelu", 1, told)
     return made
 
 

@@ -1,11 +1,11 @@
 """IoU and one-to-one matching of boxes of three annotators, ten boxes each, against pycocotools and supervision."""
 
 import numpy as np
-from measuring import OURS, Row, Settings, row
+from measuring import Row, Settings
 from numpy.typing import NDArray
-from peers import ask, peer_rows
+from peers import ask, found_by_peers, turns_rows
 
-from yuelu.quality.matching import candidates, match
+from yuelu.quality.matching import Matches, candidates, match
 from yuelu.quality.overlap import box_iou
 
 BOXES, ANNOTATORS = 10, 3
@@ -47,8 +47,22 @@ def matched():
             rows, columns = linear_sum_assignment(np.where(table >= 0.5, table + len(table) + 1, 0), maximize=True)
             count += int((table[rows, columns] >= 0.5).sum())
     return count
-found = timed("numpy and scipy, task by task", matched)
-told["numpy and scipy, task by task"][2] = found
+way = "numpy and scipy, task by task"
+found = timed(way, matched)
+told[way][2] = found
+"""
+_HUNGARIAN = """
+from scipy.optimize import linear_sum_assignment
+tables = given["tables"]
+def matched():
+    count = 0
+    for table in tables:
+        rows, columns = linear_sum_assignment(table, maximize=True)
+        count += int((table[rows, columns] > 0).sum())
+    return count
+way = "scipy linear_sum_assignment, table by table"
+found = timed(way, matched)
+told[way][2] = found
 """
 
 
@@ -65,14 +79,28 @@ def rows(settings: Settings) -> list[Row]:
     def matched() -> int:
         return len(match(candidates(cell, annotator, flat, box_iou, 0.5), annotator).iou)
 
-    told = ask(settings, _PEER, boxes=boxes)  # supervision adds up in single precision
-    assert all(abs(each.found / overlap() - 1) < 1e-5 for each in told.values()), "the overlaps differ"
+    told = ask(settings, _PEER, overlap, boxes=boxes)  # supervision adds up in single precision
+    assert all(abs(found / overlap() - 1) < 1e-5 for found in found_by_peers(told)), "the overlaps differ"
     job = f"IoU, {tasks} tasks x 3 annotators x 10 boxes (pairs of boxes)"
-    made = [row(job, "yuelu", OURS, overlap, settings.rounds, pairs), *peer_rows(job, pairs, told)]
-    told = ask(settings, _SCIPY, boxes=boxes)
-    assert all(each.found == matched() for each in told.values()), "the matches differ"
-    job = f"IoU and matching at 0.5, {tasks} tasks (pairs of annotators)"
-    return [*made, row(job, "yuelu", OURS, matched, settings.rounds, tasks * 3), *peer_rows(job, tasks * 3, told)]
+    made = turns_rows(job, "yuelu", pairs, told)
+    told = ask(settings, _SCIPY, matched, boxes=boxes)
+    assert all(found == matched() for found in found_by_peers(told)), "the matches differ"
+    made += turns_rows(f"IoU and matching at 0.5, {tasks} tasks (pairs of annotators)", "yuelu", tasks * 3, told)
+    found = candidates(cell, annotator, flat, box_iou, 0.5)
+    told = ask(settings, _HUNGARIAN, lambda: match(found, annotator), tables=_tables(found, tasks))
+    assert all(count == matched() for count in found_by_peers(told)), "the matches differ"
+    job = f"matching alone, 10 x 10, {tasks} tasks (pairs of annotators)"
+    return [*made, *turns_rows(job, "yuelu", tasks * 3, told, "without what makes the tables")]
+
+
+def _tables(found: Matches, tasks: int) -> NDArray[np.float64]:
+    """Return what each pair of boxes is worth to the Hungarian method, shape (pairs of annotators, boxes, boxes)."""
+    (cell, one, row), (_, other, column) = (
+        np.unravel_index(rows, (tasks, ANNOTATORS, BOXES)) for rows in (found.one, found.other)
+    )
+    tables = np.zeros((tasks, ANNOTATORS, BOXES, BOXES))
+    tables[cell, one + other - 1, row, column] = found.iou + BOXES + 1
+    return tables.reshape(-1, BOXES, BOXES)
 
 
 def _boxes(tasks: int, seed: int) -> NDArray[np.float64]:

@@ -1,9 +1,9 @@
 """Masks: IoU of pairs against pycocotools, and STAPLE against SimpleITK."""
 
 import numpy as np
-from measuring import OURS, Row, Settings, row
+from measuring import Row, Settings
 from numpy.typing import NDArray
-from peers import ask, peer_rows
+from peers import ask, found_by_peers, turns_rows
 
 from yuelu.quality.masks.overlap import shared
 from yuelu.quality.masks.staple import staple
@@ -12,12 +12,19 @@ ANNOTATORS = 5
 
 _COCO = """
 from pycocotools import mask as coco
-masks = np.asfortranarray(np.moveaxis(given["masks"], 0, 2).astype(np.uint8))
-def from_pixels():
+def from_pixels(masks):
     runs = coco.encode(masks)
-    return coco.iou(runs, runs, [0] * masks.shape[2])
-told_sum = float(timed("pycocotools, encode and iou", from_pixels).sum())
-told["pycocotools, encode and iou"][2] = told_sum
+    return float(coco.iou(runs, runs, [0] * masks.shape[2]).sum())
+def by_columns():
+    return np.asfortranarray(np.moveaxis(given_masks, 0, 2).astype(np.uint8))
+given_masks = given["masks"]
+ready = by_columns()
+for way, do in (
+    ("pycocotools, encode and iou, of pixels ordered as it wants them", lambda: from_pixels(ready)),
+    ("the same, ordering included", lambda: from_pixels(by_columns())),
+):
+    found = timed(way, do)
+    told[way][2] = found
 """
 _ITK = """
 import SimpleITK as sitk
@@ -37,19 +44,15 @@ def rows(settings: Settings) -> list[Row]:
     made: list[Row] = []
     for size in (512, 1024) if settings.quick else (512, 1024, 2048):
         masks = _masks(size, settings.seed)
-        told = ask(settings, _COCO, masks=masks)
-        found = float(shared(list(masks)).iou.sum())
-        assert all(abs(each.found - found) < 1e-9 for each in told.values()), "the overlaps differ"
-        job = f"IoU of 5 masks of {size}^2, all pairs, from pixels"
+        told = ask(settings, _COCO, lambda masks=masks: shared(list(masks)).iou, masks=masks)
+        same = float(shared(list(masks)).iou.sum())
+        assert all(abs(found - same) < 1e-9 for found in found_by_peers(told)), "the overlaps differ"
         pairs = ANNOTATORS * (ANNOTATORS - 1) // 2
-        made += [row(job, "yuelu", OURS, lambda masks=masks: shared(list(masks)), settings.rounds, pairs)]
-        made += peer_rows(job, pairs, told)
-        told = ask(settings, _ITK, masks=masks)
+        made += turns_rows(f"IoU of 5 masks of {size}^2, all pairs, from pixels", "yuelu", pairs, told)
+        told = ask(settings, _ITK, lambda masks=masks: staple(list(masks)), masks=masks)
         pixels = int(staple(list(masks)).mask.sum())
-        assert all(abs(each.found - pixels) <= 1e-4 * pixels for each in told.values()), "the masks differ"
-        job = f"STAPLE of 5 masks of {size}^2"
-        made += [row(job, "yuelu", OURS, lambda masks=masks: staple(list(masks)), settings.rounds)]
-        made += peer_rows(job, 1, told)
+        assert all(abs(found - pixels) <= 1e-4 * pixels for found in found_by_peers(told)), "the masks differ"
+        made += turns_rows(f"STAPLE of 5 masks of {size}^2", "yuelu", 1, told)
     return made
 
 

@@ -32,7 +32,7 @@ from yuelu.base.records import (
 )
 from yuelu.quality.kinds.answers import Answer, Asked
 from yuelu.quality.kinds.report import Told, control_report
-from yuelu.quality.kinds.scoring import by_label, by_task, confusions
+from yuelu.quality.kinds.scoring import TaskValues, by_label, by_task, confusions
 from yuelu.quality.kinds.table import KINDS, agreement, kind_named, task_agreement
 from yuelu.quality.resample import Sampling
 
@@ -166,7 +166,14 @@ def test_models_and_gold_stand_beside_the_people() -> None:
     assert {part.names: part.score.value for part in report.models} == pytest.approx({("m",): 3 / 6})
     assert {part.names: part.score.value for part in report.gold} == pytest.approx({("g",): 5 / 6})
     assert [part.names for part in report.companies] == [("K", "L")]
-    assert [task for task, _ in report.tasks] == ["0", "1", "2"]
+    assert report.tasks.names == ("0", "1", "2")
+
+
+def test_the_worst_tasks_come_first_and_those_alike_by_name() -> None:
+    tasks = TaskValues("m", ("d", "c", "b", "a", "e"), np.asarray([0.5, 0.2, np.nan, 0.5, 0.9]), "why")
+    assert tasks.worst(2, less_is_better=False) == [("c", 0.2), ("a", 0.5)]
+    assert tasks.worst(9, less_is_better=True) == [("e", 0.9), ("a", 0.5), ("d", 0.5), ("c", 0.2)]
+    assert tasks.known.tolist() == [0.5, 0.2, 0.5, 0.9]
 
 
 def test_what_is_wrong_is_refused() -> None:

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from yuelu.base.errors import InvalidRecord, Misconfigured
 from yuelu.base.schemas import LABELS
 from yuelu.quality import coefficients
-from yuelu.quality.coded import code_labels
+from yuelu.quality.coded import Coded, code_labels
 from yuelu.quality.gate import decide_batch
 from yuelu.quality.labels import label_scores, task_label_scores
-from yuelu.quality.patterns import patterns
+from yuelu.quality.patterns import patterns, patterns_of
 from yuelu.quality.policy import load_policy
 from yuelu.quality.resample import Resamples, Sampling, units
 from yuelu.quality.score import Score, scores_table
@@ -327,3 +327,25 @@ def test_a_score_never_lies_about_being_undefined() -> None:
     with pytest.raises(InvalidRecord, match="say None"):
         Score("m", None, float("nan"), None, None, 1, 2, 3, None)
     assert scores_table(label_scores(KRIPPENDORFF_C, replicates=10)).num_rows == 6
+
+
+@pytest.mark.parametrize(("annotators", "labels"), [(3, 4), (4, 40_000), (40, 3), (6, 3000)])
+def test_patterns_hold_what_everybody_answered(annotators: int, labels: int) -> None:
+    answers = np.random.default_rng(annotators).integers(-1, labels, (annotators, 50))
+    who, task = np.nonzero(answers >= 0)
+    names = pa.array([str(each) for each in range(50)])
+    coded = Coded(names, tuple(map(str, range(annotators))), tuple(map(str, range(labels))), task, who, answers[who, task])
+    for found in (patterns(coded), patterns_of(answers, labels)):
+        given = [sorted(label for label in row if label >= 0) for row in found.answers[found.of_task].tolist()]
+        assert given == [sorted(label for label in row if label >= 0) for row in answers.T.tolist()]
+        assert found.tasks.tolist() == np.bincount(found.of_task).tolist()
+
+
+def test_alpha_of_a_matrix_is_that_of_krippendorff_2011() -> None:
+    # K. Krippendorff (2011), section C: four observers, twelve units, nominal alpha 0.743.
+    rows = ("1 2 3 3 2 1 4 1 2 . . .", "1 2 3 3 2 2 4 1 2 5 . 3", ". 3 3 3 2 3 4 2 2 5 1 .", "1 2 3 3 2 4 4 1 2 5 1 .")
+    matrix = np.asarray([[-1 if cell == "." else int(cell) - 1 for cell in row.split()] for row in rows])
+    found = patterns_of(matrix, 5)
+    drawn = units(found.of_task, found.tasks, None, 0)
+    value = coefficients.krippendorff_alpha(tally_nominal(found, drawn.members).weighed(drawn.weights))
+    assert float(value[0]) == pytest.approx(0.743, abs=5e-4)

@@ -11,6 +11,7 @@ import pytest
 from yuelu.base.schemas import LABELS
 from yuelu.quality.coded import Coded, code_labels
 from yuelu.quality.consensus import METHODS, Method, consensus_labels
+from yuelu.quality.dawid_skene import dawid_skene
 from yuelu.quality.glad import glad
 from yuelu.quality.mace import mace
 
@@ -103,3 +104,16 @@ def test_mace_is_the_same_for_the_same_seed() -> None:
     coded, _ = crowd(6, (0.9, 0.7, 0.5))
     assert np.array_equal(mace(coded, seed=3).probability, mace(coded, seed=3).probability)
     assert mace(coded, restarts=10).log_likelihood >= mace(coded, restarts=1).log_likelihood
+
+
+def test_dawid_skene_of_many_answers_finds_the_rates_they_were_drawn_with() -> None:
+    rng = np.random.default_rng(0)
+    rates = np.asarray([[[0.9, 0.1], [0.2, 0.8]], [[0.7, 0.3], [0.1, 0.9]], [[0.8, 0.2], [0.3, 0.7]]])
+    truth = rng.choice(2, 40_000, p=[0.6, 0.4])
+    label = (rng.random((40_000, 3)) < rates[np.arange(3), truth[:, np.newaxis], 1]).astype(np.int64)
+    task, annotator = np.indices(label.shape)
+    order = rng.permutation(label.size)
+    rows = (each.ravel()[order] for each in (task, annotator, label))
+    model = dawid_skene(Coded(pa.array(np.arange(40_000).astype(str)), ("a", "b", "c"), ("n", "y"), *rows))
+    np.testing.assert_allclose(model.rates, rates, atol=0.03)
+    np.testing.assert_allclose(model.prior, [0.6, 0.4], atol=0.03)

@@ -218,7 +218,38 @@ def test_every_kind_is_scored_through_one_table() -> None:
         scoring_for("mask")
 
 
+@pytest.mark.parametrize("together", [20, 1 << 16])
+def test_pairs_of_crowded_uneven_cells_are_those_of_pycocotools(monkeypatch: Any, together: int) -> None:
+    monkeypatch.setattr("yuelu.quality.reach._TOGETHER", together)
+    rng = np.random.default_rng(3)
+    cell, annotator = rng.integers(0, 6, 120), rng.integers(0, 3, 120)  # rows in no order, cells of any size
+    places = np.c_[rng.uniform(0, 40, (120, 2)), rng.uniform(5, 40, (120, 2)), np.zeros(120)]
+    iou = mask.iou(places[:, :4], places[:, :4], np.zeros(120, np.uint8))
+    one, other = np.nonzero((cell[:, np.newaxis] == cell) & (annotator[:, np.newaxis] < annotator) & (iou >= 0.3))
+    found = candidates(cell, annotator, places, box_iou, 0.3)
+    expected = {(a, b): pytest.approx(iou[a, b]) for a, b in zip(one.tolist(), other.tolist(), strict=True)}
+    assert dict(zip(zip(found.one.tolist(), found.other.tolist(), strict=True), found.iou.tolist(), strict=True)) == expected
+    assert len(expected) > 50
+
+
+def test_turned_boxes_that_meet_are_all_found() -> None:
+    rng = np.random.default_rng(4)
+    cell, annotator = np.repeat(np.arange(5), 12), np.tile(np.repeat([0, 1], 6), 5)
+    places = np.c_[rng.uniform(0, 20, (60, 2)), rng.uniform(5, 30, (60, 2)), rng.choice([0.0, 30, 45, 360], 60)]
+    found = candidates(cell, annotator, places, box_iou, 0.2)
+    centres = corners(places).mean(axis=1)
+    drawn = [((*c, 0)[:2], (w, h), r) for c, (_, _, w, h, r) in zip(centres.tolist(), places.tolist(), strict=True)]
+    expected = {}
+    for a, b in ((a, b) for a in range(60) for b in range(60) if cell[a] == cell[b] and annotator[a] < annotator[b]):
+        _, outline = cv2.rotatedRectangleIntersection(drawn[a], drawn[b])
+        both = 0.0 if outline is None else cv2.contourArea(cv2.convexHull(outline))
+        iou = both / (drawn[a][1][0] * drawn[a][1][1] + drawn[b][1][0] * drawn[b][1][1] - both)
+        if iou >= 0.2:
+            expected[a, b] = pytest.approx(iou, abs=1e-3)
+    assert dict(zip(zip(found.one.tolist(), found.other.tolist(), strict=True), found.iou.tolist(), strict=True)) == expected
+
+
 def test_many_shapes_in_one_place_are_matched_in_bounded_pieces(monkeypatch: Any) -> None:
-    monkeypatch.setattr("yuelu.quality.matching._CHUNK", 7)
+    monkeypatch.setattr("yuelu.quality.reach._TOGETHER", 7)
     rows = [(f"t{t}", who, "a", 20.0 * i, 0, 9, 9) for t in range(3) for who in ("ann", "bob") for i in range(5)]
     assert values(box_scores(boxes(*rows), seen(**{f"t{t}": ["ann", "bob"] for t in range(3)})))["f1@0.50"] == 1
