@@ -81,7 +81,7 @@ class Consensus:
     `support` maps a choice to the share of its votes and a region's id to the share of annotators that drew it, with any
     label. `probability` is that of the least certain part (a shape's: the share that drew it with its label), None when
     there is no part; `entropy` (bits) is that of the votes for the choices, the largest of them. `votes` maps a choice to
-    the shares of its labels, and a region's id to its votes.
+    the shares of its labels (of several at once: each label's own), and a region's id to its votes.
     """
 
     regions: tuple[Region, ...]
@@ -162,7 +162,8 @@ def consensus_of(answers: Answers, kinds: Mapping[str, str], frame_rates: Mappin
             parts[task].append(part.in_frames(rate) if kinds[name] == "frame_range" and rate else part)
     for name, typed in answers.typed.items():
         for task, fused in typed_consensus(name, typed.kind, typed.answers):
-            parts[task].append(_Part(fused.region, fused.support, fused.probability, fused.votes))
+            shares = dict(fused.told).get("shares") if isinstance(fused.region, Choice) else None
+            parts[task].append(_Part(fused.region, fused.support, fused.probability, dict(shares) if shares else fused.votes))
     return {task: _joined(found) for task, found in parts.items()}
 
 

@@ -47,6 +47,8 @@ SLOW = frozenset(
         "console/test_unfinished.py",
         "datasets/test_commit.py",
         "datasets/test_loading.py",
+        "datasets/test_older_schema.py",
+        "datasets/test_pieces.py",
         "datasets/test_pull_verify.py",
         "datasets/test_mutations.py",
         "datasets/test_passport.py",

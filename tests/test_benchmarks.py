@@ -10,6 +10,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "scripts/benchmarks"
 AREAS = {
     "ingest": ["images", "decode", "deid", "hashing", "audio", "video", "near", "flow", "whole"],
     "quality": ["agreement", "aggregation", "matching", "overlaps", "alignment"],
+    "releases": ["releases_written", "releases_changed"],
     "annotate": ["answers", "dispatching", "into_ledger", "submissions"],
 }
 NAMES = [name for names in AREAS.values() for name in names]
@@ -32,7 +33,7 @@ def test_no_module_stands_outside_the_frame() -> None:
     ] == []
 
 
-@pytest.mark.parametrize("area", ["ingest", "quality"])  # the others start servers, or have no peer of their own
+@pytest.mark.parametrize("area", ["ingest", "quality", "releases"])  # the others start servers, or have no peer of their own
 def test_peers_are_pinned(area: str) -> None:
     lines = [line for line in (FOLDER / f"peers-{area}.txt").read_text("utf-8").splitlines() if not line.startswith("#")]
     assert lines

@@ -20,6 +20,7 @@ from rich.table import Table
 AREAS = {
     "ingest": ("images", "decode", "deid", "hashing", "audio", "video", "near", "flow", "whole"),
     "quality": ("agreement", "aggregation", "matching", "overlaps", "alignment"),
+    "releases": ("releases_written", "releases_changed"),
     "annotate": ("answers", "dispatching", "into_ledger", "submissions"),
 }
 
