@@ -87,12 +87,13 @@ def print_left_out(folder: Path, language: str) -> None:
     from yuelu.datasets.plain import pulled_left_out, pulled_selection
 
     t, left_out = partial(say, language), pulled_left_out(folder)
-    rows = ", ".join(f"{count} {t('rows of')} {name}" for name, count in left_out.get("rows", {}).items())
-    columns = ", ".join(f"{name}.{column}" for name, some in left_out.get("columns", {}).items() for column in some)
+    rows = ", ".join(f"{name} {count}" for name, count in left_out.get("rows", {}).items())
+    columns = ", ".join(f"{name} {len(some)}" for name, some in left_out.get("columns", {}).items())
     if rows:
-        click.echo(t("left out: {rows}", rows=rows))
+        click.echo(t("rows left out: {rows}", rows=rows))
     if columns:
-        click.echo(t("left out: {columns}; their rows cannot be checked against the signed root", columns=columns))
+        click.echo(t("columns left out: {columns} (plain.json names them)", columns=columns))
+        click.echo(t("rows without all their columns cannot be checked against the signed root"))
     selection = pulled_selection(folder)
     if selection and selection.embed:
         click.echo(t("images and sound stand in items.parquet"))

@@ -35,7 +35,8 @@ def write(reader: Reader, dest: Path, tally: Tally, *, media: bool, task: str) -
 
 
 def _data(splits: list[str], names: Mapping[str, int]) -> str:
-    lines = ["path: .", *(f"{_NAMES.get(split, split)}: images/{split}" for split in splits), "names:"]
+    # no `path`: a loader then looks beside data.yaml
+    lines = [*(f"{_NAMES.get(split, split)}: images/{split}" for split in splits), "names:"]
     told = [f"  {number}: {json.dumps(name or 'without a label', ensure_ascii=False)}" for name, number in names.items()]
     return "\n".join([*lines, *(told or ["  {}"]), ""])  # YAML reads JSON's quoted text
 

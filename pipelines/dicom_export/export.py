@@ -5,6 +5,7 @@ object is made for each series. Labels are codes of a private scheme, 99YUELU, w
 """
 
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib.metadata import version as installed_version
@@ -49,9 +50,13 @@ def _write(reader: Reader, dest: Path, tally: Tally, *, media: bool, form: str, 
     """Write one object for each series, `<series>.dcm`, yielding the id of each item. The series itself is not copied."""
     found: dict[tuple[str, int, int], Series] = {}
     dest.mkdir(parents=True, exist_ok=True)
+    carried = _CARRIED[form]
     for row in reader.items():
-        for picture in pictures(reader, row, tally, "the object has no place for it", carried=_CARRIED[form]):
-            instance = _instance(picture, row, find, tally)
+        for picture in pictures(reader, row, tally, "the object has no place for it", carried=carried):
+            lost = Counter(column for column, _ in picture.drawn)
+            if "choices" in carried:
+                lost["choices"] = len(row["choices"])
+            instance = _instance(picture, row, find, tally, lost)
             if instance is not None:
                 source = instance.dataset
                 key = str(source.SeriesInstanceUID), int(source.Rows), int(source.Columns)
@@ -67,30 +72,31 @@ def _write(reader: Reader, dest: Path, tally: Tally, *, media: bool, form: str, 
             made_of.save_as(dest / f"{series.instances[0].dataset.SeriesInstanceUID}-{made_of.Modality}.dcm")
 
 
-def _instance(picture: Picture, row: Row, find: Find, tally: Tally) -> Instance | None:
-    """Return the picture with the object that it shows; count what is lost where that cannot be."""
+def _instance(picture: Picture, row: Row, find: Find, tally: Tally, lost: Mapping[str, int]) -> Instance | None:
+    """Return the picture with the object that it shows; count `lost`, entries by column, where that cannot be."""
     data = find(picture.medium["source"])
     if data is None:
-        _lost(picture, tally, "the object that was labelled was not given")
+        _lose(tally, lost, "the object that was labelled was not given")
         return None
     try:
         dataset = dcmread(io.BytesIO(data), stop_before_pixels=True)
     except InvalidDicomError:
-        _lost(picture, tally, "what was labelled is no DICOM object")
+        _lose(tally, lost, "what was labelled is no DICOM object")
         return None
     if picture.several or int(dataset.get("NumberOfFrames") or 1) > 1:
-        _lost(picture, tally, "in an object of several frames")
+        _lose(tally, lost, "in an object of several frames")
         return None
     width, height = picture.size
     said = tuple(choice for choice in row["choices"] if choice["region"] is None)
-    if about := len(row["choices"]) - len(said):
+    if (about := len(row["choices"]) - len(said)) and "choices" in lost:
         tally.left_out["choices", "about a region"] += about
     return Instance(dataset, picture, dataset.Columns / width, dataset.Rows / height, said)
 
 
-def _lost(picture: Picture, tally: Tally, reason: str) -> None:
-    for column, _ in picture.drawn:
-        tally.left_out[column, reason] += 1
+def _lose(tally: Tally, lost: Mapping[str, int], reason: str) -> None:
+    for column, count in lost.items():
+        if count:
+            tally.left_out[column, reason] += count
 
 
 def _fixed(made_of: Dataset, made: Made) -> None:

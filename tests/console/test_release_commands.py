@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pydicom
 import pytest
 
 from yuelu.base.signing import SigningKey
@@ -128,10 +129,38 @@ def test_terms_are_asked_for_once_and_the_receipt_names_them(
 
 def test_what_a_pull_left_out_is_said(published: Any, key: Path, tmp_path: Path) -> None:
     shown = published("pull", "trial", tmp_path / "part", "--columns", "choices", "--embed", "--accept-terms").stdout
-    assert "items.boxes" in shown
+    assert "columns left out: " in shown
     assert "images and sound stand in items.parquet" in shown
     assert "cannot be checked against the signed root" in published("verify", tmp_path / "part", "--key", key).stdout
     assert "boxes" in published.json("verify", tmp_path / "part", "--key", key)["left_out"]["columns"]["items"]
+
+
+def test_a_release_is_exported_and_what_was_lost_is_said(published: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = published("export", "trial", tmp_path / "tars", "--format", "webdataset").stdout
+    assert f"trial@1.0.0 as webdataset in {tmp_path / 'tars'}: 1 items, 1 files" in shown
+    told = published.json("export", "trial", tmp_path / "coco", "--format", "coco", "--no-media")
+    assert told["left_out"] == [{"of": "choices", "reason": "COCO has no place for it", "count": 1}]
+    assert "choices" in published("export", "trial", tmp_path / "voc", "--format", "voc").stdout
+    assert "give a new or an empty folder" in published("export", "trial", tmp_path / "voc", "--format", "voc", code=5).stderr
+    assert "--series" in published("export", "trial", tmp_path / "sr", "--format", "dicom-sr", code=2).stderr
+
+
+def test_a_dicom_report_refers_to_the_object_in_the_store(
+    judged: Any, copy_of: Callable[[Any], Any], waived: tuple[str, ...], tmp_path: Path
+) -> None:
+    pytest.importorskip("highdicom")
+    door = copy_of(judged)
+    answer = tmp_path / "answer.json"
+    answer.write_text('[{"kind": "choice", "control": "scene", "labels": ["medical"]}]')
+    (item,) = door.tasks("review")
+    door("review", "settle", item, "--regions", answer, "--owner", "curator", "--reason", "it is a scan")
+    door("publish", "pictures", "--as", "trial", *waived)
+    told = door.json("export", "trial", tmp_path / "sr", "--format", "dicom-sr", "--series", door.workspace / "store")
+    assert (told["files"], told["written"]) == (1, {"choices": 1})  # the photo's is not: it is no DICOM object
+    assert [(row["of"], row["count"]) for row in told["left_out"]] == [("choices", 1)]
+    report = pydicom.dcmread(next((tmp_path / "sr").iterdir()))
+    assert report.CurrentRequestedProcedureEvidenceSequence[0].StudyInstanceUID == report.StudyInstanceUID
+    assert "medical" in str(report)
 
 
 def _split(folder: Path) -> str:
