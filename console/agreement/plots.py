@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from yuelu.console.overview import ScoreView
 from yuelu.quality.kinds.scoring import Confused, Part
 from yuelu.quality.score import Score
 
-Scored: TypeAlias = Score | ScoreView
+if TYPE_CHECKING:
+    from yuelu.console.overview import ScoreView
+
+Scored: TypeAlias = "Score | ScoreView"
 _WIDTH, _ROW, _LEFT, _RIGHT = 720, 24, 230, 150
 _HALF = 420  # of what stands beside another picture
 _UNITS: Mapping[str, str] = {"_s": "s", "_px": "px", "_mm": "mm", "_ml": "ml", "_frames": "frames"}
