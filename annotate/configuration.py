@@ -131,7 +131,8 @@ def _check_level(name: str, element: Element) -> None:
         )
     if level == "ratio" and not float(element.get("min") or -1) >= 0:
         raise Misconfigured(
-            f"{name}: <Number{_called(element)}> has {LEVEL}='ratio' and min={element.get('min')!r}", 'a ratio scale starts at zero: min="0"'
+            f"{name}: <Number{_called(element)}> has {LEVEL}='ratio' and min={element.get('min')!r}",
+            'a ratio scale starts at zero: min="0"',
         )
 
 

@@ -133,7 +133,7 @@ def in_words(region: Region) -> str:
         case "track":
             frames = [each.frame for each in region.keyframes]  # type: ignore[union-attr]
             return f"{region.label} {frames[0]}..{frames[-1]}"  # type: ignore[union-attr]
-    values = [value for name, value in region_said(region).items() if name not in _NOT_SHOWN]
+    values = [value for name, value in region_said(region).items() if name not in _NOT_SHOWN and value is not None]
     return " ".join(part for part in (getattr(region, "label", ""), *map(_short, values)) if part)
 
 

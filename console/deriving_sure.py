@@ -41,7 +41,9 @@ def known_answers(path: Path, config: str | None, controls: Sequence[str]) -> Kn
     strange = sorted({str(control) for _, control in told} - set(controls))
     if strange:
         known = ", ".join(controls) or "none"
-        raise Misconfigured(f"{path.name} has labels of {', '.join(strange)}", f"gold is held against controls that ask for one class: {known}")
+        raise Misconfigured(
+            f"{path.name} has labels of {', '.join(strange)}", f"gold is held against controls that ask for one class: {known}"
+        )
     return {(task, str(control)): label for (task, control), label in told.items()}
 
 
@@ -74,7 +76,11 @@ def against(known: Known, rows: Sequence[Mapping[str, Any]], labels: Sequence[st
 
 
 def ask(
-    people: Sequence[ExportedAnswer], rows: Sequence[Mapping[str, Any]], sure: Sequence[float | None], plan: Plan, budget: int | None
+    people: Sequence[ExportedAnswer],
+    rows: Sequence[Mapping[str, Any]],
+    sure: Sequence[float | None],
+    plan: Plan,
+    budget: int | None,
 ) -> Advice:
     """Return which tasks to ask once more: one more answer answers all controls, so a task is as sure as its least sure part.
 
@@ -86,7 +92,9 @@ def ask(
         if probability is not None:
             least[row["task"]] = min(least.get(row["task"], (1.1, "")), (probability, f"{row['control']}: {row['answer']}"))
     if rows and not least:
-        raise InvalidRecord("numbers have no probability, so no task is less sure than another", "leave --target and --budget out")
+        raise InvalidRecord(
+            "numbers have no probability, so no task is less sure than another", "leave --target and --budget out"
+        )
     given: dict[str, list[ExportedAnswer]] = {}
     for each in people:
         given.setdefault(each.task, []).append(each)

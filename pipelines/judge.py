@@ -136,9 +136,7 @@ def _beside(found: tuple[Score, ...], more: tuple[Score, ...]) -> tuple[Score, .
     return (*found, *(score for score in more if score.metric not in names))
 
 
-def task_scores(
-    answers: Answers, compared: Mapping[str, Compared] | None = None
-) -> dict[str, dict[str, tuple[Score, ...]]]:
+def task_scores(answers: Answers, compared: Mapping[str, Compared] | None = None) -> dict[str, dict[str, tuple[Score, ...]]]:
     """Return the scores of each task, by control; `compared` as for `batch_scores`."""
     found: dict[str, dict[str, tuple[Score, ...]]] = {}
     for name, control in answers.controls.items():

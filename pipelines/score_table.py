@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial, reduce
-from glob import glob
 from pathlib import Path
 from zlib import crc32
 
@@ -49,10 +48,16 @@ def tables_at(named: str) -> tuple[Path, ...]:
     if path.is_dir():
         found = [each for each in path.rglob("*") if each.suffix in _TABLES and each.is_file()]
     else:
-        found = [path] if path.is_file() else [Path(each) for each in glob(named, recursive=True) if Path(each).is_file()]
+        found = [path] if path.is_file() else [each for each in _fitting(path) if each.is_file()]
     if not found:
-        raise NotFound(f"no table at {named}", "give a .csv or .parquet file, a folder of them, or a pattern such as 'answers/*.csv'")
+        raise NotFound(
+            f"no table at {named}", "give a .csv or .parquet file, a folder of them, or a pattern such as 'answers/*.csv'"
+        )
     return tuple(sorted(found))
+
+
+def _fitting(pattern: Path) -> list[Path]:
+    return list(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
 
 
 def parts_for(tables: Sequence[Path], workers: int = 1) -> int:

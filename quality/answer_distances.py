@@ -1,11 +1,8 @@
-"""Distances of two answers to one question: sets of labels, rankings, texts. Each is 0 for equal answers and 1 at the most."""
+"""Distances of two answers to one question: sets of labels, texts. Each is 0 for equal answers and 1 at the most."""
 
 from collections.abc import Collection, Hashable, Sequence
-from itertools import combinations
 
 import numpy as np
-
-from yuelu.base.errors import InvalidRecord
 
 
 def jaccard(one: Collection[Hashable], other: Collection[Hashable]) -> float:
@@ -24,18 +21,6 @@ def masi(one: Collection[Hashable], other: Collection[Hashable]) -> float:
         return 0.0
     kinship = 2 / 3 if a <= b or b <= a else 1 / 3 if a & b else 0.0
     return 1 - kinship * (1 - jaccard(a, b))
-
-
-def kendall(one: Sequence[Hashable], other: Sequence[Hashable]) -> float:
-    """Return the share of pairs that two rankings of the same items put in opposite order.
-
-    Raises InvalidRecord: not the same items, or an item twice. Source: M. Kendall (1938), A New Measure of Rank Correlation.
-    """
-    if len(set(one)) != len(one) or set(one) != set(other) or len(one) != len(other):
-        raise InvalidRecord(f"rankings of {len(one)} and {len(other)} items do not hold the same items once", "rank all of them")
-    place = {item: at for at, item in enumerate(other)}
-    pairs = len(one) * (len(one) - 1) // 2
-    return sum(place[a] > place[b] for a, b in combinations(one, 2)) / pairs if pairs else 0.0
 
 
 def edit(one: Sequence[Hashable], other: Sequence[Hashable]) -> float:

@@ -141,7 +141,9 @@ def score_parts(
     scores = []
     for metric in LABEL_METRICS[level]:
         found = whole.tallies.by_name[metric.tally.__name__]
-        reason = "no task has two labels" if counted[0] == 0 else metric.unmet(_scope(found, names, order or names.labels, numbers))
+        reason = (
+            "no task has two labels" if counted[0] == 0 else metric.unmet(_scope(found, names, order or names.labels, numbers))
+        )
         if reason is not None:
             scores.append(Score(metric.name, metric.level, None, None, None, *counted, reason))
         else:

@@ -56,7 +56,10 @@ def _within(items: int, *codes: Codes) -> bool:
 
 
 def kendall_tau_b(one: Sequence[float], other: Sequence[float]) -> float | None:
-    """Return Kendall's tau-b of two rankings of the same items, from -1 to 1, ties allowed; None when either is all ties."""
+    """Return Kendall's tau-b of two rankings of the same items, from -1 to 1, ties allowed; None when either is all ties.
+
+    As a distance of rankings: (1 - tau) / 2, the share of pairs in opposite order.
+    """
     tau = stats.kendalltau(one, other, variant="b", nan_policy="raise").statistic
     return float(tau) if np.isfinite(tau) else None
 

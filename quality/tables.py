@@ -39,7 +39,7 @@ def read_labels(path: Path) -> LabelTable:
 
 
 def label_batches(path: Path) -> Iterator[pa.Table]:
-    """Yield the labels in the file at `path` a piece at a time: task, annotator, label and, where the file has it, group, as text.
+    """Yield the labels in the file at `path` a piece at a time: task, annotator, label and group, if any; as text.
 
     Raises as `read_labels`, but for a task in two groups: all answers to a task need not be in one piece.
     """

@@ -53,7 +53,9 @@ def _question(element: Element) -> Question:
     tag = CONTROL_TAGS[element.tag]
     labels = tuple(each.get("alias") or each.get("value") or "" for each in element.iter(tag.item)) if tag.item else ()
     per = next((each for each in ("region", "item") if element.get(f"per{each.title()}") == "true"), "")
-    return Question(tag.kind, tuple(dict.fromkeys(labels)), element.get("choice") in ("multiple", "checkbox"), per, element.get(LEVEL))
+    return Question(
+        tag.kind, tuple(dict.fromkeys(labels)), element.get("choice") in ("multiple", "checkbox"), per, element.get(LEVEL)
+    )
 
 
 def controls_of(results: Iterable[list[Any]]) -> tuple[Control, ...]:

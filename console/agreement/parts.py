@@ -21,7 +21,9 @@ def report_of_parts(named: str, options: Options, scheduler: str | None, workers
     Raises NotFound: no such table; Misconfigured: companies, which are about pairs of annotators; as `score_tables`.
     """
     if options.companies:
-        raise Misconfigured("a table in parts is not told apart by company", "leave --groups out, or give one table that memory holds")
+        raise Misconfigured(
+            "a table in parts is not told apart by company", "leave --groups out, or give one table that memory holds"
+        )
     tables, level = tables_at(named), options.level or "nominal"
     order = next(iter(options.orders.values()), None)
     with computing(scheduler, workers), TemporaryDirectory(prefix="yuelu-parts-", dir=scratch) as folder:

@@ -2,32 +2,50 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from typing import TYPE_CHECKING, TypeAlias
 
 from yuelu.quality.kinds.scoring import Confused, Part
 from yuelu.quality.score import Score
 
+if TYPE_CHECKING:
+    from yuelu.console.overview import ScoreView
+
+Scored: TypeAlias = "Score | ScoreView"
 _WIDTH, _ROW, _LEFT, _RIGHT = 720, 24, 230, 150
 _HALF = 420  # of what stands beside another picture
 _UNITS: Mapping[str, str] = {"_s": "s", "_px": "px", "_mm": "mm", "_ml": "ml", "_frames": "frames"}
-_UNBOUND = ("mean_difference", "bias", "limit_of_agreement_low", "limit_of_agreement_high", "switches_per_1000_frames", "boundary_s", "boundary_frames")
+_UNBOUND = (
+    "mean_difference",
+    "bias",
+    "limit_of_agreement_low",
+    "limit_of_agreement_high",
+    "switches_per_1000_frames",
+    "boundary_s",
+    "boundary_frames",
+)
 _BINS, _HIGH = 20, 120
 MOST_PEOPLE, MOST_LABELS = 24, 16
 
 
-def intervals(scores: Sequence[Score], why: Callable[[str], str]) -> str:
-    """Return a dot for each value between 0 and 1 and a line for its interval; the rest is written out."""
+def rows(scores: Sequence[tuple[str, Scored]], why: Callable[[str], str]) -> str:
+    """Return a dot for each value between 0 and 1 and a line for its interval, by name; the rest is written out."""
     height = _ROW * len(scores) + 26
     parts = [_open(_WIDTH, height), *_grid(height)]
-    for number, score in enumerate(scores):
-        parts += _interval_row(_named(score), score, _ROW * number + 16, why)
+    for number, (name, score) in enumerate(scores):
+        parts += _interval_row(name, score, _ROW * number + 16, why)
     return "".join([*parts, "</svg>"])
+
+
+def intervals(scores: Sequence[Score], why: Callable[[str], str]) -> str:
+    """Return the rows of scores, by their metric."""
+    return rows([(_named(score), score) for score in scores], why)
 
 
 def _named(score: Score) -> str:
     return f"{score.metric} ({score.level})" if score.level and score.metric.startswith("krippendorff_alpha") else score.metric
 
 
-def _interval_row(name: str, score: Score, y: int, why: Callable[[str], str]) -> list[str]:
+def _interval_row(name: str, score: Scored, y: int, why: Callable[[str], str]) -> list[str]:
     parts = [f'<text x="0" y="{y + 4}">{escape(_cut(name, 34))}<title>{escape(name)}</title></text>']
     if score.value is None:
         return [*parts, f'<text class="none" x="{_LEFT}" y="{y + 4}">{escape(_cut(why(score.reason or ""), 76))}</text>']
@@ -39,7 +57,7 @@ def _interval_row(name: str, score: Score, y: int, why: Callable[[str], str]) ->
     return [*parts, f'<text x="{_WIDTH}" y="{y + 4}" text-anchor="end">{escape(_told(score))}</text>']
 
 
-def _told(score: Score) -> str:
+def _told(score: Scored) -> str:
     unit = next((f" {unit}" for ending, unit in _UNITS.items() if score.metric.endswith(ending)), "")
     unit = "" if score.metric.startswith("boundaries") or score.metric.startswith(("surface", "der")) else unit
     ends = f" [{score.low:.2f}, {score.high:.2f}]" if score.low is not None and score.high is not None else ""
@@ -47,13 +65,8 @@ def _told(score: Score) -> str:
 
 
 def bars(parts: Sequence[Part], why: Callable[[str], str]) -> str:
-    """Return what `intervals` draws, one row for each part, by its name and how much it was used."""
-    height = _ROW * len(parts) + 26
-    drawn = [_open(_WIDTH, height), *_grid(height)]
-    for number, part in enumerate(parts):
-        name = f"{' – '.join(part.names)} ({part.score.annotations})"
-        drawn += _interval_row(name, part.score, _ROW * number + 16, why)
-    return "".join([*drawn, "</svg>"])
+    """Return the rows of parts, by their name and how much each was used."""
+    return rows([(f"{' – '.join(part.names)} ({part.score.annotations})", part.score) for part in parts], why)
 
 
 def matrix(

@@ -50,7 +50,9 @@ def _print_control(name: str, control: ControlReport, language: str) -> None:
         columns = ["", *(t(word) for word in ("bias", "low", "high", "limit below", "limit above", "tasks"))]
         rows = [(f"{one} – {other}", b.value, b.low, b.high, low.value, high.value, b.tasks)
                 for (one, other), (b, low, high) in limits[:_PEOPLE]]  # fmt: skip
-        table(f"\n{name}: {t('Bland–Altman: how much higher the first answers, and where 95 % of differences lie')}", columns, rows)
+        table(
+            f"\n{name}: {t('Bland–Altman: how much higher the first answers, and where 95 % of differences lie')}", columns, rows
+        )
     if len(control.labels) > 1:
         least = sorted(control.labels, key=_least)[:_LABELS]
         columns = [t(word) for word in ("label", "value", "low", "high", "annotations")]

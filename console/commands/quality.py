@@ -50,7 +50,10 @@ _SCORE = ("control", "metric", "level", "value", "low", "high", "tasks", "annota
 @click.option("--server", metavar="URL", help="The Label Studio that links to tasks on the page lead to.")
 @computing_options
 @click.option(
-    "--scratch", type=_FOLDER, metavar="FOLDER", help="Where a table lies in parts meanwhile; the cluster sees it. [default: /tmp]"
+    "--scratch",
+    type=_FOLDER,
+    metavar="FOLDER",
+    help="Where a table lies in parts meanwhile; the cluster sees it. [default: /tmp]",
 )
 @json_option
 @click.pass_obj

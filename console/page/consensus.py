@@ -4,8 +4,9 @@ from functools import partial
 
 from markupsafe import Markup
 
+from yuelu.console.agreement.plots import histogram
 from yuelu.console.deriving import Derived
-from yuelu.console.page.curves import histogram, reliability_curve
+from yuelu.console.page.curves import reliability_curve
 from yuelu.console.page.template import template
 from yuelu.console.words import say
 
@@ -34,7 +35,7 @@ def consensus_page(found: Derived, language: str) -> str:
         checked=found.checked,
         advice=found.advice,
         ignored=found.ignored,
-        histogram=Markup(histogram(likely)) if likely else "",  # noqa: S704 (likewise)
+        histogram=Markup(histogram(likely, less=False)) if likely else "",  # noqa: S704 (likewise)
         curves=curves,
         most=_MOST,
         language=language,

@@ -1,11 +1,10 @@
-"""Curves and histograms of probabilities as SVG, drawn from numbers alone."""
+"""The reliability curve as SVG, drawn from numbers alone."""
 
 from collections.abc import Sequence
 
 from yuelu.quality.calibration import Reliability
 
 _SIDE, _LEFT, _TOP = 260, 34, 8
-_BINS = 20
 
 
 def reliability_curve(curve: Reliability) -> str:
@@ -19,25 +18,6 @@ def reliability_curve(curve: Reliability) -> str:
         parts.append(f'<line class="whisker" x1="{x}" x2="{x}" y1="{_y(each.low)}" y2="{_y(each.high)}"/>')
         parts.append(f'<circle class="dot" cx="{x}" cy="{_y(each.right)}" r="4"><title>{each.labels}</title></circle>')
     return _svg(_SIDE + _LEFT + 12, _SIDE + _TOP + 22, parts)
-
-
-def histogram(values: Sequence[float]) -> str:
-    """Return how many of the values, from 0 to 1, fall into each of 20 bins."""
-    counts = [0] * _BINS
-    for value in values:
-        counts[min(int(value * _BINS), _BINS - 1)] += 1
-    wide, high, most = 2.4 * _SIDE, 0.5 * _SIDE, max(counts)
-    parts = []
-    for at, count in enumerate(counts):
-        tall = round(high * count / most, 1)
-        x, width = round(_LEFT + at * wide / _BINS + 1, 1), round(wide / _BINS - 2, 1)
-        bar = f'<rect class="bar" x="{x}" y="{round(_TOP + high - tall, 1)}" width="{width}" height="{tall}">'
-        parts.append(f"{bar}<title>{count}</title></rect>")
-    for tick in (0, 0.25, 0.5, 0.75, 1):
-        x = round(_LEFT + tick * wide, 1)
-        parts.append(f'<text x="{x}" y="{_TOP + high + 15}" text-anchor="middle">{tick:g}</text>')
-    parts.append(f'<text x="{_LEFT - 6}" y="{_TOP + 10}" text-anchor="end">{most}</text>')
-    return _svg(wide + _LEFT + 12, high + _TOP + 20, parts)
 
 
 def _frame(wide: float, high: float) -> str:

@@ -2,7 +2,7 @@
 
 import base64
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,8 +18,8 @@ from yuelu.base.media import labelled_copy, thumbnail_of
 from yuelu.base.settings import LANGUAGES
 from yuelu.base.store.port import Store
 from yuelu.base.workspace import Workspace
+from yuelu.console.agreement.plots import rows as drawn_rows
 from yuelu.console.overview import Overview, ProjectView, ScoreView, overview
-from yuelu.console.page.plot import intervals
 from yuelu.console.page.template import template
 from yuelu.console.words import say, say_reason
 
@@ -56,8 +56,14 @@ def page(view: Overview, pictures: Mapping[str, Sequence[str]], language: str, n
         t=translate,
         reason=partial(say_reason, language),
         other_page=_FILES["zh" if language == "en" else "en"],
-        plots={p.name: Markup(intervals(latest(p), why)) for p in view.projects},  # noqa: S704  escaped there
+        plots={p.name: Markup(_plot(latest(p), why)) for p in view.projects},  # noqa: S704  escaped there
     )
+
+
+def _plot(scores: Sequence[ScoreView], why: Callable[[str], str]) -> str:
+    """Return the scores as a picture, what is undefined below the others."""
+    ordered = sorted(scores, key=lambda score: score.value is None)
+    return drawn_rows([(f"{score.control} · {score.metric}", score) for score in ordered], why)
 
 
 def latest(project: ProjectView) -> list[ScoreView]:

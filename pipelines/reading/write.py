@@ -337,7 +337,7 @@ def _advance(t: Transaction, keys: Sequence[str], known: Mapping[str, Known]) ->
         open_ = select(TaskRow.item_key, ProjectRow.overlap + TaskRow.more).join(BatchRow, TaskRow.batch == BatchRow.id)
         open_ = open_.join(ProjectRow, BatchRow.project == ProjectRow.name).where(TaskRow.item_key.in_(some))
         found = t.session.execute(open_.where(TaskRow.state == "dispatched"))
-        waiting |= {key: wanted for key, wanted in found}
+        waiting |= {key: wanted for key, wanted in found}  # noqa: C416  its rows are no tuples to mypy
         live = select(PacketTaskRow.item_key, PacketTaskRow.annotator).where(PacketTaskRow.item_key.in_(some))
         for key, annotator in t.session.execute(live.where(PacketTaskRow.state != "released")):
             places.setdefault(key, set()).add(annotator)

@@ -156,7 +156,7 @@ ORDERED = (*AGREED, Measure("weighted_kappa", _weighted_kappa, _ONE_LABEL, _ANY,
 
 
 def _bias(sums: Sums) -> Floats:
-    return share({"one": 1, "other": -1}, "asked")(sums)
+    return np.asarray(share({"one": 1, "other": -1}, "asked")(sums))
 
 
 def _limit(side: int) -> Callable[[Sums], Floats]:
@@ -168,7 +168,9 @@ def _limit(side: int) -> Callable[[Sums], Floats]:
     def value(sums: Sums) -> Floats:
         asked, bias = sums["asked"], _bias(sums)
         squares = np.maximum(sums["squared"] - asked * bias**2, 0)
-        return bias + side * 1.96 * np.sqrt(np.divide(squares, asked - 1, out=np.full(asked.shape, np.nan), where=asked > 1))
+        return np.asarray(
+            bias + side * 1.96 * np.sqrt(np.divide(squares, asked - 1, out=np.full(asked.shape, np.nan), where=asked > 1))
+        )
 
     return value
 

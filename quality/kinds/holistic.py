@@ -25,7 +25,7 @@ _TOO_MUCH = (
 
 
 def segment_scores(answers: Sequence[Answer], asked: Asked, sampling: Sampling) -> tuple[Score, ...]:
-    """Return alpha for unitizing of stretches of time in milliseconds and, where it is asked for, the mean of gamma over tasks."""
+    """Return alpha for unitizing of stretches of time in milliseconds and, where asked for, the mean of gamma over tasks."""
     return _scores(answers, asked, (_channels, 1000.0), _segments, sampling)
 
 

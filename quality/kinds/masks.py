@@ -117,7 +117,16 @@ def _by_label_and_item(one: Said, other: Said) -> Iterator[tuple[list[Mask], lis
         yield tuple([e for e in side if isinstance(e, Mask) and (e.label, e.item) == key] for side in (one, other))  # type: ignore[misc]
 
 
-_VOLUME = ("lesions", "lesions_found", "border", *(f"near_{bound:.0f}" for bound in TOLERANCES_MM), "hd95", "surfaces", "apart_ml", "volumes")
+_VOLUME = (
+    "lesions",
+    "lesions_found",
+    "border",
+    *(f"near_{bound:.0f}" for bound in TOLERANCES_MM),
+    "hd95",
+    "surfaces",
+    "apart_ml",
+    "volumes",
+)
 
 
 def _volumes(one: Said, other: Said, spacing_mm: tuple[float, float, float]) -> dict[str, float]:
@@ -149,7 +158,9 @@ def lesions(one: Voxels, other: Voxels) -> tuple[int, int]:
     """
     (here, ours), (there, theirs) = (ndimage.label(each, np.ones((3, 3, 3))) for each in (one, other))
     both = one & other
-    meets = sparse.csr_array((np.ones(int(both.sum()), np.int64), (here[both] - 1, there[both] - 1)), (max(ours, 1), max(theirs, 1)))
+    meets = sparse.csr_array(
+        (np.ones(int(both.sum()), np.int64), (here[both] - 1, there[both] - 1)), (max(ours, 1), max(theirs, 1))
+    )
     meets.sum_duplicates()
     return ours + theirs, 2 * int((maximum_bipartite_matching(meets, perm_type="column") >= 0).sum())
 

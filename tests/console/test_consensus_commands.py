@@ -165,7 +165,9 @@ def test_gold_and_what_to_ask_of_an_export_are_those_of_its_table(door: Any, bir
 def test_a_task_of_an_export_is_as_sure_as_its_least_sure_part(door: Any, export: Path, tmp_path: Path) -> None:
     told = door.json("consensus", "--export", export, "--target", "0.6", "--least", "1")["ask"]
     # The stars of task 1 have 1 of 3 votes behind their median; the one answer to task 2 has all of its own.
-    assert [(each["task"], each["label"], each["probability"]) for each in told["tasks"]] == [("1", "stars: 4", pytest.approx(1 / 3))]
+    assert [(each["task"], each["label"], each["probability"]) for each in told["tasks"]] == [
+        ("1", "stars: 4", pytest.approx(1 / 3))
+    ]
     assert told["settled"] == 1
     gold = tmp_path / "gold.csv"
     gold.write_text("task,label\n1,good\n")

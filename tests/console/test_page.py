@@ -11,8 +11,8 @@ from yuelu.base.ledger.media import AssetRow, CollectionRow, ListingRow
 from yuelu.base.records import Medium
 from yuelu.base.settings import Settings
 from yuelu.base.workspace import Workspace, init
+from yuelu.console.agreement.plots import rows
 from yuelu.console.overview import Overview, ProjectView, ScoreView, overview
-from yuelu.console.page.plot import intervals
 from yuelu.console.page.render import _OF_EACH, latest, page, write_pages
 from yuelu.console.words import chinese
 
@@ -107,7 +107,8 @@ def score(value: float | None, reason: str | None = None, number: int = 1) -> Sc
 
 
 def test_the_plot_draws_values_and_writes_what_is_undefined() -> None:
-    svg = intervals([score(0.5), score(None, "one <label> only"), score(-0.2)], lambda reason: f"undefined: {reason}")
+    scores = [("object", score(0.5)), ("object", score(None, "one <label> only")), ("object", score(-0.2))]
+    svg = rows(scores, lambda reason: f"undefined: {reason}")
     root = ET.fromstring(svg)  # noqa: S314  our own text
     dots = [float(dot.get("cx", "nan")) for dot in root.iter("{http://www.w3.org/2000/svg}circle")]
     grid = [float(line.get("x1", "nan")) for line in root.iter("{http://www.w3.org/2000/svg}line") if line.get("class") == "grid"]

@@ -341,7 +341,9 @@ def test_one_task_alone_is_answered_by_one_more_annotator(lab: Any) -> None:
     with lab.ledger.reading() as session:  # nobody else gets a third place, and nobody the same task twice
         assert {key: gap.missing for key, gap in gaps_of(session, batch_id("p"), 2)[1].items()}[lab.key("cat")] == 1
     said = dict(zip(PEOPLE, ("everyday", "medical", "material"), strict=True))
-    last = answered_by_all_who_hold(lab, "cat", dict.fromkeys(PEOPLE, said[first[0]]))  # the third agrees with the first: 1 of 3 pairs
+    last = answered_by_all_who_hold(
+        lab, "cat", dict.fromkeys(PEOPLE, said[first[0]])
+    )  # the third agrees with the first: 1 of 3 pairs
     assert sorted([*first, *last]) == sorted(PEOPLE)
     with lab.ledger.reading() as session:
         assert len(counted(session, [lab.key("cat")])) == 3

@@ -28,14 +28,22 @@ FEW = Sampling(replicates=100)
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
     """A scheduler and two workers, each a process of its own on loopback."""
-    own: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "host": "127.0.0.1", "dashboard_address": None}
+    own: dict[str, Any] = {
+        "n_workers": 2,
+        "threads_per_worker": 1,
+        "processes": True,
+        "host": "127.0.0.1",
+        "dashboard_address": None,
+    }
     with LocalCluster(**own) as started:  # type: ignore[no-untyped-call]
         yield started.scheduler_address
 
 
 def crowd(fixtures: Path) -> pa.Table:
     """A real crowd: 300 sentiments by 461 people, the first answer of each to a task."""
-    table = csv.read_csv(fixtures / "active_crowd_toolkit/CF.csv", csv.ReadOptions(column_names=["annotator", "task", "label", "gold"]))
+    table = csv.read_csv(
+        fixtures / "active_crowd_toolkit/CF.csv", csv.ReadOptions(column_names=["annotator", "task", "label", "gold"])
+    )
     seen: set[tuple[Any, Any]] = set()
     rows = [row for row in table.to_pylist() if (key := (row["task"], row["annotator"])) not in seen and not seen.add(key)]  # type: ignore[func-returns-value]
     return pa.Table.from_pylist([{name: str(row[name]) for name in LABELS.names} for row in rows], LABELS)
@@ -74,17 +82,27 @@ def test_a_table_in_parts_on_a_cluster(cluster: str, fixtures: Path, tmp_path: P
 
 
 def test_groups_orders_and_models_of_a_table_in_parts(tmp_path: Path) -> None:
-    rows = [(f"t{task}", who, ("low", "mid", "high")[(task + (who == "b") * (task % 5 == 0)) % 3]) for task in range(60) for who in "ab"]
+    rows = [
+        (f"t{task}", who, ("low", "mid", "high")[(task + (who == "b") * (task % 5 == 0)) % 3])
+        for task in range(60)
+        for who in "ab"
+    ]
     lines = ["task,annotator,label,group", *(f"{t},{who},{label},g{int(t[1:]) // 3}" for t, who, label in rows)]
-    (tmp_path / "a.csv").write_text("\n".join([*lines, *(f"{t},model,low,g{int(t[1:]) // 3}" for t, who, _ in rows if who == "a")]))
+    (tmp_path / "a.csv").write_text(
+        "\n".join([*lines, *(f"{t},model,low,g{int(t[1:]) // 3}" for t, who, _ in rows if who == "a")])
+    )
     order = ("low", "mid", "high")
     (tmp_path / "parts").mkdir()
-    found = score_tables([tmp_path / "a.csv"], tmp_path / "parts", 3, "ordinal", order=order, without=frozenset({"model"}), sampling=FEW)
+    found = score_tables(
+        [tmp_path / "a.csv"], tmp_path / "parts", 3, "ordinal", order=order, without=frozenset({"model"}), sampling=FEW
+    )
     table = pa.Table.from_pylist([dict(zip(LABELS.names, row, strict=True)) for row in rows], LABELS)
     whole = label_scores(table, {t: f"g{int(t[1:]) // 3}" for t, *_ in rows}, level="ordinal", order=order)
     assert [each.value for each in found.scores] == pytest.approx([each.value for each in whole], abs=1e-9)
     # Twenty groups are few enough for none of them to share a set; then the same groups are resampled.
-    assert [(each.low, each.high) for each in found.scores] == [(pytest.approx(w.low), pytest.approx(w.high)) for w in whole]
+    assert [end for each in found.scores for end in (each.low, each.high)] == pytest.approx(
+        [end for each in whole for end in (each.low, each.high)]
+    )
     for wrong, problem, match in (
         ((), Misconfigured, "order of labels lacks"),
         (("low", "mid", "hi"), Misconfigured, "lacks"),
@@ -154,8 +172,10 @@ def test_levels_are_those_that_the_configuration_declares(measured: Any) -> None
     ratio = label_scores(sizes, level="ratio")[1]
     nominal = label_scores(labels)[1]
     grade, size = found["grade", "krippendorff_alpha"], found["size", "krippendorff_alpha"]
-    assert (grade.level, grade.value) == ("ordinal", pytest.approx(ordinal.value))
-    assert (size.level, size.value) == ("ratio", pytest.approx(ratio.value))
+    assert grade.level == "ordinal"
+    assert grade.value == pytest.approx(ordinal.value)
+    assert size.level == "ratio"
+    assert size.value == pytest.approx(ratio.value)
     assert nominal.value != pytest.approx(ordinal.value)
     assert all(each.metric in BATCH_METRICS["ordinal"] for each in report.scores["grade"])
 

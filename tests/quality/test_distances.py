@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from yuelu.base.errors import InvalidRecord
-from yuelu.quality.answer_distances import edit, edits, jaccard, kendall, masi
+from yuelu.quality.answer_distances import edit, edits, jaccard, masi
 from yuelu.quality.distances import apart, distance_alpha, distance_ks, distance_scores, distance_sigma
 from yuelu.quality.resample import Sampling
 
@@ -134,19 +134,6 @@ def test_set_distances_are_symmetric_and_bounded(one: frozenset[str], other: fro
         assert 0 <= distance(one, other) == distance(other, one) <= 1
         assert (distance(one, other) == 0) == (one == other)
     assert jaccard(one, other) <= masi(one, other)
-
-
-@given(st.permutations(range(7)))
-def test_kendall_is_that_of_scipy(order: list[int]) -> None:
-    ranks = [order.index(item) for item in range(7)]
-    tau = stats.kendalltau(range(7), ranks).statistic
-    assert kendall(range(7), order) == pytest.approx((1 - tau) / 2)
-
-
-def test_rankings_of_other_items_do_not_compare() -> None:
-    with pytest.raises(InvalidRecord, match="do not hold the same items"):
-        kendall("abc", "abd")
-    assert kendall("a", "a") == 0
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def answers(kind: str, draw: random.Random) -> list[Answer]:
         for who in sorted(draw.sample("abcd", draw.choice((1, 2, 3))))
     ]
     # A label that stands only where nobody else looked.
-    lone = {"span": TextSpan(id="s", control=C, label="a", start=0, end=4), "box": box("a", 0)}
+    lone: dict[str, Region] = {"span": TextSpan(id="s", control=C, label="a", start=0, end=4), "box": box("a", 0)}
     more = [replace(answer("t00a", "d", lone[kind]), group="g0")] if kind in lone else []
     return sorted([*said, *more], key=lambda each: each.task)
 

@@ -194,11 +194,16 @@ def test_bland_and_altmans_bias_has_the_interval_of_a_paired_t_test() -> None:
     # Two readers of ten lengths; bias and its interval as scipy's t-test of pairs gives them, limits by the formula of 1986.
     draw = np.random.default_rng(3)
     one, other = draw.normal(50, 9, 10), draw.normal(48, 9, 10)
-    answers = [answer(n, who, Number(C, float(x))) for n, pair in enumerate(zip(one, other, strict=True)) for who, x in zip("ab", pair, strict=True)]
+    answers = [
+        answer(n, who, Number(C, float(x)))
+        for n, pair in enumerate(zip(one, other, strict=True))
+        for who, x in zip("ab", pair, strict=True)
+    ]
     found = {score.metric: score for score in agreement(answers, Asked(C, "interval"))}
     test = stats.ttest_rel(one, other)
     low, high = test.confidence_interval(0.95)
     bias = found["bias"]
+    assert bias.value is not None
     assert [bias.value, bias.low, bias.high] == pytest.approx([(one - other).mean(), low, high])
     reach = 1.96 * np.std(one - other, ddof=1)
     ends = [found[f"limit_of_agreement_{side}"] for side in ("low", "high")]

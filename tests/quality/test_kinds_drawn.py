@@ -244,8 +244,11 @@ def test_lesions_of_a_volume() -> None:
     one[0, 5, 0] = one[0, 5, 4] = True
     other[0, 0, 0] = True
     other[0, 5, 0:5] = True
-    labelled = [measure.label(each, connectivity=3, return_num=True)[1] for each in (one, other)]
+    labelled = [int(measure.label(each, connectivity=3).max()) for each in (one, other)]  # type: ignore[no-untyped-call]
     assert labelled == [3, 2]
     assert lesions(one, other) == (sum(labelled), 4)
-    answers = [answer(0, who, *(mask(cells, item=z) for z, cells in enumerate(each) if cells.any())) for who, each in (("a", one), ("b", other))]
+    answers = [
+        answer(0, who, *(mask(cells, item=z) for z, cells in enumerate(each) if cells.any()))
+        for who, each in (("a", one), ("b", other))
+    ]
     assert value("volume", "lesion_f1", *answers, spacing_mm=(3, 1, 1)) == pytest.approx(4 / 5)

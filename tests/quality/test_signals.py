@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from yuelu.base.schemas import LABELS
 from yuelu.quality.coded import Coded, code_labels
-from yuelu.quality.signals.clock import Passed, clock
 from yuelu.quality.signals.alike import alike
 from yuelu.quality.signals.catalogue import Answers, signals, timed
+from yuelu.quality.signals.clock import Passed, clock
 from yuelu.quality.signals.constant import constant
 from yuelu.quality.signals.copied import copied
 from yuelu.quality.signals.crowd import standing_out
@@ -180,7 +180,9 @@ def test_what_is_not_known_is_said() -> None:
 
 
 def test_who_reports_more_time_than_there_was() -> None:
-    found = clock({"honest": Passed(3500.0, 3600.0, 60), "late clock": Passed(3650.0, 3600.0, 60), "sleeper": Passed(9000.0, 3600.0, 60)})
+    found = clock(
+        {"honest": Passed(3500.0, 3600.0, 60), "late clock": Passed(3650.0, 3600.0, 60), "sleeper": Passed(9000.0, 3600.0, 60)}
+    )
     assert [(each.annotators, each.statistic, each.expected) for each in found.raised] == [(("sleeper",), 2.5, 1.0)]
 
 

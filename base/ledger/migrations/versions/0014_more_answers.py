@@ -10,7 +10,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("tasks", sa.Column("more", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False))
+    op.add_column(
+        "tasks", sa.Column("more", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False)
+    )
 
 
 def downgrade() -> None:
