@@ -157,7 +157,7 @@ def _grown(
 ) -> tuple[NDArray[np.int64], Floats]:
     """Grow alignments annotator by annotator, dropping those that already cost more than `bound`."""
     taken = np.column_stack([*(np.full(counts[first], none) for none in counts[:first]), np.arange(counts[first])])
-    cost = np.zeros(len(taken))
+    cost: Floats = np.zeros(len(taken))
     for one, other in combinations(range(first + 1), 2):
         cost += apart[one, other][taken[:, one], taken[:, other]]
     for who in range(first + 1, len(counts)):

@@ -103,7 +103,8 @@ def _best_of_each(found: Matches, left: Codes, right: Codes, rows: Codes) -> Cod
     star = _all_alike(one, starts) | _all_alike(other, starts)
     places = np.stack([_rank_within(part, one), _rank_within(part, other), order])
     hard = [each for each, easy in zip(np.split(places, starts[1:], axis=1), star.tolist(), strict=True) if not easy]
-    return rows[np.concatenate([order[starts[star]], *(_assign(each, found.iou[rows[each[2]]]) for each in hard)])]
+    chosen = [order[starts[star]], *(_assign(each, found.iou[rows[each[2]]]) for each in hard)]
+    return np.asarray(rows[np.concatenate(chosen)])
 
 
 def _rank_within(part: Codes, code: Codes) -> Codes:
@@ -112,7 +113,7 @@ def _rank_within(part: Codes, code: Codes) -> Codes:
     rank = np.empty(len(code), np.int64)
     rank[order] = np.cumsum((np.diff(part[order], prepend=-1) != 0) | (np.diff(code[order], prepend=-1) != 0))
     starts = np.flatnonzero(np.diff(part, prepend=-1))
-    return rank - np.repeat(np.minimum.reduceat(rank, starts), np.diff(starts, append=len(part)))
+    return np.asarray(rank - np.repeat(np.minimum.reduceat(rank, starts), np.diff(starts, append=len(part))))
 
 
 def _all_alike(code: Codes, starts: Codes) -> NDArray[np.bool_]:

@@ -68,11 +68,13 @@ def patterns_of(answers: NDArray[np.integer[Any]], labels: int, annotators: int 
     if base**slots > _LARGEST:  # one integer cannot hold it; every task stays a pattern of its own
         each = np.arange(tasks)
         return Patterns(np.asarray(answers.T, np.int64), np.ones_like(each), each, labels, annotators)
-    keys = np.zeros(tasks, np.int32 if base**slots < 2**31 else np.int64)  # what is read and written counts, not sums
+    # What is read and written takes the time, so keys are no wider than need be. The sum of all places makes a zero of -1.
+    keys: NDArray[np.int32] | NDArray[np.int64]
+    keys = np.zeros(tasks, np.int32) if base**slots < 2**31 else np.zeros(tasks, np.int64)
     for row in answers:
-        keys *= base
+        np.multiply(keys, base, out=keys)
         np.add(keys, row, out=keys, casting="unsafe")
-    keys += sum(base**place for place in range(slots))  # which makes -1 a zero
+    np.add(keys, sum(base**place for place in range(slots)), out=keys)
     return _counted(keys, slots, labels, annotators)
 
 

@@ -85,7 +85,7 @@ def _order(cell: Codes, annotator: Codes) -> Codes | None:
     """Return the order of rows by cell and annotator; None: they are in it."""
     if len(cell) < 2 or bool(((cell[1:] > cell[:-1]) | ((cell[1:] == cell[:-1]) & (annotator[1:] >= annotator[:-1]))).all()):
         return None
-    return np.lexsort((annotator, cell))
+    return np.asarray(np.lexsort((annotator, cell)), np.int64)
 
 
 def _blocks(cell: Codes, annotator: Codes) -> Blocks:

@@ -109,7 +109,7 @@ class TaskValues:
     @property
     def known(self) -> Floats:
         """The values that there are."""
-        return self.values[np.isfinite(self.values)]
+        return np.asarray(self.values[np.isfinite(self.values)])
 
     def worst(self, most: int, *, less_is_better: bool) -> list[tuple[str, float]]:
         """Return the tasks with the least agreement, at most `most` of them, the worst first and those alike by name."""

@@ -63,10 +63,11 @@ def staple(masks: Sequence[Mask], prior: float | None = None) -> Agreed:
 
 def _patterns(masks: Sequence[Mask]) -> NDArray[np.unsignedinteger[Any]]:
     """Return for each pixel who drew it, as the bits of one number, of the masks' shape."""
-    kind = np.uint8 if len(masks) <= 8 else np.uint16
+    kind = np.dtype(np.uint8 if len(masks) <= 8 else np.uint16)
     pattern = np.zeros(masks[0].shape, kind)
-    for at, mask in enumerate(masks):
-        pattern |= mask.view(np.uint8).astype(kind, copy=False) << kind(at)
+    for mask in reversed(masks):
+        np.left_shift(pattern, 1, out=pattern)
+        np.bitwise_or(pattern, mask, out=pattern)
     return pattern
 
 
