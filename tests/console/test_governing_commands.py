@@ -23,7 +23,7 @@ def test_keys_are_rotated_and_never_shown(door: Any, tmp_path: Path) -> None:
     door("keys", "export", "--list", "--out", tmp_path / "keys.json")
     for key in (pem, tmp_path / "keys.json"):
         door("pull", "trial", tmp_path / key.stem, "--key", key)
-    secrets = [path for path in (door.root / "secrets").iterdir() if path.is_file()]
+    secrets = [path for path in (door.workspace / "secrets").iterdir() if path.is_file()]
     assert {oct(path.stat().st_mode & 0o777) for path in secrets} == {"0o600"}
     for path in secrets:
         assert path.read_bytes().hex() not in shown + (tmp_path / "keys.json").read_text()
@@ -58,7 +58,7 @@ def test_a_withdrawal_is_shown_first_and_then_made(door: Any, tmp_path: Path) ->
     assert "was withdrawn: the contract ended" in door("pull", "trial", tmp_path / "again", code=1).stderr
     (key := tmp_path / "key.pem").write_text(door("keys", "export").stdout)
     assert door.json("verify", tmp_path / "proofs/trial.deletion.json", "--key", key)["document"]["action"] == "deleted"
-    found = door.json("verify", tmp_path / "pulled", "--from", door.root / "store", code=4)
+    found = door.json("verify", tmp_path / "pulled", "--from", door.workspace / "store", code=4)
     assert "was withdrawn" in found["problems"][0]["problem"]
     assert door("fsck").stdout
     assert json.loads(door("gc", "--json").stdout)["deleted"] is False
