@@ -37,7 +37,7 @@ def say(workspace: Workspace, name: str, change: Change, owner: str) -> Standing
         return before
     head, at = log_head(workspace), workspace.ledger.now().isoformat(timespec="seconds")
     told = {"action": change.action, "version": change.version, "tag": change.tag, "owner": owner, "reason": change.reason}
-    posted = post(workspace.store, name, page, after, {**told, "at": at, "log": head}, workspace.signing_key)
+    posted = post(workspace.store, name, page, after, {**told, "at": at, "log": head}, key=workspace.signing_key)
     with workspace.ledger.transaction(owner, "curator") as transaction:
         subject = f"{name}@{change.version}" + (f" {change.tag}" if change.tag else "")
         transaction.event(f"notice.{change.action}", subject, after=digest(posted.said), reason=change.reason or None)

@@ -51,7 +51,7 @@ class Withdrew:
     versions: tuple[str, ...]
     instead: str | None
     deleted: int
-    bytes: int
+    freed_bytes: int
     proof: bytes | None
 
 

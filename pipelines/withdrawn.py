@@ -50,7 +50,7 @@ def not_withdrawn(session: Session, tasks: Sequence[ChosenTask]) -> list[ChosenT
     gone = frozenset[str]().union(*(subjects_of(session, Withdrawal(kind, value)) for kind, value in rows))
     left = [task for task in tasks if task.subject not in gone]
     if tasks and not left:
-        raise NotFound("all that is accepted was withdrawn", "see 'yuelu withdraw --list'")
+        raise NotFound("all that is accepted was withdrawn", "see 'yuelu releases notices NAME'")
     return left
 
 

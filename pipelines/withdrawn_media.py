@@ -35,7 +35,8 @@ def workspace_media(session: Session, what: Withdrawal) -> WorkspaceMedia:
         if sha256 not in doomed:
             needed |= doomed & {found.decode() for found in _HASH.findall(canonical(facts))}
     gone = sorted(doomed - needed)
-    keys = {sha256: key for sha256 in gone if (key := session.get_one(AssetRow, sha256).store_key)}
+    found = (session.get(AssetRow, sha256) for sha256 in gone)  # None: a file that was listed, and never became an asset
+    keys = {row.sha256: row.store_key for row in found if row and row.store_key}
     return WorkspaceMedia(keys, tuple(sorted(needed)))
 
 

@@ -38,6 +38,7 @@ SLOW = frozenset(
         "console/test_annotators.py",
         "console/test_commands.py",
         "console/test_gateway.py",
+        "console/test_governing_commands.py",
         "console/test_ingested.py",
         "console/test_judging_commands.py",
         "console/test_main.py",

@@ -64,7 +64,9 @@ def _show(found: "Checked", repaired: "tuple[Repaired, ...]", language: str) -> 
           problems=len(progress.findings))
     )  # fmt: skip
     if progress.findings:
-        table("", (t("kind"), t("object"), t("problem")), [(t(each.kind), each.key, each.problem) for each in progress.findings])
+        table(
+            "", (t("kind"), t("object"), t("problem")), [(t(each.kind), each.key, t(each.problem)) for each in progress.findings]
+        )
     if not found.complete:
         click.echo(t("not everything was checked; 'yuelu fsck --incremental' goes on"))
 

@@ -75,12 +75,30 @@ def _heeded(
 def _verify_proof(settings: Settings, path: Path, key: Path | None, as_json: bool) -> None:
     from yuelu.datasets.proof import check_proof
 
+    if path.read_bytes().startswith(b'{"document":'):
+        _verify_document(settings, path, key, as_json)
+        return
     proof = check_proof(path.read_bytes(), public_key(key))
     if as_json:
         rows = {"item": proof.item, "assets": proof.assets, "annotations": proof.annotations, "evidence": proof.evidence}
         print_json({"ok": True, "release": proof.manifest.title, "authentic": None if key is None else True, **rows})
         return
     print_proof(proof, signed=key is not None, language=settings.language)
+
+
+def _verify_document(settings: Settings, path: Path, key: Path | None, as_json: bool) -> None:
+    """Check a signed report, notice or proof of deletion, and show what it says."""
+    from yuelu.datasets.signed.document import kind_of, read_trusted
+
+    data = path.read_bytes()
+    said = read_trusted(kind_of(data), data, public_key(key))
+    if as_json:
+        print_json({"ok": True, "kind": kind_of(data), "authentic": None if key is None else True, "document": dict(said)})
+        return
+    t = partial(say, settings.language)
+    short = ("action", "mode", "store", "owner", "reason", "at", "started_at", "finished_at", "checked", "counts", "versions")
+    table("", ("", ""), [(t(name), str(said[name])) for name in short if name in said])
+    click.echo(t("the signature is right") if key else t("without --key this shows damage, not who published it"))
 
 
 @click.command()

@@ -27,7 +27,7 @@ from yuelu.console.words import say
 @click.option("--yes", is_flag=True, help="Withdraw. Without it nothing is changed.")
 @json_option
 @click.pass_obj
-def withdraw(settings: Settings, *, reason: str | None, owner: str | None, keep: bool, proof: Path | None, yes: bool,
+def withdraw(settings: Settings, /, *, reason: str | None, owner: str | None, keep: bool, proof: Path | None, yes: bool,
              as_json: bool, **what: str | None) -> None:  # fmt: skip
     """Show which releases hold a patient, an asset, an annotator or a contributor; with --yes, take them out of all."""
     from yuelu.base.workspace import open_workspace
@@ -52,12 +52,12 @@ def withdraw(settings: Settings, *, reason: str | None, owner: str | None, keep:
         proof.mkdir(parents=True, exist_ok=True)
         for name, data in proofs.items():
             (proof / f"{name}.deletion.json").write_bytes(data)
-    keys = ("name", "versions", "instead", "deleted", "bytes")
+    keys = ("name", "versions", "instead", "deleted", "freed_bytes")
     if as_json:
         print_json({"acted": True, "datasets": [{key: getattr(each, key) for key in keys} for each in done]})
         return
     t = partial(say, settings.language)
-    shown = [(each.name, ", ".join(each.versions), each.instead, each.deleted, size(each.bytes)) for each in done]
+    shown = [(each.name, ", ".join(each.versions), each.instead, each.deleted, size(each.freed_bytes)) for each in done]
     table("", (t("dataset"), t("withdrawn"), t("use instead"), t("objects deleted"), t("size")), shown)
 
 

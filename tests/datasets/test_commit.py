@@ -40,6 +40,9 @@ class Faulty:
     def exists(self, key: str) -> bool:
         return self.store.exists(key)
 
+    def delete(self, key: str) -> None:
+        self.store.delete(key)
+
     def list(self, prefix: str = "") -> Any:
         return self.store.list(prefix)
 
