@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from yuelu.base.canonical import sha256
+from yuelu.datasets.fields import says_nothing
 from yuelu.datasets.layers import difference
 from yuelu.datasets.layout import File, table_file
 from yuelu.datasets.manifest import BASE, DELETED, DELTA
@@ -68,11 +69,21 @@ def _changes(name: str, table: TableFile, old: Release, most: float) -> list[tup
 
 def _part(name: str, table: TableFile, kind: str, rows: Sequence[pa.Table], total: int) -> tuple[dict[str, Any], File, bytes]:
     sink = io.BytesIO()
-    count = write_sorted(sink, table.table, rows, keys_only=kind == DELETED)
+    narrow = rows if kind == DELETED else _narrowed(rows)
+    count = write_sorted(sink, table.table, narrow, keys_only=kind == DELETED)
     data = sink.getvalue()
     file = table_file(name, table.table, sha256(data), len(data))
-    schema_hash = schema_digest(keys_schema(table.table)) if kind == DELETED else table.schema_hash
+    schema_hash = schema_digest(keys_schema(table.table) if kind == DELETED else narrow[0].schema)
     return {**_entry(table, kind, file, count), "schema_hash": schema_hash, "total": total}, file, data
+
+
+def _narrowed(rows: Sequence[pa.Table]) -> list[pa.Table]:
+    """Return the rows without columns that say nothing in any of them, which readers put back: each costs more than a row.
+
+    What Hugging Face reads stands in the base; a part is read by nobody but us.
+    """
+    names = [name for name in rows[0].column_names if not all(says_nothing(each.column(name)) for each in rows)]
+    return [each.select(names).replace_schema_metadata(None) for each in rows]
 
 
 def _whole(name: str, table: TableFile) -> Written:

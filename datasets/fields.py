@@ -25,3 +25,13 @@ def structs(block: int, *members: Member) -> pa.DataType:
     """Return the type of a list of structs: its element has the id `block`, the members in order those that follow."""
     fields = [field(block + place, *member[:2], unit=member[2], nullable=member[3]) for place, member in enumerate(members, 1)]
     return listed(block, pa.struct(fields))
+
+
+def empty_lists(count: int, kind: pa.DataType) -> pa.Array:
+    """Return so many empty lists of that type."""
+    return pa.ListArray.from_arrays(pa.array([0] * (count + 1), pa.int32()), pa.array([], kind.value_type), type=kind)
+
+
+def says_nothing(column: pa.ChunkedArray) -> bool:
+    """Return whether a column is of lists, and all of them are empty."""
+    return pa.types.is_list(column.type) and not column.null_count and not len(column.combine_chunks().flatten())

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from yuelu.datasets.fields import empty_lists
+
 _BETWEEN = "\0"  # below every character of an id, so that joined keys sort as their parts do
 
 
@@ -32,8 +34,17 @@ def merged(base: Iterable[pa.Table], layers: Sequence[Layer], keys: Sequence[str
             if part.num_rows:
                 rows = rows.filter(pc.invert(pc.is_in(_key(rows, keys), value_set=_key(part, keys))))
                 if not layer.deleted:
-                    rows, added = pa.concat_tables([rows, part]), True
+                    rows, added = pa.concat_tables([rows, _widened(part, rows.schema)]), True
         yield rows.take(pc.sort_indices(_key(rows, keys))) if added else rows
+
+
+def _widened(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return the rows with all columns of their table: a part leaves those out in which no row of it says anything."""
+    if len(rows.column_names) == len(schema.names):
+        return rows
+    there = set(rows.column_names)
+    columns = [rows.column(each.name) if each.name in there else empty_lists(rows.num_rows, each.type) for each in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 @dataclass(frozen=True, slots=True)

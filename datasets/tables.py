@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from yuelu.base.canonical import digest
 from yuelu.base.errors import IntegrityFailure, SchemaMismatch
+from yuelu.datasets.fields import empty_lists, says_nothing
 from yuelu.datasets.schemas import KEYS, keys_schema, schema_digest, schema_of
 
 ROW_GROUP = 8_192  # rows; fixed, because row groups of another size are other bytes
@@ -135,8 +136,7 @@ def _misfit(table: str, error: Exception) -> SchemaMismatch:
 
 def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_list(kind) and not any(values) and None not in values:
-        empty = pa.array([0] * (len(values) + 1), pa.int32())
-        return pa.ListArray.from_arrays(empty, pa.array([], kind.value_type), type=kind)
+        return empty_lists(len(values), kind)
     return pa.array(values, kind)
 
 
@@ -218,7 +218,7 @@ def listed(rows: pa.Table, name: str) -> list[Row]:
 
 
 def _listed(column: pa.ChunkedArray) -> list[Any]:
-    if pa.types.is_list(column.type) and not column.null_count and not len(column.combine_chunks().flatten()):
+    if says_nothing(column):
         return [[] for _ in range(len(column))]  # most columns of labels in most releases
     return list(column.to_pylist())
 

@@ -57,12 +57,11 @@ def test_a_change_of_one_row_costs_a_few_kilobytes(shop: Any, make: Any) -> None
     first = shop.publish(items).release.manifest
     before = {entry.key for entry in shop.store.list()}
     second = shop.publish(_changed(make, items, 7)).release.manifest
-    # The label is of the judgement: the answers, and so their table, stand as they did; so do the media. Rows of these
-    # items compress so well that another file weighs as much as all of them.
-    assert _kinds(second) == {"items": [BASE], "annotations": [BASE], "assets": [BASE], "evidence": [BASE, DELTA]}
+    # The label is of the judgement: the answers, and so their table, stand as they did; so do the media.
+    assert _kinds(second) == {"items": [BASE, DELTA], "annotations": [BASE], "assets": [BASE], "evidence": [BASE, DELTA]}
     assert [part.rows for part in second.layers("evidence")] == [600, 1]
     new = [entry for entry in shop.store.list() if entry.key not in before and "/data/" in entry.key]
-    assert len(new) == 3  # a base, a layer and the README
+    assert len(new) == 5  # two layers, the README and the notes in two languages
     assert second.layers("evidence")[1].file.bytes < first.layers("evidence")[0].file.bytes / 10
 
 
@@ -225,7 +224,7 @@ def test_a_newer_version_in_the_same_folder_fetches_its_layers_alone(shop: Any, 
         assert verify(folder, make.KEY.public).ok
         if number:
             newest = sum(part.file.bytes for part in manifest.parts if part.file.sha256 not in known)
-            assert report.bytes == newest + manifest.documents[0].bytes
+            assert report.bytes == newest + sum(each.bytes for each in manifest.documents)
         known = {part.file.sha256 for part in manifest.parts}
     again = pull(shop.store, "boards", None, folder, key=make.KEY.public)
     assert (again.fetched, again.bytes) == (0, 0)
@@ -280,3 +279,17 @@ def test_a_damaged_layer_in_the_store_is_named_and_not_kept(shop: Any, make: Any
     with pytest.raises(Exception, match="is damaged in the store"):
         shop.pull()
     assert not (shop.root / "pulled" / "items.parquet").exists()
+
+
+def test_a_delta_leaves_out_columns_that_say_nothing_and_readers_put_them_back(shop: Any, make: Any, items: list[Any]) -> None:
+    shop.publish(items)
+    segment = {"kind": "segment", "id": "s", "control": "when", "label": "noise", "start_s": 0.5, "end_s": 1.5}
+    third = [make.item(n, (segment,), media=one.media) if n == 3 else one for n, one in enumerate(items)]
+    newest = shop.publish(third).release
+    delta = newest.manifest.layers("items")[-1]
+    names = pq.read_schema(shop.root / "store" / delta.file.key).names
+    assert {"segments", "media", "id"} <= set(names)
+    assert not {"boxes", "choices", "masks"} & set(names)
+    row = next(row for row in newest.rows("items") if row["id"] == third[3].id)
+    assert (row["boxes"], len(row["segments"])) == ([], 1)
+    assert verify_stored(shop.store, "boards", key=make.KEY.public).ok
