@@ -228,7 +228,9 @@ def read_batches(file: pq.ParquetFile, name: str) -> Iterator[pa.Table]:
     try:
         if not file.metadata.num_rows:
             yield file.schema_arrow.empty_table()
-        for batch in file.iter_batches(batch_size=ROW_GROUP):
+        groups = (file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups))
+        # rows with media inside stand in smaller groups: then no more of them at a time
+        for batch in file.iter_batches(batch_size=max(1, min(ROW_GROUP, max(groups, default=ROW_GROUP)))):
             yield pa.Table.from_batches([batch])
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise IntegrityFailure(f"{name} cannot be read: {error}", "pull the release again") from None

@@ -34,12 +34,23 @@ def test_ranges(text: str, low: str, below: str) -> None:
     assert Wanted.parse(text) == Wanted(Version.parse(low), Version.parse(below))
 
 
+@pytest.mark.parametrize(
+    ("text", "low", "below"),
+    [  # as printed in the README of node-semver
+        ("~1.2.3", "1.2.3", "1.3.0"), ("~1.2", "1.2.0", "1.3.0"), ("~1", "1.0.0", "2.0.0"), ("~0.2.3", "0.2.3", "0.3.0"),
+        ("^0.2.3", "0.2.3", "0.3.0"), ("^0.0.3", "0.0.3", "0.0.4"), ("^0.0", "0.0.0", "0.1.0"),
+    ],
+)  # fmt: skip
+def test_ranges_are_those_of_node_semver(text: str, low: str, below: str) -> None:
+    assert Wanted.parse(text) == Wanted(Version.parse(low), Version.parse(below))
+
+
 def test_selectors() -> None:
     assert parse_selector("boards") == ("boards", None)
     assert parse_selector("boards@1.2.0") == ("boards", Wanted.parse("1.2.0"))
 
 
-@pytest.mark.parametrize("text", ["1.2", "01.2.3", "v1.2.3", "", "^", "latest"])
+@pytest.mark.parametrize("text", ["1.2", "01.2.3", "v1.2.3", "", "^", "~", "latest"])
 def test_other_spellings_are_refused(text: str) -> None:
     with pytest.raises(Misconfigured, match="is not a version"):
         Wanted.parse(text)
