@@ -128,7 +128,7 @@ def test_a_blind_review_hides_what_others_said(judged: Any, copy_of: Callable[[A
 def test_signals_of_a_table_and_of_a_batch(judged: Any, tmp_path: Path) -> None:
     told = judged.json("signals", "pictures")["signals"]
     assert {(each["kind"], each["raised"]) for each in told if each["control"] == "scene"} == {
-        (kind, 0) for kind in ("fast", "constant", "copied", "alike", "leaked-gold")
+        (kind, 0) for kind in ("fast", "constant", "copied", "alike", "leaked-gold", "clock")
     }
     path = tmp_path / "labels.csv"
     rows = [(t, f"w{w}", "x" if w == 0 else "xyz"[t % 3], 20 if w else 1) for t in range(60) for w in range(9)]
