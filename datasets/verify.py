@@ -130,10 +130,6 @@ def _found(checked: int, problems: list[Problem], authentic: bool | None, again:
     return Verification(not problems, checked, tuple(problems), authentic, again.items, again.scores, again.not_shown)
 
 
-def _found(checked: int, problems: list[Problem], authentic: bool | None, again: Recomputed) -> Verification:
-    return Verification(not problems, checked, tuple(problems), authentic, again.items, again.scores, again.not_shown)
-
-
 def _files_problems(
     release: Release, left_out: Mapping[str, Any] | None = None
 ) -> tuple[set[str], list[Problem], Recomputed]:

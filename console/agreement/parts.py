@@ -36,7 +36,10 @@ def report_of_parts(named: str, options: Options, scheduler: str | None, workers
             without=options.models,
         )
     main = "mean_difference" if level in ("interval", "ratio") else "percent_agreement"
-    none = ((), (), (), (), (), (), (), ())
-    control = ControlReport(Asked("label", level, order), main, main == "mean_difference", found.scores, *none, {})
+    asked, no_tasks = Asked("label", level, order), TaskValues(main, (), np.empty(0), "")
+    control = ControlReport(
+        asked, main, main == "mean_difference", found.scores,
+        pairs=(), annotators=(), companies=(), labels=(), confusions=(), tasks=no_tasks, models=(), gold=(), left_out={},
+    )  # fmt: skip
     counts = {"tables": found.files, "parts": found.parts, "counted answers": found.answers}
     return Report(named, {"label": control}, counts, {_ONLY_SCORES: 1}, {})
