@@ -89,6 +89,7 @@ def verify(
     problems += [Problem(MANIFEST, store_differs)] if store_differs else []
     return replace(_found(len(listed) + 1, problems, authentic, again), left_out=left_out)
 
+
 def _withdrawn(manifest: Manifest, standing: Standing | None) -> Iterator[Problem]:
     found = standing.withdrawn.get(str(manifest.version)) if standing else None
     if found:
@@ -130,9 +131,7 @@ def _found(checked: int, problems: list[Problem], authentic: bool | None, again:
     return Verification(not problems, checked, tuple(problems), authentic, again.items, again.scores, again.not_shown)
 
 
-def _files_problems(
-    release: Release, left_out: Mapping[str, Any] | None = None
-) -> tuple[set[str], list[Problem], Recomputed]:
+def _files_problems(release: Release, left_out: Mapping[str, Any] | None = None) -> tuple[set[str], list[Problem], Recomputed]:
     """Return the paths of the release's files, what is wrong with them, and what the votes say again when nothing is.
 
     `left_out`: what a selective pull told of it; then the votes are not all there, and say nothing.

@@ -4,12 +4,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
 
+import numpy as np
+
 from yuelu.base.errors import Misconfigured
 from yuelu.console.agreement.measure import Options, Report
 from yuelu.pipelines.computing import computing
 from yuelu.pipelines.score_table import parts_for, score_tables, tables_at
 from yuelu.quality.kinds.answers import Asked
 from yuelu.quality.kinds.report import ControlReport
+from yuelu.quality.kinds.scoring import TaskValues
 from yuelu.quality.labels import Level
 
 _ONLY_SCORES = "pairs, annotators, labels and tasks are not told of a table in parts"

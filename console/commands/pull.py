@@ -57,7 +57,8 @@ def pull(
     from yuelu.datasets.selection import Selection
 
     t, store, trusted = partial(say, settings.language), release_store(settings, root), public_key(key)
-    manifest = open_release(store, release, key=trusted, withdrawn=withdrawn).manifest  # its very version is pulled, also when a newer one appears
+    # Its very version is pulled, also when a newer one appears meanwhile.
+    manifest = open_release(store, release, key=trusted, withdrawn=withdrawn).manifest
     wanted = Selection(_listed(splits) or (), _listed(columns), labels, embed)
     agreed = _agreed(settings, manifest, accept_terms=accept_terms)
     with bar("pull", quiet=as_json) as progress:

@@ -33,7 +33,7 @@ for command in (
     ["releases", "show", "boards@stable", "--from", store],
     ["releases", "notices", "boards", "--from", store],
     ["releases", "diff", "boards@1.0.0", "boards@1.1.0", "--from", store],
-    ["pull", "boards", folder, "--from", store, "--key", key],
+    ["pull", "boards", folder, "--from", store, "--key", key, "--accept-terms"],
     ["verify", folder, "--key", key, "--from", store],
     ["prove", "boards", "--row", sys.argv[5], "--from", store, "--out", folder + ".proof.json"],
     ["verify", folder + ".proof.json", "--key", key],

@@ -66,7 +66,8 @@ def test_every_kind_of_record_has_a_column() -> None:
 
 def test_a_release_of_every_kind_is_published_pulled_and_verified(shop: Any, make: Any) -> None:
     answers = (replace(make.answer(0, 0), regions=RECORDS),)
-    shop.publish([make.item(0, RECORDS, answers=answers)])
+    one = make.item(0, RECORDS, answers=answers)
+    shop.publish([replace(one, judgement=replace(one.judgement, answers=1))])
     dest = shop.pull()
     assert verify(dest, make.KEY.public).ok
     for table in ("items", "annotations"):

@@ -24,7 +24,10 @@ class Careless(LocalStore):
         path.parent.mkdir(parents=True, exist_ok=True)
         time.sleep(0.002)
         path.unlink(missing_ok=True)
-        path.write_bytes(data if isinstance(data, bytes) else data.read())
+        if not isinstance(data, bytes):
+            data.seek(0)
+            data = data.read()
+        path.write_bytes(data)
 
 
 @pytest.fixture
