@@ -39,13 +39,15 @@ def verify(settings: Settings, path: Path, key: Path | None, root: str | None, n
         print_json(found.to_json())
     else:
         click.echo(t("{checked} files checked, {problems} problems", checked=found.checked, problems=len(found.problems)))
-        table("", (t("file"), t("problem")), [(each.path, each.problem) for each in found.problems])
+        if found.problems:
+            table("", (t("file"), t("problem")), [(each.path, each.problem) for each in found.problems])
         if found.left_out:
             print_left_out(path, settings.language)
-        told = {"items": found.items, "scores": found.scores, "not_shown": found.not_shown}
-        click.echo(
-            t("{items} items and {scores} scores worked out again from the votes; {not_shown} scores need more votes", **told)
-        )
+        elif found.items:
+            told = {"items": found.items, "scores": found.scores, "not_shown": found.not_shown}
+            click.echo(
+                t("{items} items and {scores} scores worked out again from the votes; {not_shown} scores need more votes", **told)
+            )
         if found.authentic is None:
             click.echo(t("without --key this shows damage, not who published it"))
     if not found.ok:

@@ -5,7 +5,7 @@ from functools import partial
 from html import escape
 from typing import Any
 
-from yuelu.datasets.passport.facts import Facts
+from yuelu.datasets.passport.facts import Facts, last_scores
 from yuelu.datasets.passport.plots import bars, curve, intervals
 from yuelu.datasets.passport.words import say
 
@@ -35,7 +35,7 @@ def sections(facts: Facts, language: str) -> list[Section]:
         (t("What it is"), about),
         (t("Rights and sources"), rights),
         (t("How it was labelled"), [_project(t, each) for each in document["labelling"]["projects"]]),
-        (t("Agreement"), [_score(t, each) for each in document["quality"].get("scores", ())]),
+        (t("Agreement"), [_score(t, each) for each in last_scores(document)]),
         (t("Gates"), [_gate(t, each) for each in document["quality"].get("gates", ())]),
         (t("Known issues"), [("", str(each)) for each in document["quality"].get("known_issues", ())]),
     ]
@@ -110,12 +110,11 @@ def card_html(facts: Facts, language: str = "en") -> str:
     parts.append(f"<h2>{escape(t('Labels'))}</h2>")
     for control, counts in facts.labels.items():
         parts.append(f"<figure><figcaption>{escape(control)}</figcaption>{bars(list(_most(counts, t)))}</figure>")
-    scores = [each for each in facts.document["quality"].get("scores", ()) if each["value"] is not None]
+    last = last_scores(facts.document)
+    scores = [each for each in last if each["value"] is not None]
     if scores:
         parts.append(f"<h2>{escape(t('Agreement'))}</h2><figure>{intervals(_rows(scores))}</figure>")
-    undefined = [
-        pair for pair, each in zip(told[3][1], facts.document["quality"].get("scores", ()), strict=True) if each["value"] is None
-    ]
+    undefined = [pair for pair, each in zip(told[3][1], last, strict=True) if each["value"] is None]
     parts += [_section_html("", undefined)] if undefined else []
     parts.append(f"<h2>{escape(t('Reliability of probabilities'))}</h2>{_reliability(facts, t)}")
     parts += [_section_html(title, pairs) for title, pairs in told[4:] if pairs]

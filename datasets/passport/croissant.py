@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from yuelu.datasets.passport.facts import Facts, TableFacts
+from yuelu.datasets.passport.facts import Facts, TableFacts, last_scores
 from yuelu.datasets.schemas import KEYS
 
 _CONTEXT: dict[str, Any] = {
@@ -110,7 +110,7 @@ def _rai(facts: Facts) -> dict[str, Any]:
             for each in projects
         ],
         "rai:dataAnnotationPlatform": tools,
-        "rai:dataAnnotationAnalysis": [_score(score) for score in document["quality"].get("scores", ())]
+        "rai:dataAnnotationAnalysis": [_score(score) for score in last_scores(document)]
         + [f"gate {gate['policy']}: batches {gate['batches']}, tasks {gate['tasks']}" for gate in gates],
         "rai:annotationsPerItem": f"{facts.answers / facts.items:.2f}" if facts.items else None,
         "rai:annotatorDemographics": f"{facts.annotators} annotators, known outside by a pseudonym of this dataset alone",

@@ -147,3 +147,12 @@ def _samples(release: Release) -> tuple[str, ...]:
             data = base64.b64encode(release.read(file)).decode()
             found.append(f"data:{shown[file.sha256]};base64,{data}")
     return tuple(found)
+
+
+def last_scores(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the scores of each batch's last round: what went out. Those of rounds before stand in the manifest."""
+    scores = document["quality"].get("scores", ())
+    last: dict[Any, int] = {}
+    for each in scores:
+        last[each.get("batch")] = max(each.get("round", 1), last.get(each.get("batch"), 1))
+    return [each for each in scores if each.get("round", 1) == last[each.get("batch")]]

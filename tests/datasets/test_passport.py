@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from yuelu.datasets.commit import commit
-from yuelu.datasets.passport.facts import Facts, facts_of
+from yuelu.datasets.passport.facts import Facts, facts_of, last_scores
 from yuelu.datasets.passport.render import KINDS, documents
 from yuelu.datasets.release import open_folder, open_release
 from yuelu.datasets.verify import verify
@@ -137,3 +137,9 @@ def test_a_dossier_leaves_open_what_only_a_registry_knows(facts: Facts) -> None:
     assert made["dossier.md"].decode().count("__________") == 3
     assert "登记编号" in made["dossier-zh.md"].decode()
     assert set(KINDS["listing"](facts)) >= {"listing.json", "quality.json", "card.md"}
+
+
+def test_a_card_shows_the_last_round_of_each_batch() -> None:
+    scores = [{"batch": batch, "round": number, "metric": "f1"} for batch, number in (("a", 1), ("a", 2), ("b", 1))]
+    assert last_scores({"quality": {"scores": scores}}) == scores[1:]
+    assert last_scores({"quality": {}}) == []
