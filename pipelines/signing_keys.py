@@ -85,7 +85,7 @@ def revoke(
     if known.state == "current":
         raise Conflict(f"{key_id} is the current key", "run 'yuelu keys rotate' first, and revoke it then")
     if known.state == "revoked":
-        raise Conflict(f"{key_id} was revoked before ({known.revoked_for})", "see 'yuelu keys list'")
+        raise Conflict(f"{key_id} was revoked before ({known.reason})", "see 'yuelu keys list'")
     signed = [each for each in releases_signed(workspace) if each.key_id == key_id]
     good = [each for each in signed if vouch and (since is None or each.log_size < since)]
     key = SigningKey(read_secret(workspace.root / SIGNING))

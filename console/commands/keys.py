@@ -109,7 +109,7 @@ def _rows(found: "KeyList") -> list[dict[str, Any]]:
             "since": each.since,
             "until": each.until,
             "at": each.at,
-            "reason": each.revoked_for,
+            "reason": each.reason,
         }
         for key_id, each in found.known.items()
     ]

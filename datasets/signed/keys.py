@@ -25,14 +25,15 @@ FORMAT = "yuelu-keys/1"
 class Known:
     """A key of the list. It signs releases that knew from `since` to `until` entries of the log; None: still current.
 
-    `vouched`: digests of the manifests that stay good after the key was revoked; None: it was not.
+    `vouched`: digests of the manifests that stay good after the key was revoked; None: it was not. `reason`: why another took
+    its place, or why it was revoked.
     """
 
     key: PublicKey
     since: int
     until: int | None = None
     vouched: frozenset[str] | None = None
-    revoked_for: str = ""
+    reason: str = ""
     at: str = ""
 
     @property
@@ -64,7 +65,7 @@ class KeyList:
         if known.vouched is not None:
             if digest not in known.vouched:
                 raise IntegrityFailure(
-                    f"it is signed with key {signer.key_id}, which was revoked ({known.revoked_for})",
+                    f"it is signed with key {signer.key_id}, which was revoked ({known.reason})",
                     "do not use it; ask the publisher for a release under a key that stands",
                 )
         elif log_size < known.since or (known.until is not None and log_size > known.until):
@@ -107,10 +108,10 @@ def _apply(known: dict[str, Known], current: PublicKey | None, page: Page) -> Pu
         raise IntegrityFailure(f"page {page.number} of the list of keys may not {action} {key.key_id}", "the list is forged")
     if action == "revoke":
         vouched = frozenset(map(str, said["vouched"]))
-        known[key.key_id] = replace(known[key.key_id], vouched=vouched, revoked_for=str(said["reason"]))
+        known[key.key_id] = replace(known[key.key_id], vouched=vouched, reason=str(said["reason"]))
         return needed[0] or key
     if current is not None:
-        known[current.key_id] = replace(known[current.key_id], until=page.log_size)
+        known[current.key_id] = replace(known[current.key_id], until=page.log_size, reason=str(said.get("reason", "")))
     # what the first key signed before there was a list was signed by the only key there was
     known[key.key_id] = Known(key, 0 if action == "create" else page.log_size, at=str(said["at"]))
     return key
@@ -152,7 +153,7 @@ def trust_in(store: Store, key: Trust | None) -> Trust | None:
         return key  # another publisher's list says nothing about this one
     if known.vouched is not None:
         raise IntegrityFailure(
-            f"key {key.key_id} was revoked ({known.revoked_for}): it proves nothing any more",
+            f"key {key.key_id} was revoked ({known.reason}): it proves nothing any more",
             "get the newest list of keys from the publisher, not from this store",
         )
     return found

@@ -44,7 +44,7 @@ def begun(shop: Any, make: Any) -> None:
 def rotated(shop: Any, make: Any) -> None:
     begun(shop, make)
     page = newest_page(shop.store, BOOK)
-    append(shop.store, BOOK, page, said_of_key("rotate", NEW.public, log(10), WHEN), make.KEY, NEW)
+    append(shop.store, BOOK, page, said_of_key("rotate", NEW.public, log(10), WHEN, reason="yearly"), make.KEY, NEW)
 
 
 def revoked(shop: Any, make: Any, *vouched: str) -> None:
@@ -68,7 +68,8 @@ def test_what_a_rotated_key_signed_stays_good(shop: Any, make: Any, tmp_path: Pa
     rotated(shop, make)
     found = keys_in(shop.store)
     assert found is not None
-    assert [(each.state, each.since, each.until) for each in found.known.values()] == [("retired", 0, 10), ("current", 10, None)]
+    said = [(each.state, each.since, each.until, each.reason) for each in found.known.values()]
+    assert said == [("retired", 0, 10, "yearly"), ("current", 10, None, "")]
     for key in (make.KEY.public, NEW.public, found, read_key_file(found.to_json()), None):
         assert open_release(shop.store, "boards", key=key).manifest.title == "boards@1.0.0"
     assert verify(shop.pull(), found).authentic
