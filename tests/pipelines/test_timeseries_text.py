@@ -82,7 +82,7 @@ def test_however_it_is_written_it_is_the_same_series(kind: str, context_for: Con
 @pytest.mark.parametrize(("delimiter", "decimal", "apart"), [(";", ",", "."), (",", ".", ","), (";", ".", ",")])
 def test_thousands_set_apart(delimiter: str, decimal: str, apart: str, context_for: Contexts) -> None:
     def spreadsheet(t: float) -> str:
-        value = f"{990 + 2 * t:,.2f}".translate(str.maketrans({",": apart, ".": decimal}))
+        value = f"{990 + 2 * t:,.2f}".translate(str.maketrans(",.", apart + decimal))
         return delimiter.join((f"{t:.1f}".replace(".", decimal), f'"{value}"' if delimiter == "," else value))
 
     made = reading(lines([f"time{delimiter}speed"], spreadsheet), context_for)
