@@ -11,6 +11,8 @@ _STEPS = tuple(
         (r"(changed|moved) while it was being read|no longer a regular file", "wait until it is complete, then retry"),
         (r"cannot be read: .*|the folder cannot be listed: .*", "give the right to read it, then retry"),
         (r"a symbolic link .*", "put the file itself in the folder, or ingest the folder it lies in"),
+        (r"an archive in an archive .*", "unpack the outer archive, then ingest the folder"),
+        (r"encrypted in the archive", "unpack it with its password, then ingest the folder"),
         (r"not a regular file.*", "leave it; it holds no media"),
         (r"these bytes are the .* of another asset", "leave it; the workspace made these bytes itself"),
         (r".* more than the limit .*", "cut or tile it, or have the limit raised, then retry"),

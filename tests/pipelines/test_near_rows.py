@@ -157,4 +157,6 @@ def test_alarms_are_probes_beyond_their_limits() -> None:
 def test_every_reason_has_a_next_step() -> None:
     assert next_step("whatever", "ask the sender") == "ask the sender"
     assert next_step("cannot be read: Permission denied", None) == "give the right to read it, then retry"
+    assert "ingest the folder" in next_step("an archive in an archive is not opened", None)
+    assert "password" in next_step("encrypted in the archive", "")
     assert next_step("something new", None) == next_step(None, "") == UNKNOWN

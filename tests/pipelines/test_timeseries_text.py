@@ -79,6 +79,18 @@ def test_however_it_is_written_it_is_the_same_series(kind: str, context_for: Con
     assert [part.role for part in made.derived] == [Role.DEIDENTIFIED, Role.PROXY, Role.THUMBNAIL]
 
 
+@pytest.mark.parametrize(("delimiter", "decimal", "apart"), [(";", ",", "."), (",", ".", ","), (";", ".", ",")])
+def test_thousands_set_apart(delimiter: str, decimal: str, apart: str, context_for: Contexts) -> None:
+    def spreadsheet(t: float) -> str:
+        value = f"{990 + 2 * t:,.2f}".translate(str.maketrans(",.", apart + decimal))
+        return delimiter.join((f"{t:.1f}".replace(".", decimal), f'"{value}"' if delimiter == "," else value))
+
+    made = reading(lines([f"time{delimiter}speed"], spreadsheet), context_for)
+    assert (made.facts["channel_names"], made.facts["repeated_times"]) == (["speed"], 0)
+    table = pq.read_table(io.BytesIO(made.derived[0].data))
+    assert table["speed"].to_pylist() == pytest.approx([990 + 2 * t for t in TIMES])
+
+
 def test_nothing_that_could_name_somebody_gets_out(context_for: Contexts) -> None:
     head = ["Operator;Zhang San", "Patient;P-20240201", ""]
     head += ["Zeit [s];Druck;zhang.san@example.org;13800138000;Raum 2024-02-01;Operator ID;电话"]
@@ -99,6 +111,10 @@ def test_nothing_that_could_name_somebody_gets_out(context_for: Contexts) -> Non
     [
         (lines(["x,y"], lambda t: f"{np.sin(t):.3f},1"), "no column tells the time"),
         (lines(["when,speed"], lambda t: f"03/04/2024 {t},{t}"), "no column tells the time"),  # the third of April, or of March?
+        (
+            lines(["time,speed"], lambda t: f"2024-02-01 08:{t * 10:02.0f}:00 PM,{t}"),
+            "no time can be read from the column 'time'",
+        ),
         (lines(["time,speed"], lambda t: f"{10 - t},{t}"), "time runs backwards 59 times in 60 rows"),
         (lines(["time,speed"], lambda t: f"5,{t}"), "time stands still"),
         (lines(["time,note"], lambda t: f"{t},{'ok' if t > 1 else 3}"), "0 channels of numbers and 60 rows"),

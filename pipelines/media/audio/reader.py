@@ -1,4 +1,4 @@
-"""Sound: libsndfile first, libav for what it does not know. The proxy is FLAC, 16 bit, without metadata."""
+"""Sound: libsndfile where it reads to the end, libav for the rest. The proxy is FLAC, 16 bit, without metadata."""
 
 import os
 from collections.abc import Iterator
@@ -28,6 +28,9 @@ _HIGHEST_CHANNELS = 1024  # that libsndfile reads
 _BLOCK_SAMPLES = 1 << 20  # of all channels together, read at once
 # What libsndfile gives as 16-bit numbers without loss; they go into the proxy as they are.
 _SIXTEEN_BITS = frozenset({"PCM_S8", "PCM_U8", "PCM_16", "ULAW", "ALAW"})
+# Where libsndfile stops early, and says nothing: an MP3 without a table of contents is as long as its first frame lets it
+# guess, one joined from several as long as the first; of an Ogg file it reads the first of the streams that follow each other.
+_SHORTENED = frozenset({"audio/mpeg", "audio/ogg"})
 _USUAL_LAYOUTS = {1: "mono", 2: "stereo"}
 
 
@@ -44,11 +47,15 @@ class _Sound:
 
 def read(file: BinaryIO, context: Context) -> Reading:
     """Return the sound as FLAC with its facts. Raises Refused: too long, no samples, a form that FLAC cannot hold."""
+    if context.media_type in _SHORTENED:
+        return read_with_libav(file, context)
     try:
         with soundfile.SoundFile(file) as sound:
-            return _reading(_from_sndfile(sound), context)
+            if sound.frames:  # else the recorder died before it wrote how many samples there are
+                return _reading(_from_sndfile(sound), context)
     except soundfile.LibsndfileError:
-        return read_with_libav(file, context)
+        pass
+    return read_with_libav(file, context)
 
 
 def read_with_libav(file: BinaryIO, context: Context) -> Reading:
@@ -77,7 +84,7 @@ def _sndfile_blocks(sound: Any) -> Iterator[Block]:
 def _from_libav(container: Any, stream: Any) -> _Sound:
     codec = stream.codec_context
     codec.thread_count = 1
-    facts = {"codec": codec.name, "sound_streams": len(container.streams.audio)}
+    facts = {"codec": codec.codec.canonical_name, "sound_streams": len(container.streams.audio)}
     start = stream.start_time
     if start is not None:
         facts["source_start_s"] = float(start * Fraction(stream.time_base))

@@ -10,9 +10,9 @@ from yuelu.pipelines.media.timeseries.channels import Channel, parted
 from yuelu.pipelines.media.timeseries.names import names_time
 
 _DELIMITERS = ("\t", ";", "|", ",")  # a comma comes last: it may be the decimal sign
-_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
-_TIME_LIKE = re.compile(r"[\d.:/年月日T +Z-]{4,40}")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+|\d{1,3}(\.\d{3})+,\d+|\d{1,3}(,\d{3})+\.\d+)([eE][+-]?\d+)?")
+_TIME_LIKE = re.compile(r"[\d.:/年月日T +Z-]{4,40}([aApP][mM])?")
+_DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+([eE][+-]?\d+)?")
 _DECIMAL_POINT = re.compile(r"[+-]?\d+\.\d+([eE][+-]?\d+)?")
 _RUN, _LOOKED_AT = 3, 400  # lines
 _NUMERIC = 0.5

@@ -24,6 +24,8 @@ from yuelu.pipelines.media.timeseries.series import Column, check_cells, reading
 from yuelu.pipelines.media.timeseries.sniff import Layout, layout_of, text_encoding
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+# A number with its thousands set apart, by the sign that is not the decimal one: 1.234,5 or 1,234.5.
+_GROUPED = {",": r"^[+-]?\d{1,3}(\.\d{3})+,\d+$", ".": r"^[+-]?\d{1,3}(,\d{3})+\.\d+$"}
 _MISSING = ("", "nan", "na", "n/a", "#n/a", "null", "none", "-", "--", "inf", "-inf", "无", "缺失")
 _SPELT = [spelt for word in _MISSING for spelt in sorted({word, word.upper(), word.capitalize()})]
 _NUMERIC = 0.95  # of the cells that are not empty; below, a column is text
@@ -92,13 +94,20 @@ def _numbers(cells: _Cells, layout: Layout) -> tuple[NDArray[np.float64], float]
         return floats(pc.cast(cells.cells, pa.float64(), safe=False)), 1.0
     if not pa.types.is_string(kind):
         return np.full(len(cells.cells), np.nan), 0.0
-    text = pc.replace_substring(cells.text, ",", ".") if layout.decimal_comma else cells.text
+    text = _plain(cells.text, "," if layout.decimal_comma else ".")
     numeric = pc.match_substring_regex(text, _NUMBER)
     bare = pc.replace_substring_regex(text, r"^\+", "")
     values = pc.cast(pc.if_else(numeric, bare, pa.scalar(None, pa.string())), pa.float64())
     said = len(text) - int(pc.sum(pc.is_in(pc.utf8_lower(text), pa.array(_MISSING))).as_py() or 0)
     found = int(pc.sum(numeric).as_py() or 0)
     return floats(values), found / said if said else 0.0
+
+
+def _plain(text: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:
+    """Return the cells with a point for their decimal sign, and without the signs that set thousands apart, if any does."""
+    if pc.any(pc.match_substring_regex(text, _GROUPED[decimal])).as_py():
+        text = pc.replace_substring(text, "." if decimal == "," else ",", "")
+    return pc.replace_substring(text, ",", ".") if decimal == "," else text
 
 
 def _column(cells: _Cells, values: NDArray[np.float64]) -> Column:
