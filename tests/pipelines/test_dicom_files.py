@@ -115,6 +115,15 @@ def as_ours(theirs: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
     return theirs
 
 
+def test_a_scan_that_says_it_ends_with_the_means_is_the_picture_all_the_same(dicom_files: Path) -> None:
+    """pydicom has one picture twice: as some writers tell it, with a scan that ends at 0, and as ITU-T T.81 has it."""
+    odd = dcmread(dicom_files / "JPEG-lossy.dcm")
+    told = odd.PixelData
+    right = Shown(dcmread(dicom_files / "JPGExtended.dcm")).frames.values(0)
+    assert np.array_equal(Shown(odd).frames.values(0), right)
+    assert odd.PixelData == told
+
+
 @pytest.mark.parametrize("name", ["SC_rgb_rle_16bit_2frame.dcm", "SC_rgb_rle_32bit_2frame.dcm"])
 def test_deep_colour_is_the_test_card(name: str, dicom_files: Path) -> None:
     """Values as in pydicom, tests/pixels/pixels_reference.py: red at full in the first frame, inverted in the second."""

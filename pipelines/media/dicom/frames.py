@@ -1,6 +1,8 @@
 """The frames of a DICOM object, decoded one at a time."""
 
+import re
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from typing import Any
 
 import cv2
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import convert_color_space
-from pydicom.uid import RLELossless
+from pydicom.uid import JPEGExtended12Bit, RLELossless
 
 from yuelu.pipelines.deid.engine import transfer_syntax
 from yuelu.pipelines.media.dicom.syntaxes import plugins
@@ -19,6 +21,8 @@ from yuelu.pipelines.media.reading import Refused, panic_refused
 
 Values = NDArray[Any]
 
+# The head of a scan of one component that begins and ends with the mean; coded data never hold a marker's bytes.
+_SCAN_TO_0 = re.compile(rb"(\xff\xda\x00\x08\x01..\x00)\x00(\x00)", re.DOTALL)
 _MANY = 1000  # frames, from which looking up each one's offset takes longer than decoding a few again
 
 PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
@@ -59,7 +63,7 @@ class Frames:
     """
 
     def __init__(self, dataset: Dataset) -> None:
-        self.dataset = dataset
+        self.dataset = _with_scans_mended(dataset)
         self.count = whole(dataset, "NumberOfFrames", 1) or 1  # 0 where a writer means none
         self.hidden_px = 0
         self._decoder = get_decoder(transfer_syntax(dataset))
@@ -104,6 +108,23 @@ class Frames:
         if colour not in _COLOURS:
             raise Refused(f"no reader for the photometric interpretation {colour}", "export the object as RGB or MONOCHROME2")
         return values
+
+
+def _with_scans_mended(dataset: Dataset) -> Dataset:
+    """Return the object with the end of each sequential scan of one component told as 63; it is the same where none is wrong.
+
+    Some writers tell 0, which says that only the means of blocks follow. Lenient decoders pass over it, and libjpeg's refuses.
+    Source: ITU-T T.81, table B.3: 63 in all sequential modes.
+    """
+    if transfer_syntax(dataset) != JPEGExtended12Bit or "PixelData" not in dataset:
+        return dataset
+    told = dataset.PixelData
+    mended = _SCAN_TO_0.sub(b"\\1\x3f\\2", told)
+    if mended == told:
+        return dataset
+    copied = deepcopy(dataset)  # what is written of the object stays as it came
+    copied["PixelData"].value = mended
+    return copied
 
 
 def _rgb(values: Values) -> Values:
