@@ -62,12 +62,15 @@ def asset(session: Session, digits: str) -> Row:
     found: Row = {column.key: getattr(row, column.key) for column in AssetRow.__table__.columns}
     listed = select(ListingRow).where(ListingRow.sha256 == row.sha256).order_by(ListingRow.collection, ListingRow.path)
     derived = select(AssetRow).where(AssetRow.derived_from == row.sha256).order_by(AssetRow.role, AssetRow.sha256)
-    mine = {row.sha256, str(row.facts.get(Role.DEIDENTIFIED.value, row.sha256))}
+    labelled = str(row.facts.get(Role.DEIDENTIFIED.value, row.sha256))
+    mine = {row.sha256, labelled}
     cluster = session.scalar(select(ClusterRow.cluster).where(ClusterRow.asset.in_(mine)).limit(1))
     found["listed_as"] = [{name: getattr(one, name) for name in ("collection", "source", "path", "outcome")}
                           for one in session.scalars(listed)]  # fmt: skip
     found["derived_from_it"] = [{"role": one.role, "media_type": one.media_type, "bytes": one.bytes, "sha256": one.sha256}
                                 for one in session.scalars(derived)]  # fmt: skip
+    copy = session.get(AssetRow, labelled) if labelled != row.sha256 else None
+    found["facts_of_its_deidentified_copy"] = copy.facts if copy else {}  # where all that decoding told of it stands
     found["near"] = [] if cluster is None else members(session, cluster)
     return found
 

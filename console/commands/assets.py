@@ -86,7 +86,9 @@ def show(settings: Settings, sha256: str, as_json: bool) -> None:
         (say(language, name.replace("_", " ")), value) for name, value in found.items() if not isinstance(value, list | dict)
     ]
     table("", ("", ""), plain)
-    table("\n" + say(language, "facts"), ("", ""), list(_flat(found["facts"])))
+    for title in ("facts", "facts of its deidentified copy"):
+        if rows := list(_flat(found[title.replace(" ", "_")])):
+            table("\n" + say(language, title), ("", ""), rows)
     for title, columns in (
         ("listed as", ("collection", "path", "outcome")),
         ("derived from it", ("role", "media_type", "sha256")),
@@ -104,6 +106,11 @@ def _flat(facts: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in facts.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{above}{name}.")
+        elif isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+            for number, each in enumerate(value[:_SHOWN]):
+                yield from _flat(each, f"{above}{name}.{number}.")
+            if len(value) > _SHOWN:
+                yield f"{above}{name}", f"{len(value)}: ..."
         elif isinstance(value, list) and len(value) > _SHOWN:
             yield f"{above}{name}", f"{len(value)}: {', '.join(map(str, value[:_SHOWN]))}, ..."
         else:

@@ -61,6 +61,9 @@ def test_near_shows_clusters(alike: Any) -> None:
         assert words in shown
     assert {row["path"] for row in alike.json("assets", "show", "f8d773fc9cfa6")["near"]} == {"CT_small.dcm", "coins.png"}
     shown = alike("assets", "show", "f8d773fc9cfa6").stdout
+    (slice_,) = (row["sha256"] for row in alike.json("assets", "list") if row["path"] == "CT_small.dcm")
+    told = alike("assets", "show", slice_).stdout
+    assert re.search(r"facts of its deidentified copy\n(.+\n)*width_px +128 *\n", told)
     assert "near-duplicates" in shown
     assert "probes.mean_share" in shown
 
