@@ -22,7 +22,7 @@ def test_keys_are_rotated_and_never_shown(door: Any, tmp_path: Path) -> None:
     assert (old["state"], new["state"]) == ("retired", "current")
     door("keys", "export", "--list", "--out", tmp_path / "keys.json")
     for key in (pem, tmp_path / "keys.json"):
-        door("pull", "trial", tmp_path / key.stem, "--key", key)
+        door("pull", "trial", tmp_path / key.stem, "--key", key, "--accept-terms")
     secrets = [path for path in (door.workspace / "secrets").iterdir() if path.is_file()]
     assert {oct(path.stat().st_mode & 0o777) for path in secrets} == {"0o600"}
     for path in secrets:
@@ -38,7 +38,7 @@ def test_tags_deprecation_and_notices(door: Any, tmp_path: Path) -> None:
     door("releases", "deprecate", "trial@1.0.0", "--reason", "boxes too wide")
     (row,) = door.json("releases", "list")
     assert (row["state"], row["tags"], row["why"]) == ("deprecated", ["stable"], "boxes too wide")
-    assert door.json("pull", "trial@stable", tmp_path / "pulled")["version"] == "1.0.0"
+    assert door.json("pull", "trial@stable", tmp_path / "pulled", "--accept-terms")["version"] == "1.0.0"
     assert [page["action"] for page in door.json("releases", "notices", "trial")] == ["tag", "deprecate"]
     door("releases", "tag", "trial@1.0.0", "stable", "--remove")
     assert "has no tag" in door("releases", "show", "trial@stable", code=1).stderr
@@ -51,7 +51,7 @@ def test_a_withdrawal_is_shown_first_and_then_made(door: Any, tmp_path: Path) ->
     assert (told["acted"], [each["release"] for each in told["releases"]]) == (False, ["trial@1.0.0"])
     assert "needs --reason" in door(*what, "--yes", code=2).stderr
     assert "give one of" in door("withdraw", code=2).stderr
-    door("pull", "trial", tmp_path / "pulled")
+    door("pull", "trial", tmp_path / "pulled", "--accept-terms")
     said = ("--yes", "--reason", "the contract ended", "--owner", "curator", "--proof", tmp_path / "proofs")
     (done,) = door.json(*what, *said)["datasets"]
     assert (done["versions"], done["instead"]) == (["1.0.0"], None)

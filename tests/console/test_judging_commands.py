@@ -87,7 +87,7 @@ def test_agreement_of_a_project_writes_nothing(answered: Any) -> None:
 def test_agreement_takes_one_source(door: Any, table: Path, tmp_path: Path) -> None:
     for given in ([], ["p", "--table", table], ["--table", table, "--export", table]):
         assert "give one of PROJECT, --table FILE and --export FILE" in door("agreement", *given, code=2).stderr
-    door("agreement", "--table", tmp_path / "nothing.csv", code=2)
+    assert "no table at" in door("agreement", "--table", tmp_path / "nothing.csv", code=1).stderr
     door("agreement", "--table", table, "--level", "cardinal", code=2)
     empty = tmp_path / "wrong.csv"
     empty.write_text("task,label\n1,a\n")

@@ -221,7 +221,7 @@ def test_a_small_batch_shows_no_signals_and_says_why(small: Any) -> None:
     with small.ledger.reading() as session:
         found = {seen.control: seen for seen in signals_of(session, "p")}
     looked = found["scene"].looked
-    assert [each.kind for each in looked] == ["fast", "constant", "copied", "alike", "leaked-gold"]
+    assert [each.kind for each in looked] == ["fast", "constant", "copied", "alike", "leaked-gold", "clock"]
     assert all(each.raised == () and each.reason for each in looked)
     assert small.all(DecisionRow) != []
 
