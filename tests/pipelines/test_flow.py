@@ -203,15 +203,18 @@ def test_ctrl_c_ends_at_once_and_tells_how_to_go_on(make_workspace: Make, tmp_pa
     workspace, folder = make_workspace("one"), pictures(tmp_path / "media", 100)
 
     def press(done: int, total: int) -> None:
-        if done:
-            signal.raise_signal(signal.SIGINT)
+        with workspace.ledger.reading() as session:  # what is told may run ahead of what is recorded
+            if session.scalars(select(ListingRow.path).limit(1)).first():
+                signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(Interrupted, match=r"stopped: 16 of 100 objects are recorded\n.*same command again; it goes on"):
+    with pytest.raises(Interrupted, match="same command again; it goes on") as stopped:
         ingest(workspace, [at(folder)], COLLECTION, workers=1, progress=press)
-    assert runs(workspace) == [(False, 16, 0)]
+    ((finished, recorded, already),) = runs(workspace)
+    assert (finished, 0 < recorded < 100, already) == (False, True, 0)
+    assert f"stopped: {recorded} of 100 objects are recorded" in str(stopped.value)
     report = ingest(workspace, [at(folder)], COLLECTION, workers=1)
-    assert (report.listed, report.already, report.accepted) == (100, 16, 100)
-    assert runs(workspace)[1] == (True, 100, 16)
+    assert (report.listed, report.already, report.accepted) == (100, recorded, 100)
+    assert runs(workspace)[1] == (True, 100, recorded)
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])
