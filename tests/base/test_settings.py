@@ -16,7 +16,10 @@ def test_nothing_set_is_the_embedded_workspace_in_this_folder() -> None:
 
 def test_the_environment_is_read_once() -> None:
     env = {"YUELU_WORKSPACE": "/w", "YUELU_LEDGER": "l", "YUELU_STORE": "s", "YUELU_LABEL_STUDIO": "/ls", "LANG": "zh_CN.UTF-8"}
-    assert Settings.from_env(env) == Settings(Path("/w"), "l", "s", Path("/ls"), "zh")
+    env |= {"HOME": "/home/li", "YUELU_STATE": "/state"}
+    assert Settings.from_env(env) == Settings(Path("/w"), "l", "s", Path("/ls"), "zh", Path("/state"))
+    del env["YUELU_STATE"]
+    assert Settings.from_env(env).state == Path("/home/li/.local/state/yuelu")
     assert Settings.from_env({**env, "YUELU_LANGUAGE": "en"}).language == "en"
 
 

@@ -1,13 +1,13 @@
-"""Answers that nothing measures or publishes yet: they go to a person, and say so; they never pass unseen."""
+"""Answers that nothing measures yet: they go to a person, and say so; they never pass unseen, and are published once settled."""
 
 from typing import Any
 
 import pytest
 from published import Filled, both
 
-from yuelu.base.errors import InvalidRecord
 from yuelu.base.ledger.judgement import ConsensusRow, DecisionRow, ScoreRow
 from yuelu.base.records import Box, Choice, Number, Polygon, Region, Relation, region_to_json
+from yuelu.datasets.release import open_release
 from yuelu.pipelines.correct import correct
 from yuelu.pipelines.score import score
 from yuelu.quality.policy import default_policy
@@ -96,11 +96,13 @@ def test_links_between_regions_are_not_scored_either(make_lab: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("region", "message"),
-    [(outline(5), "no column for a region of kind 'polygon'"), (Choice("quality", ("good",), item=1), "of item 1")],
+    ("region", "column", "told"),
+    [(outline(5), "polygons", {"label": "organ"}), (Choice("quality", ("good",), item=1), "choices", {"item": 1})],
 )
-def test_a_release_refuses_what_it_has_no_column_for(filled: Filled, region: Region, message: str) -> None:
+def test_a_release_holds_it_all_the_same(filled: Filled, region: Region, column: str, told: dict[str, Any]) -> None:
     with filled.workspace.ledger.transaction("test") as transaction:
         transaction.session.get_one(ConsensusRow, "boards-0-1").regions = [region_to_json(region)]
-    with pytest.raises(InvalidRecord, match=message):
-        both(filled)
+    report = both(filled)
+    rows = open_release(filled.workspace.store, report.dataset).rows("items")
+    (found,) = (each for row in rows if row["project"] == "boards" for each in row[column] if told.items() <= each.items())
+    assert found["support" if column == "polygons" else "probability"] is None  # nobody has judged it
