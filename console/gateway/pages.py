@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from yuelu.base.settings import LANGUAGES
 from yuelu.console.gateway.ranges import Part
@@ -110,15 +111,29 @@ def media(file: BinaryIO, size: int, media_type: str, tag: str, part: Part | Non
     if part:
         told["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     status = HTTPStatus.PARTIAL_CONTENT if part else HTTPStatus.OK
-    return StreamingResponse(_pieces(file, start, end), status, headers(told), media_type)
+    return _Sent(file, _pieces(file, start, end), status, headers(told), media_type)
+
+
+class _Sent(StreamingResponse):
+    """A response that closes its file whatever happens: a browser that seeks goes away before the first piece is asked for."""
+
+    def __init__(self, file: BinaryIO, *told: Any) -> None:
+        super().__init__(*told)
+        self.file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the pieces."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.file.close()
 
 
 def _pieces(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
-    with file:
-        file.seek(start)
-        while start < end and (data := file.read(min(_CHUNK, end - start))):
-            start += len(data)
-            yield data
+    file.seek(start)
+    while start < end and (data := file.read(min(_CHUNK, end - start))):
+        start += len(data)
+        yield data
 
 
 def language_of(asked: str | None, cookie: str | None, accepted: str, default: str) -> str:

@@ -1,11 +1,14 @@
 """What the gateway reads of a request and says in a response: ranges, answers, forms, languages, descriptions."""
 
 import asyncio
+import io
 import json
 import re
 import socket
+from typing import Any
 
 import pytest
+from starlette.requests import ClientDisconnect
 
 from yuelu.base.errors import InvalidRecord
 from yuelu.console.gateway import app, handlers, pages, routes
@@ -155,3 +158,21 @@ def test_an_answer_does_not_wait_for_the_browser_to_acknowledge_its_head() -> No
                 return await asyncio.wait_for(met, 10)
 
     assert asyncio.run(sends_at_once()) == 1
+
+
+@pytest.mark.parametrize("sent", [0, 1])
+def test_a_medium_is_closed_when_the_browser_goes_away(sent: int) -> None:
+    file, told = io.BytesIO(bytes(1 << 20)), list[str]()
+
+    async def send(message: Any) -> None:
+        told.append(message["type"])
+        if len(told) > sent:
+            raise OSError("the browser is gone")
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    response = pages.media(file, 1 << 20, "video/mp4", '"t"', None)
+    with pytest.raises((OSError, ClientDisconnect)):
+        asyncio.run(response({"type": "http", "asgi": {"spec_version": "2.4"}}, receive, send))
+    assert (file.closed, len(told)) == (True, sent + 1)
