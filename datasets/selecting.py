@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,7 @@ class Selecting:
         first = next(rows)
         schema = kept_schema(first.schema, self.selection.dropped(table), added)
         with new.open("wb") as sink:
-            whole = _chain(first, rows)
+            whole = chain((first,), rows)
             made = (self._made(some, schema) for some in cut(whole, group))
             count = write_sorted(sink, table, made, schema=schema, group=group)
             sink.flush()
@@ -189,11 +190,6 @@ class Selecting:
 
 def _path(table: str) -> str:
     return f"{table}.parquet"
-
-
-def _chain(first: pa.Table, rest: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    yield first
-    yield from rest
 
 
 def left_out(manifest: Manifest, selection: Selection, known: Known) -> dict[str, Any]:
